@@ -1,0 +1,209 @@
+# Every command a contributor types; `make help` is the index. Sources are found by pattern, so
+# adding a file edits no list here. Each mode (release, asan, tsan, clang) has its own folder under
+# build/, and nothing is written elsewhere.
+
+VERSION := 0.1.0
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+JOBS ?= $(shell nproc)
+SEEDS ?= 10000
+CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+CLANGXX ?= clang++
+CCACHE ?= $(shell command -v ccache)
+
+# ---- Sources -------------------------------------------------------------------------------------
+
+sources_in = $(sort $(foreach folder,$(1),$(shell find $(folder) -name '*.cpp' 2>/dev/null)))
+
+SQL := $(sort $(wildcard schema/*.sql migrations/*.sql))
+CORE := $(filter-out controller/main.cpp,$(call sources_in,controller reconcilers))
+PLAIN := $(sort $(wildcard tests/plain/*_main.cpp))
+BENCH := $(call sources_in,tests/bench)
+TESTS := $(filter-out tests/plain/% tests/bench/%,$(call sources_in,tests))
+# What the bench and the plain runners share with the tests: fakes and fixtures hold no test of
+# their own.
+FAKES := $(filter tests/fakes/%,$(TESTS))
+FORMATTED := $(sort $(shell find controller reconcilers tests -name '*.cpp' -o -name '*.h' \
+               2>/dev/null))
+
+# ---- Flags ---------------------------------------------------------------------------------------
+
+# Debian keeps every library's headers where the compiler looks by itself and warns of nothing; for
+# headers elsewhere: make CPPFLAGS='-isystem DIR' LDFLAGS='-L DIR'.
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Werror
+COMMON := -std=c++20 -g -pthread $(WARNINGS)
+LIBRARIES := -lsqlite3 -luv -lcurl -lfmt -lutf8proc
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
+# g++ sees uninitialized members in its own <regex> and <functional> once they are instrumented.
+INSTRUMENTED := -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized
+
+release_CXX := $(CXX)
+release_FLAGS := -O2
+asan_CXX := $(CXX)
+asan_FLAGS := $(INSTRUMENTED) $(SANITIZERS)
+tsan_CXX := $(CXX)
+tsan_FLAGS := $(INSTRUMENTED) -fsanitize=thread
+clang_CXX := $(CLANGXX)
+clang_FLAGS := -O1
+
+# Criterion's Test() leaves fields of its own structs to their defaults.
+TEST_FLAGS := -Wno-missing-field-initializers
+
+# A make that was started without -j runs as many jobs as there are cores.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+AGAIN = $(MAKE) --no-print-directory $(PARALLEL)
+
+# Not the live suites: those need a real engine. A pattern of Criterion's over suite/test.
+OFFLINE := !(live_*)/*
+
+# ---- Commands ------------------------------------------------------------------------------------
+
+.PHONY: help setup build test check asan tsan clang lint format format-check demo bench simulate
+.PHONY: clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install the Debian packages that are missing
+	@tools/setup
+
+build: ## Build build/release/rowlock
+	@tools/setup build
+	+@$(AGAIN) build/release/rowlock
+
+test: ## Run every test (LIVE=0: without a Docker engine; FILTER='suite/test': some)
+	@tools/test
+
+check: ## All that must pass before a merge: format, lint, build, test, sanitizers, clang
+	@tools/setup
+	+@$(AGAIN) format-check
+	+@$(AGAIN) lint
+	+@$(AGAIN) build
+	+@$(AGAIN) test
+	+@$(AGAIN) asan
+	+@$(AGAIN) tsan
+	+@$(AGAIN) clang
+	@echo 'check: all clean'
+
+asan: ## Run all but the live tests under AddressSanitizer and UBSan
+	+@$(AGAIN) build/asan/rowlock build/asan/tests
+	@ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	  ROWLOCK_TEST_BINARY='$(CURDIR)/build/asan/rowlock' \
+	  timeout --foreground 1800 build/asan/tests --filter '$(OFFLINE)'
+
+tsan: ## Run the plain runners under ThreadSanitizer, which cannot run Criterion
+	+@$(AGAIN) $(PLAIN:tests/plain/%.cpp=build/tsan/%)
+	@for runner in $(PLAIN:tests/plain/%.cpp=build/tsan/%); do \
+	  echo "tsan: $$runner"; TSAN_OPTIONS=halt_on_error=1 timeout --foreground 600 $$runner; done
+
+clang: ## Compile everything with clang++, free of warnings
+	+@$(AGAIN) build/clang/rowlock build/clang/tests
+
+lint: ## Check the rules of the tree: includes, sizes, comments, SQL, scripts
+	@tools/lint
+
+format: ## Format the C++ sources in place
+	@clang-format -i $(FORMATTED)
+
+format-check:
+	@$(if $(FORMATTED),clang-format --dry-run -Werror $(FORMATTED))
+
+demo: ## See it work, in two minutes (KEEP=1: leave it running)
+	@tools/demo/run
+
+bench: ## Measure against the bare engine and print the ratios
+	@tools/setup build
+	@tools/setup test
+	+@$(AGAIN) build/release/rowlock build/release/bench
+	@ROWLOCK_TEST_BINARY='$(CURDIR)/build/release/rowlock' tools/engine run build/release/bench
+
+simulate: ## Run the simulator over many seeds (SEEDS=10000)
+	@tools/setup build
+	+@$(AGAIN) build/release/tests
+	@ROWLOCK_SIMULATOR_SEEDS=$(SEEDS) timeout --foreground 7200 \
+	  build/release/tests --filter 'simulator*/*' --verbose=1
+
+clean: ## Remove build/
+	@rm -rf build
+
+# ---- Files ---------------------------------------------------------------------------------------
+
+# A stamp holds one line and is touched only when the line changes, so that what depends on it is
+# rebuilt just then: when a source comes or goes, or another commit is checked out.
+.PHONY: always
+always:
+stamp = @mkdir -p $(@D) && printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
+
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
+build/version.stamp: always
+	$(call stamp,$(VERSION)$(if $(COMMIT),+$(COMMIT)))
+build/core.stamp: always
+	$(call stamp,$(CORE))
+build/tests.stamp: always
+	$(call stamp,$(TESTS))
+build/bench.stamp: always
+	$(call stamp,$(BENCH) $(FAKES))
+build/sql.stamp: always
+	$(call stamp,$(SQL))
+
+version_define = -DROWLOCK_VERSION='"$(shell cat build/version.stamp)"'
+
+define mode_rules
+$(1)_compile = $$(CCACHE) $$($(1)_CXX) $$(CPPFLAGS) -I. $$(COMMON) $$($(1)_FLAGS) $$(CXXFLAGS) \
+               -MMD -MP
+$(1)_link = $$($(1)_CXX) $$(COMMON) $$($(1)_FLAGS) $$(LDFLAGS) -o $$@
+
+build/$(1)/obj/%.o: %.cpp
+	@mkdir -p $$(@D)
+	@echo '$(1) $$<'
+	@$$($(1)_compile) $$(extra_flags) -c $$< -o $$@
+
+build/$(1)/obj/tests/%.o: extra_flags = $$(TEST_FLAGS)
+build/$(1)/obj/controller/base/version.o: build/version.stamp
+build/$(1)/obj/controller/base/version.o: extra_flags = $$(version_define)
+
+build/$(1)/gen/embedded.cpp: tools/embed build/sql.stamp $$(SQL)
+	@mkdir -p $$(@D)
+	@tools/embed $$(SQL) > $$@
+
+build/$(1)/gen/embedded.o: build/$(1)/gen/embedded.cpp
+	@$$($(1)_compile) -c $$< -o $$@
+
+build/$(1)/librowlock.a: $$(CORE:%.cpp=build/$(1)/obj/%.o) build/$(1)/gen/embedded.o \
+                  build/core.stamp
+	@rm -f $$@
+	@ar rcs $$@ $$(filter %.o,$$^)
+
+build/$(1)/rowlock: build/$(1)/obj/controller/main.o build/$(1)/librowlock.a
+	@$$($(1)_link) $$^ $$(LIBRARIES)
+	@echo '$(1) → $$@'
+
+build/$(1)/tests: $$(TESTS:%.cpp=build/$(1)/obj/%.o) build/$(1)/librowlock.a build/tests.stamp
+	@$$($(1)_link) $$(filter %.o %.a,$$^) $$(LIBRARIES) -lcriterion
+	@echo '$(1) → $$@'
+
+build/$(1)/bench: $$(BENCH:%.cpp=build/$(1)/obj/%.o) $$(FAKES:%.cpp=build/$(1)/obj/%.o) \
+                  build/$(1)/librowlock.a build/bench.stamp
+	@$$($(1)_link) $$(filter %.o %.a,$$^) $$(LIBRARIES)
+	@echo '$(1) → $$@'
+
+$$(PLAIN:tests/plain/%.cpp=build/$(1)/%): build/$(1)/%: build/$(1)/obj/tests/plain/%.o \
+                  $$(FAKES:%.cpp=build/$(1)/obj/%.o) build/$(1)/librowlock.a
+	@$$($(1)_link) $$^ $$(LIBRARIES)
+	@echo '$(1) → $$@'
+endef
+
+MODES := release asan tsan clang
+$(foreach mode,$(MODES),$(eval $(call mode_rules,$(mode))))
+
+# Objects stay between builds, and each knows the headers it was made from.
+.SECONDARY:
+COMPILED := controller/main.cpp $(CORE) $(TESTS) $(PLAIN) $(BENCH)
+-include $(foreach mode,$(MODES),$(COMPILED:%.cpp=build/$(mode)/obj/%.d) \
+           build/$(mode)/gen/embedded.d)

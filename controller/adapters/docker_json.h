@@ -1,0 +1,30 @@
+// The engine's JSON on one side, the port's values on the other.
+// https://docs.docker.com/reference/api/engine/
+#pragma once
+
+#include "controller/base/json.h"
+#include "controller/world.h"
+
+#include <string>
+
+namespace rowlock {
+
+// The body of POST /containers/create.
+Json container_body(const ContainerSpec& spec);
+
+// One item of GET /containers/json.
+Container listed_container(const Json& item);
+
+// The body of GET /containers/NAME/json.
+Container inspected_container(const Json& body);
+
+// The body of GET /info.
+EngineFacts engine_facts(const Json& info);
+
+// `uname -m` as images name it: x86_64 is amd64.
+std::string image_arch(const std::string& machine);
+
+// The query parameter `filters` of GET /events, for what changes in the containers of that home.
+std::string event_filters(const std::string& home);
+
+}  // namespace rowlock

@@ -1,0 +1,15 @@
+#include "controller/adapters/real_world.h"
+
+namespace rowlock {
+
+// `docker` is the only driver that the rules let through.
+ContainerRuntime& RealWorld::runtime(const std::string&, const std::string& endpoint) {
+  const std::lock_guard lock(mutex_);
+  std::unique_ptr<ContainerRuntime>& runtime = runtimes_[endpoint];
+  if (!runtime) {
+    runtime = std::make_unique<DockerRuntime>(endpoint.empty() ? default_docker_endpoint() : endpoint);
+  }
+  return *runtime;
+}
+
+}  // namespace rowlock

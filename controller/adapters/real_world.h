@@ -1,0 +1,33 @@
+// The world as it is: engines behind their endpoints, probes on the loop, the clock on the wall.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "controller/adapters/curl_prober.h"
+#include "controller/adapters/docker.h"
+#include "controller/adapters/system_clock.h"
+#include "controller/loop/loop.h"
+#include "controller/world.h"
+
+namespace rowlock {
+
+class RealWorld final : public World {
+ public:
+  // Requires: the loop outlives this.
+  explicit RealWorld(Loop& loop) : prober_(loop) {}
+
+  ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
+  Prober& prober() override { return prober_; }
+  Clock& clock() override { return clock_; }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<ContainerRuntime>> runtimes_;  // By endpoint; never removed.
+  CurlProber prober_;
+  SystemClock clock_;
+};
+
+}  // namespace rowlock

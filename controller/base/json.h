@@ -1,0 +1,62 @@
+// JSON, read and written. The only door to picojson, which by itself throws on 1e400, accepts trailing garbage and
+// lets invalid UTF-8 through; this door does not.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "controller/base/result.h"
+
+namespace rowlock {
+
+// One JSON value. Reading never fails: a missing member or another type reads as null, "", 0 or an empty list, so that
+// an engine's odd answer is handled where it matters and nowhere else. Cheap to copy: values are shared, never changed.
+class Json {
+ public:
+  Json();  // null
+  ~Json();
+  Json(const Json&);
+  Json(Json&&) noexcept;
+  Json& operator=(const Json&);
+  Json& operator=(Json&&) noexcept;
+
+  // The whole of `text` must be one JSON value in valid UTF-8. The error says at which point it is not.
+  static Result<Json> parse(std::string_view text);
+
+  static Json string(std::string_view value);
+  static Json integer(std::int64_t value);
+  static Json number(double value);
+  static Json boolean(bool value);
+  static Json array(std::vector<Json> items);
+  static Json object(std::vector<std::pair<std::string, Json>> members);
+
+  bool is_null() const;
+  bool is_string() const;
+  bool is_array() const;
+  bool is_object() const;
+
+  // The member of that name, or null.
+  Json operator[](std::string_view member) const;
+
+  std::string as_string(std::string_view otherwise = "") const;
+  std::int64_t as_integer(std::int64_t otherwise = 0) const;
+  double as_number(double otherwise = 0) const;
+  bool as_boolean(bool otherwise = false) const;
+
+  std::vector<Json> items() const;                             // of an array
+  std::vector<std::pair<std::string, Json>> members() const;   // of an object, sorted by name
+
+  std::string text() const;  // One line.
+
+ private:
+  struct Value;
+  explicit Json(std::shared_ptr<const Value> value);
+  std::shared_ptr<const Value> value_;
+};
+
+}  // namespace rowlock

@@ -1,0 +1,220 @@
+// `rowlock apply FILE…`: files of SQL as one edit of desired.db, shown before it is made, made
+// whole or not at all.
+#include "controller/cli/opened.h"
+#include "controller/cli/wait.h"
+#include "controller/store/shell.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+namespace rowlock {
+namespace {
+
+constexpr int kInvariantRowsMax = 1000;
+constexpr int kInvariantTimeMs = 200;
+
+struct Script {
+  std::string name;
+  std::string text;
+};
+
+Result<std::vector<Script>> read_scripts(const std::vector<std::string>& files) {
+  std::vector<Script> scripts;
+  for (const std::string& file : files) {
+    std::ifstream opened;
+    if (file != "-") {
+      errno = 0;
+      opened.open(file);
+      opened.peek();  // A folder can be opened, but not read.
+      if (opened.bad() || !opened.is_open()) {
+        return Error{Fault::rejected, Cause::not_found,
+                     fmt::format("{}: {}", file, std::strerror(errno != 0 ? errno : EIO)),
+                     "name files of SQL, or - for stdin"};
+      }
+    }
+    std::istream& in = file == "-" ? std::cin : opened;
+    scripts.push_back(
+        {file == "-" ? "stdin" : file, std::string(std::istreambuf_iterator<char>(in), {})});
+  }
+  return scripts;
+}
+
+// "web.sql:12", for the statement that `rest` begins with.
+std::string place_of(const Script& script, std::string_view rest) {
+  const std::size_t blank = std::min(rest.find_first_not_of(" \t\r\n"), rest.size());
+  const std::size_t at = script.text.size() - rest.size() + blank;
+  const auto line = 1 + std::count(script.text.begin(),
+                                   script.text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  return fmt::format("{}:{}", script.name, line);
+}
+
+Result<> run_script(Database& database, const Script& script) {
+  EditGuard guard(database);
+  std::string_view rest = script.text;
+  while (true) {
+    const std::string place = place_of(script, rest);
+    auto ran = run_next(database, rest);
+    if (!ran.ok() && !guard.refused().empty()) {
+      return Error{Fault::rejected, Cause::other,
+                   fmt::format("{}: {} is refused: apply makes one transaction of all files", place,
+                               guard.refused()),
+                   fmt::format("take {} out of the file", guard.refused())};
+    }
+    if (!ran.ok()) {
+      Error error = ran.error();
+      error.message = fmt::format("{}: {}", place, error.message);
+      error.hint = error.hint.empty() ? "nothing of any file was written" : error.hint;
+      return error;
+    }
+    if (!ran.value()) {
+      return Done{};
+    }
+  }
+}
+
+// A row for each reason for which the edit would be refused; the engineer's own rules included.
+Result<Table> violations_of(Database& database) {
+  auto found = table_of(database, {"table_name", "row_key", "message"},
+                        "FROM violation_now ORDER BY table_name, row_key, message");
+  auto invariants = database.query("SELECT name, query, message FROM invariant ORDER BY name");
+  if (!found.ok() || !invariants.ok()) {
+    return !found.ok() ? found.error() : invariants.error();
+  }
+  Table table = found.value();
+  const auto columns = std::make_shared<const std::vector<std::string>>(table.columns);
+  for (const Row& invariant : invariants.value()) {
+    auto rows =
+        database.guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
+    if (rows.ok() && rows.value().empty()) {
+      continue;
+    }
+    const std::string message =
+        rows.ok() ? invariant.text("message") : "its query " + rows.error().message;
+    table.rows.emplace_back(
+        columns, std::vector<Value>{std::string("invariant"), invariant.text("name"), message});
+  }
+  return table;
+}
+
+// What the edit amounts to.
+struct Edit {
+  std::int64_t rows_changed = 0;
+  Table plan;
+  Table violations;
+};
+
+Result<Edit> make_edit(Database& database, const std::vector<Script>& scripts) {
+  const std::int64_t before = rows_changed(database);
+  for (const Script& script : scripts) {
+    if (auto ran = run_script(database, script); !ran.ok()) {
+      return ran.error();
+    }
+  }
+  auto plan = table_of(database, {"kind", "name", "target", "step", "reason"},
+                       fmt::format("FROM plan WHERE {} ORDER BY kind, name, target", kStepChanges));
+  auto violations = violations_of(database);
+  if (!plan.ok() || !violations.ok()) {
+    return !plan.ok() ? plan.error() : violations.error();
+  }
+  return Edit{rows_changed(database) - before, plan.value(), violations.value()};
+}
+
+void show_edit(const Terminal& terminal, const Edit& edit) {
+  if (terminal.is_json()) {
+    return;
+  }
+  if (!edit.violations.rows.empty()) {
+    terminal.show(edit.violations);
+    return;
+  }
+  terminal.show(edit.plan);
+  terminal.note(
+      fmt::format("{} rows changed, {} steps to make", edit.rows_changed, edit.plan.rows.size()));
+}
+
+std::string document_of(const Edit& edit, bool is_committed, const std::string& waited) {
+  return fmt::format(
+      "{{\"rows_changed\":{},\"committed\":{},\"plan\":{},\"violations\":{},\"wait\":{}}}\n",
+      edit.rows_changed, is_committed, json_text(edit.plan), json_text(edit.violations),
+      waited.empty() ? "null" : waited);
+}
+
+Error refusal_of(const Edit& edit) {
+  return {
+      Fault::rejected, Cause::other,
+      fmt::format("refused, nothing was written: {}", edit.violations.rows.front().text("message")),
+      edit.violations.rows.size() == 1
+          ? "correct it and apply again"
+          : fmt::format("correct it and the other {} reasons, and apply again",
+                        edit.violations.rows.size() - 1)};
+}
+
+// After the commit: the JSON document comes last, so that there is one whatever the wait gives.
+Result<int> finish(const Call& call, const ApplyOptions& options, const Edit& edit) {
+  if (!options.waits) {
+    if (call.terminal.is_json()) {
+      call.terminal.print(document_of(edit, true, ""));
+    } else {
+      call.terminal.note("written to desired.db; `rowlock wait` watches it come true");
+    }
+    return kExitOk;
+  }
+  auto waited = await_convergence(call, {"", options.timeout_ms});
+  if (call.terminal.is_json()) {
+    call.terminal.print(document_of(edit, true, waited.ok() ? waited.value().document : ""));
+  }
+  if (!waited.ok()) {
+    Error error = waited.error();
+    error.message = "the edit was written, but cannot be waited for: " + error.message;
+    return error;
+  }
+  return waited.value().exit_code;
+}
+
+}  // namespace
+
+Result<int> apply(const Call& call, const ApplyOptions& options) {
+  auto scripts = read_scripts(options.files);
+  if (!scripts.ok()) {
+    return scripts.error();
+  }
+  auto opened = opened_for_what_if(call);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database database = std::move(opened).value();
+  auto begun = Transaction::begin(database);
+  if (!begun.ok()) {
+    return begun.error();
+  }
+  Transaction transaction = std::move(begun).value();
+  auto made = make_edit(database, scripts.value());
+  if (!made.ok()) {
+    return made.error();
+  }
+  const Edit& edit = made.value();
+  show_edit(call.terminal, edit);
+  const bool is_refused = !edit.violations.rows.empty();
+  if (is_refused || options.is_dry_run) {
+    if (call.terminal.is_json()) {
+      call.terminal.print(document_of(edit, false, ""));
+    }
+    if (is_refused) {
+      return refusal_of(edit);
+    }
+    call.terminal.note("dry run: nothing was written");
+    return kExitOk;
+  }
+  if (auto committed = transaction.commit(); !committed.ok()) {
+    return committed.error();
+  }
+  return finish(call, options, edit);
+}
+
+}  // namespace rowlock

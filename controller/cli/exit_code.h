@@ -1,0 +1,23 @@
+// How a verb ended, for scripts.
+#pragma once
+
+#include "controller/base/result.h"
+
+namespace rowlock {
+
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitFailed = 1,
+  kExitDifferences = 2,  // Only where the caller asked for it: plan, status.
+  kExitUsage = 64,
+  kExitUnreachable = 69,  // No controller runs, or an engine does not answer.
+  kExitBusy = 75,         // Somebody else holds it: try again.
+  kExitPermission = 77,
+  kExitConfiguration = 78,  // No home, or a database that cannot be read.
+  kExitInterrupted = 130,
+};
+
+// The code for an error that a verb gave back.
+int exit_code_of(const Error& error);
+
+}  // namespace rowlock

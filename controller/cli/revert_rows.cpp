@@ -1,0 +1,264 @@
+#include "controller/cli/revert_rows.h"
+
+#include "controller/base/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rowlock {
+namespace {
+
+struct Column {
+  std::string name;
+  std::int64_t place_in_key = 0;  // From 1; 0: not part of it.
+};
+
+Result<std::vector<Column>> columns_of(Database& database, const std::string& table) {
+  auto rows = database.query(
+      "SELECT name, pk FROM pragma_table_info(:name, 'main') ORDER BY pk, cid", {{"name", table}});
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  std::vector<Column> columns;
+  for (const Row& row : rows.value()) {
+    columns.push_back({row.text("name"), row.integer("pk")});
+  }
+  return columns;
+}
+
+// `format` filled in for each name, with `between` in between.
+std::string listed(const std::vector<Column>& columns, bool key_only, const char* format,
+                   const char* between) {
+  std::string text;
+  for (const Column& column : columns) {
+    if (!key_only || column.place_in_key > 0) {
+      text += (text.empty() ? "" : between) + fmt::format(fmt::runtime(format), column.name);
+    }
+  }
+  return text;
+}
+
+// A desired table, as far as it concerns the job.
+struct Scope {
+  std::string table;
+  std::vector<Column> columns;
+  std::int64_t job_at = 0;  // Which part of the key, from 0, names the job.
+};
+
+Result<std::vector<Scope>> scopes_of(Database& database, const Schema& schema,
+                                     const std::string& job) {
+  std::vector<Scope> scopes;
+  for (const TableText& table : schema.desired_tables()) {
+    auto columns = columns_of(database, table.name);
+    if (!columns.ok()) {
+      return columns.error();
+    }
+    const std::string naming = table.name == "job" ? "name" : "job";
+    const auto& all = columns.value();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Column& column) {
+      return column.name == naming && column.place_in_key > 0;
+    });
+    if (table.name != "approval" && (job.empty() || found != all.end())) {
+      scopes.push_back({table.name, all, found == all.end() ? 0 : found->place_in_key - 1});
+    }
+  }
+  return scopes;
+}
+
+// The members of a JSON object as text, by name.
+std::map<std::string, std::string> members_of(const std::string& object) {
+  std::map<std::string, std::string> members;
+  if (auto parsed = Json::parse(object); parsed.ok()) {
+    for (const auto& [name, value] : parsed.value().members()) {
+      members.emplace(name, value.text());
+    }
+  }
+  return members;
+}
+
+struct FieldChange {
+  std::string column;
+  std::string before;
+  std::string after;
+};
+
+std::vector<FieldChange> fields_between(const std::string& before, const std::string& after) {
+  const auto old_members = members_of(before);
+  std::vector<FieldChange> fields;
+  for (const auto& [name, value] : members_of(after)) {
+    const auto old = old_members.find(name);
+    if (old != old_members.end() && old->second != value) {
+      fields.push_back({name, old->second, value});
+    }
+  }
+  return fields;
+}
+
+Result<> delete_row(Database& desired, const RowChange& change) {
+  auto columns = columns_of(desired, change.table);
+  if (!columns.ok()) {
+    return columns.error();
+  }
+  std::string condition;
+  for (const Column& column : columns.value()) {
+    if (column.place_in_key > 0) {
+      condition +=
+          fmt::format("{}\"{}\" = json_extract(:key, '$[{}]')", condition.empty() ? "" : " AND ",
+                      column.name, column.place_in_key - 1);
+    }
+  }
+  return desired.run(fmt::format("DELETE FROM {} WHERE {}", change.table, condition),
+                     {{"key", change.row_key}});
+}
+
+// Columns that the row did not have then keep what they have, or take their default.
+Result<> put_row(Database& desired, const RowChange& change) {
+  auto found = columns_of(desired, change.table);
+  if (!found.ok()) {
+    return found.error();
+  }
+  std::vector<Column> columns = found.value();
+  const auto members = members_of(change.after);
+  std::erase_if(columns, [&](const Column& column) { return !members.contains(column.name); });
+  std::vector<Column> others = columns;
+  std::erase_if(others, [](const Column& column) { return column.place_in_key > 0; });
+  const std::string key = listed(columns, true, "\"{}\"", ", ");
+  const std::string set = listed(others, false, "\"{0}\" = excluded.\"{0}\"", ", ");
+  return desired.run(fmt::format("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {}",
+                                 change.table, listed(columns, false, "\"{}\"", ", "),
+                                 listed(columns, false, "json_extract(:row, '$.\"{}\"')", ", "),
+                                 key, set.empty() ? "NOTHING" : "UPDATE SET " + set),
+                     {{"row", change.after}});
+}
+
+}  // namespace
+
+Result<RowSet> rows_at(Database& state, const Schema& schema, const std::string& job,
+                       std::int64_t revision) {
+  auto scopes = scopes_of(state, schema, job);
+  if (!scopes.ok()) {
+    return scopes.error();
+  }
+  RowSet rows;
+  for (const Scope& scope : scopes.value()) {
+    auto found = state.query(
+        "SELECT c.row_key, c.after FROM change AS c WHERE c.table_name = :table"
+        " AND c.revision = (SELECT max(d.revision) FROM change AS d WHERE d.table_name = :table"
+        " AND d.row_key = c.row_key AND d.revision <= :revision) AND c.after IS NOT NULL"
+        " AND (:job = '' OR json_extract(c.row_key, '$[' || :at || ']') = :job)",
+        {{"table", scope.table}, {"revision", revision}, {"job", job}, {"at", scope.job_at}});
+    if (!found.ok()) {
+      return found.error();
+    }
+    for (const Row& row : found.value()) {
+      rows[{scope.table, row.text("row_key")}] = row.text("after");
+    }
+  }
+  return rows;
+}
+
+Result<RowSet> rows_in(Database& database, const Schema& schema, const std::string& job) {
+  auto scopes = scopes_of(database, schema, job);
+  if (!scopes.ok()) {
+    return scopes.error();
+  }
+  RowSet rows;
+  for (const Scope& scope : scopes.value()) {
+    if (scope.columns.empty()) {
+      return Error{Fault::broken, Cause::other,
+                   fmt::format("{} has no table {}", database.path(), scope.table),
+                   "make the file anew with `rowlock revert --all`"};
+    }
+    const char* const of_job = job.empty()            ? "true"
+                               : scope.table == "job" ? "name = :job"
+                                                      : "job = :job";
+    auto found = database.query(
+        fmt::format("SELECT json_array({}) AS row_key, json_object({}) AS object FROM main.{}"
+                    " WHERE {}",
+                    listed(scope.columns, true, "\"{}\"", ", "),
+                    listed(scope.columns, false, "'{0}', \"{0}\"", ", "), scope.table, of_job),
+        {{"job", job}});
+    if (!found.ok()) {
+      return found.error();
+    }
+    for (const Row& row : found.value()) {
+      rows[{scope.table, row.text("row_key")}] = row.text("object");
+    }
+  }
+  return rows;
+}
+
+Result<std::int64_t> last_change_of(Database& state, const Schema& schema, const std::string& job) {
+  auto scopes = scopes_of(state, schema, job);
+  if (!scopes.ok()) {
+    return scopes.error();
+  }
+  std::int64_t last = 0;
+  for (const Scope& scope : scopes.value()) {
+    auto found = state.scalar(
+        "SELECT COALESCE(max(revision), 0) FROM change WHERE table_name = :table"
+        " AND (:job = '' OR json_extract(row_key, '$[' || :at || ']') = :job)",
+        {{"table", scope.table}, {"job", job}, {"at", scope.job_at}});
+    if (!found.ok()) {
+      return found.error();
+    }
+    last = std::max(last, std::get<std::int64_t>(found.value()));
+  }
+  return last;
+}
+
+std::vector<RowChange> changes_between(const RowSet& now, const RowSet& then) {
+  std::vector<RowChange> changes;
+  for (const auto& [where, object] : now) {
+    if (!then.contains(where)) {
+      changes.push_back({where.first, where.second, object, ""});
+    }
+  }
+  for (const auto& [where, object] : then) {
+    const auto old = now.find(where);
+    if (old == now.end()) {
+      changes.push_back({where.first, where.second, "", object});
+    } else if (!fields_between(old->second, object).empty()) {
+      changes.push_back({where.first, where.second, old->second, object});
+    }
+  }
+  return changes;
+}
+
+// A job takes its rows along when it is deleted, and has to be there before they are.
+Result<> make_changes(Database& desired, const std::vector<RowChange>& changes) {
+  for (const bool deletes : {true, false}) {
+    for (const bool of_jobs : {true, false}) {
+      for (const RowChange& change : changes) {
+        if (change.after.empty() != deletes || (change.table == "job") != of_jobs) {
+          continue;
+        }
+        auto made = deletes ? delete_row(desired, change) : put_row(desired, change);
+        if (!made.ok()) {
+          return made.error();
+        }
+      }
+    }
+  }
+  return Done{};
+}
+
+std::vector<std::vector<Value>> told(const std::vector<RowChange>& changes) {
+  std::vector<std::vector<Value>> rows;
+  for (const RowChange& change : changes) {
+    if (change.before.empty()) {
+      rows.push_back({change.table, change.row_key, "insert", {}, {}, change.after});
+    } else if (change.after.empty()) {
+      rows.push_back({change.table, change.row_key, "delete", {}, change.before, {}});
+    } else {
+      for (const FieldChange& field : fields_between(change.before, change.after)) {
+        rows.push_back(
+            {change.table, change.row_key, "update", field.column, field.before, field.after});
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,222 @@
+#include "controller/cli/run.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "controller/adapters/engine_watch.h"
+#include "controller/adapters/real_world.h"
+#include "controller/base/version.h"
+#include "controller/controller.h"
+#include "controller/edit_watch.h"
+#include "controller/loop/loop.h"
+#include "controller/loop/workers.h"
+#include "reconcilers/check.h"
+#include "reconcilers/registry.h"
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::int64_t kRetryMs = 1000;       // After state.db could not be written.
+constexpr std::int64_t kRetryLockedMs = 20;   // After desired.db was held by its writer.
+
+// Steps on worker threads, their outcomes back on the loop.
+class WorkerExecutor final : public Executor {
+ public:
+  explicit WorkerExecutor(Workers& workers) : workers_(workers) {}
+
+  void submit(const std::string& lane, std::function<Outcome()> work, std::function<void(Outcome)> done) override {
+    auto outcome = std::make_shared<Outcome>();
+    workers_.submit(
+        lane, [outcome, work = std::move(work)] { *outcome = work(); },
+        [outcome, done = std::move(done)] { done(std::move(*outcome)); });
+  }
+
+ private:
+  Workers& workers_;
+};
+
+// The parts, in the order in which they need each other.
+class Service {
+ public:
+  Service(const Home& home, Database state, const Schema& schema, Log& log);
+
+  Result<> begin();
+  void run() { loop_.run(); }
+  bool is_busy() const { return workers_.running() > 0; }
+
+ private:
+  void schedule_pass();
+  void pass();
+  void after_pass(const Controller::Pass& pass);
+  void failed(const Error& error);
+  void stop(const char* signal);
+
+  const Home& home_;
+  const Schema& schema_;
+  Log& log_;
+  Database state_;
+  DesiredFile desired_;
+  Reconcilers reconcilers_ = all_reconcilers();
+  Loop loop_;
+  RealWorld world_{loop_};
+  Workers workers_{loop_};
+  WorkerExecutor executor_{workers_};
+  Controller controller_;
+  Checks checks_;
+  std::unique_ptr<EngineWatch> engines_;
+  EditWatch edits_;
+  std::unique_ptr<Timer> due_ = loop_.timer();
+  std::unique_ptr<Timer> probes_ = loop_.timer();
+  std::vector<std::unique_ptr<Signal>> signals_;
+  bool is_scheduled_ = false;
+  std::string last_error_;
+};
+
+Service::Service(const Home& home, Database state, const Schema& schema, Log& log)
+    : home_(home),
+      schema_(schema),
+      log_(log),
+      state_(std::move(state)),
+      desired_(home.desired_path(), schema),
+      controller_({state_, schema_, desired_, reconcilers_, world_, executor_, log_, [this] { schedule_pass(); }}),
+      checks_(state_, world_, executor_, [this](const std::string& script, Values values) {
+        controller_.note(script, std::move(values));
+        schedule_pass();
+      }),
+      edits_(loop_, home.folder(), desired_, [this] { schedule_pass(); }) {}
+
+Result<> Service::begin() {
+  if (auto begun = controller_.begin(); !begun.ok()) {
+    return begun.error();
+  }
+  auto id = state_.scalar("SELECT id FROM home");
+  if (!id.ok()) {
+    return id.error();
+  }
+  engines_ = std::make_unique<EngineWatch>(
+      world_, text_of(id.value()),
+      EngineWatch::Hear{[this](const std::string&, const std::string& container) {
+                          loop_.post([this, container] {
+                            controller_.hint("instance", container);
+                            schedule_pass();
+                          });
+                        },
+                        [this](const std::string& node) {
+                          loop_.post([this, node] {
+                            controller_.hint("node", node);
+                            schedule_pass();
+                          });
+                        }});
+  if (!edits_.obstacle().empty()) {
+    log_.warn("the folder cannot be watched, edits are noticed by polling", {{"err", edits_.obstacle()}});
+  }
+  signals_.push_back(loop_.on_signal(SIGTERM, [this] { stop("SIGTERM"); }));
+  signals_.push_back(loop_.on_signal(SIGINT, [this] { stop("SIGINT"); }));
+  schedule_pass();
+  return Done{};
+}
+
+void Service::schedule_pass() {
+  if (!is_scheduled_) {
+    is_scheduled_ = true;
+    loop_.post([this] { pass(); });
+  }
+}
+
+void Service::pass() {
+  is_scheduled_ = false;
+  const auto passed = controller_.pass();
+  if (!passed.ok()) {
+    failed(passed.error());
+    return;
+  }
+  last_error_.clear();
+  after_pass(passed.value());
+}
+
+void Service::after_pass(const Controller::Pass& pass) {
+  if (auto refreshed = checks_.refresh(pass.names); !refreshed.ok()) {
+    failed(refreshed.error());
+    return;
+  }
+  const std::int64_t now_ms = world_.clock().now_ms();
+  if (const auto next = checks_.ask_due(); next.has_value()) {
+    probes_->start(std::max<std::int64_t>(1, *next - now_ms), [this] { after_pass({}); });
+  }
+  if (pass.due_at_ms.has_value()) {
+    due_->start(std::max<std::int64_t>(1, *pass.due_at_ms - now_ms), [this] { schedule_pass(); });
+  }
+  if (!pass.names.empty()) {
+    auto rows = state_.query("SELECT node, driver, endpoint FROM node_state");
+    std::map<std::string, EngineWatch::Node> nodes;
+    for (const Row& row : rows.ok() ? rows.value() : std::vector<Row>{}) {
+      nodes[row.text("node")] = {row.text("driver"), row.text("endpoint")};
+    }
+    engines_->set_nodes(nodes);
+  }
+}
+
+void Service::failed(const Error& error) {
+  const bool is_locked = error.fault == Fault::transient && error.message.find(home_.desired_path()) == 0;
+  if (!is_locked && error.message != last_error_) {
+    log_.error("the pass failed and is tried again", {{"err", error.message}, {"hint", error.hint}});
+    last_error_ = error.message;
+  }
+  due_->start(is_locked ? kRetryLockedMs : kRetryMs, [this] { schedule_pass(); });
+}
+
+void Service::stop(const char* signal) {
+  log_.info("stops; what runs goes on running", {{"signal", signal}, {"steps_under_way", controller_.steps_under_way()}});
+  loop_.stop();
+}
+
+Log::Format format_of(const std::string& name) {
+  return name == "json" ? Log::Format::json : name == "text" ? Log::Format::text : Log::format_for(stderr);
+}
+
+int refused(const Error& error, int code) {
+  std::fprintf(stderr, "rowlock: %s\n", error.message.c_str());
+  if (!error.hint.empty()) {
+    std::fprintf(stderr, "  hint: %s\n", error.hint.c_str());
+  }
+  return code;
+}
+
+constexpr int kExitFailed = 1;
+constexpr int kExitBusy = 75;
+constexpr int kExitConfiguration = 78;
+
+}  // namespace
+
+int run(const Home& home, const RunOptions& options) {
+  Log log(format_of(options.log_format), stderr);
+  const SystemClock clock;
+  const Schema schema;
+  if (auto safe = home.check_file_system(); !safe.ok()) {
+    return refused(safe.error(), kExitConfiguration);
+  }
+  auto lock = HomeLock::take(home, clock.now_ms());
+  if (!lock.ok()) {
+    return refused(lock.error(), kExitBusy);
+  }
+  auto state = open_state(home.state_path(), schema, clock.now_ms());
+  if (!state.ok()) {
+    return refused(state.error(), kExitConfiguration);
+  }
+  auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log);
+  if (auto begun = service->begin(); !begun.ok()) {
+    return refused(begun.error(), kExitFailed);
+  }
+  log.info("runs", {{"home", home.folder()}, {"version", version()}});
+  service->run();
+  if (service->is_busy()) {
+    // A call is under way that may take minutes. It is marked in state.db, and the next controller looks what came of it.
+    std::fflush(stderr);
+    std::_Exit(EXIT_SUCCESS);
+  }
+  return EXIT_SUCCESS;
+}
+
+}  // namespace rowlock

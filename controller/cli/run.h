@@ -1,0 +1,17 @@
+// `rowlock run`: the controller as a service. Everything real is put together here and nowhere else.
+#pragma once
+
+#include <string>
+
+#include "controller/store/home.h"
+
+namespace rowlock {
+
+struct RunOptions {
+  std::string log_format = "auto";  // json | text | auto: text on a terminal
+};
+
+// Runs until SIGTERM or SIGINT, which end the controller and never a container. Returns the exit code.
+int run(const Home& home, const RunOptions& options);
+
+}  // namespace rowlock

@@ -1,0 +1,350 @@
+#include "controller/controller.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace rowlock {
+
+namespace {
+
+constexpr int kStepsPerPassMax = 20000;           // A plan that never settles is a defect: stop and say so.
+constexpr std::int64_t kWalkEveryMs = 5000;       // How often the slow walk goes on,
+constexpr std::size_t kWalkNames = 20;            // and by how many names.
+constexpr std::int64_t kPruneEveryMs = 60000;
+
+constexpr std::string_view kPlanOfName =
+    "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name";
+
+}  // namespace
+
+Outcome Outcome::of(const Error& error) {
+  const std::string detail = error.hint.empty() ? error.message : error.message + " (" + error.hint + ")";
+  Kind kind = Kind::broken;
+  switch (error.fault) {
+    case Fault::transient: kind = Kind::transient; break;
+    case Fault::rejected: kind = Kind::rejected; break;
+    case Fault::broken: kind = Kind::broken; break;
+  }
+  return {kind, std::string(name_of(kind)), detail, {}};
+}
+
+std::string_view name_of(Outcome::Kind kind) {
+  switch (kind) {
+    case Outcome::Kind::done: return "done";
+    case Outcome::Kind::transient: return "transient";
+    case Outcome::Kind::rejected: return "rejected";
+    case Outcome::Kind::broken: return "broken";
+  }
+  UNREACHABLE();
+}
+
+Controller::Controller(Parts parts)
+    : parts_(std::move(parts)), acceptor_(parts_.state, parts_.schema), alive_(std::make_shared<bool>(true)) {}
+
+Controller::~Controller() { *alive_ = false; }
+
+Result<> Controller::begin() {
+  started_at_ms_ = parts_.world.clock().now_ms();
+  auto transaction = Transaction::begin(parts_.state);
+  if (!transaction.ok()) {
+    return transaction.error();
+  }
+  const Values values = {{"now_ms", started_at_ms_}, {"started_at_ms", started_at_ms_}};
+  for (const char* script : {"state.clock", "state.begin"}) {
+    if (auto run = parts_.state.run(*parts_.schema.script(script), values); !run.ok()) {
+      return run.error();
+    }
+  }
+  if (auto committed = std::move(transaction).value().commit(); !committed.ok()) {
+    return committed.error();
+  }
+  auto names = parts_.state.query("SELECT DISTINCT name FROM plan");
+  if (!names.ok()) {
+    return names.error();
+  }
+  for (const Row& row : names.value()) {
+    names_.insert(row.text("name"));
+  }
+  return Done{};
+}
+
+void Controller::hint(const std::string& kind, const std::string& target) {
+  note(kind + ".hint", {{"target", target}});
+}
+
+void Controller::note(const std::string& script, Values values) { notes_.push_back({script, std::move(values)}); }
+
+bool Controller::has_something_to_do(std::int64_t now_ms) const {
+  return !names_.empty() || !finished_.empty() || !notes_.empty() || now_ms >= walk_at_ms_ ||
+         std::any_of(due_at_ms_.begin(), due_at_ms_.end(), [&](const auto& due) { return due.second <= now_ms; });
+}
+
+Result<Controller::Pass> Controller::pass() {
+  if (auto accepted = accept(); !accepted.ok()) {
+    return accepted.error();
+  }
+  const std::int64_t now_ms = parts_.world.clock().now_ms();
+  Pass pass;
+  if (has_something_to_do(now_ms)) {
+    std::vector<Step> to_make;
+    planned_.clear();
+    if (auto turned = turn(now_ms, to_make); !turned.ok()) {
+      names_.insert(planned_.begin(), planned_.end());  // It was all rolled back.
+      return turned.error();
+    }
+    pass.names = planned_;
+    finished_.clear();
+    notes_.clear();
+    for (Step& step : to_make) {
+      make(std::move(step), now_ms);
+    }
+  }
+  pass.due_at_ms = walk_at_ms_;
+  for (const auto& [name, due_at_ms] : due_at_ms_) {
+    pass.due_at_ms = std::min(*pass.due_at_ms, due_at_ms);
+  }
+  return pass;
+}
+
+Result<> Controller::accept() {
+  if (!parts_.desired.changed()) {
+    return Done{};
+  }
+  const std::int64_t now_ms = parts_.world.clock().now_ms();
+  auto accepted = acceptor_.accept(parts_.desired, now_ms);
+  if (!accepted.ok()) {
+    return accepted.error();
+  }
+  const Acceptance& acceptance = accepted.value();
+  if (acceptance.revision > 0) {
+    parts_.log.info("accepted", {{"revision", acceptance.revision}, {"changes", acceptance.changes}});
+  }
+  for (const Violation& violation : acceptance.violations) {
+    parts_.log.warn("refused", {{"table", violation.table_name}, {"row", violation.row_key}, {"err", violation.message}});
+  }
+  return take_dirty();
+}
+
+// One transaction: what ended is recorded, what changed is planned, what is to be made is marked. Only then is it made.
+Result<> Controller::turn(std::int64_t now_ms, std::vector<Step>& to_make) {
+  auto begun = Transaction::begin(parts_.state);
+  if (!begun.ok()) {
+    return begun.error();
+  }
+  Transaction transaction = std::move(begun).value();
+  const Values values = {{"now_ms", now_ms}, {"started_at_ms", started_at_ms_}};
+  if (auto set = parts_.state.run(*parts_.schema.script("state.clock"), values); !set.ok()) {
+    return set.error();
+  }
+  if (auto recorded = record_all(now_ms); !recorded.ok()) {
+    return recorded.error();
+  }
+  if (auto planned = plan_names(now_ms, to_make); !planned.ok()) {
+    return planned.error();
+  }
+  if (now_ms >= prune_at_ms_) {
+    prune_at_ms_ = now_ms + kPruneEveryMs;
+    if (auto pruned = parts_.state.run(*parts_.schema.script("state.prune"), values); !pruned.ok()) {
+      return pruned.error();
+    }
+  }
+  return transaction.commit();
+}
+
+Result<> Controller::record_all(std::int64_t now_ms) {
+  for (const Finished& finished : finished_) {
+    if (auto recorded = record(finished, now_ms); !recorded.ok()) {
+      return recorded.error();
+    }
+  }
+  for (const Note& note : notes_) {
+    Values values = note.values;
+    values.emplace_back("now_ms", now_ms);
+    const std::string* script = parts_.schema.script(note.script);
+    CHECK(script != nullptr);
+    if (auto run = parts_.state.run(*script, values); !run.ok()) {
+      return run.error();
+    }
+  }
+  return Done{};
+}
+
+const std::string* Controller::script_after(const Finished& finished) const {
+  const Step& step = finished.step;
+  const std::string kind_of_result(name_of(finished.outcome.kind));
+  std::vector<std::string> names;
+  if (finished.outcome.kind != Outcome::Kind::done) {
+    names.push_back(fmt::format("{}.{}.failed", step.kind, step.step));
+  }
+  names.push_back(fmt::format("{}.{}.{}", step.kind, step.step, finished.outcome.result));
+  names.push_back(fmt::format("{}.{}", step.kind, kind_of_result));
+  for (const std::string& name : names) {
+    if (const std::string* script = parts_.schema.script(name); script != nullptr) {
+      return script;
+    }
+  }
+  return nullptr;
+}
+
+Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
+  const Step& step = finished.step;
+  Values values = {{"kind", step.kind},
+                   {"name", step.name},
+                   {"target", step.target},
+                   {"step", step.step},
+                   {"reason", step.reason},
+                   {"now_ms", now_ms},
+                   {"started_at_ms", finished.started_at_ms},
+                   {"outcome", std::string(name_of(finished.outcome.kind))},
+                   {"detail", finished.outcome.detail}};
+  values.insert(values.end(), finished.outcome.values.begin(), finished.outcome.values.end());
+  const std::string* script = script_after(finished);
+  CHECK(script != nullptr);
+  if (auto run = parts_.state.run(*script, values); !run.ok()) {
+    return run.error();
+  }
+  // Finished after the script: what an observation saw is not taken from a step that ends in the same moment.
+  names_.insert(step.name);
+  return parts_.state.run(*parts_.schema.script("attempt.finish"), values);
+}
+
+Result<> Controller::take_dirty() {
+  auto dirty = parts_.state.query("DELETE FROM temp.dirty RETURNING name");
+  if (!dirty.ok()) {
+    return dirty.error();
+  }
+  for (const Row& row : dirty.value()) {
+    names_.insert(row.text("name"));
+  }
+  return Done{};
+}
+
+// Plans every name that changed or is due, and a few others in their turn, until nothing is left but to wait.
+Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make) {
+  for (auto& [name, due_at_ms] : due_at_ms_) {
+    if (due_at_ms <= now_ms) {
+      names_.insert(name);
+    }
+  }
+  if (now_ms >= walk_at_ms_) {
+    walk_at_ms_ = now_ms + kWalkEveryMs;
+    auto walked = parts_.state.query(
+        "SELECT name FROM (SELECT name FROM job UNION SELECT name FROM node UNION SELECT job FROM deployment) "
+        "WHERE name > :after ORDER BY name LIMIT :most",
+        {{"after", walked_to_}, {"most", static_cast<std::int64_t>(kWalkNames)}});
+    if (!walked.ok()) {
+      return walked.error();
+    }
+    for (const Row& row : walked.value()) {
+      names_.insert(row.text("name"));
+    }
+    walked_to_ = walked.value().size() < kWalkNames ? "" : walked.value().back().text("name");
+  }
+  if (auto taken = take_dirty(); !taken.ok()) {
+    return taken.error();
+  }
+  for (int planned = 0; !names_.empty(); ++planned) {
+    if (planned == kStepsPerPassMax) {
+      return Error{Fault::broken, Cause::other, fmt::format("the plan of {} does not settle", *names_.begin()),
+                   "this is a defect of Rowlock: please report it with `rowlock plan`"};
+    }
+    const std::string name = *names_.begin();
+    names_.erase(names_.begin());
+    planned_.insert(name);
+    if (auto done = plan_name(name, now_ms, to_make); !done.ok()) {
+      return done.error();
+    }
+    if (auto taken = take_dirty(); !taken.ok()) {
+      return taken.error();
+    }
+  }
+  return Done{};
+}
+
+Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms, std::vector<Step>& to_make) {
+  auto rows = parts_.state.query(kPlanOfName, {{"name", name}});
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  due_at_ms_.erase(name);
+  for (const Row& row : rows.value()) {
+    if (row.text("step") == "wait") {
+      if (!row.is_null("due_at_ms")) {
+        const auto due = due_at_ms_.emplace(name, row.integer("due_at_ms")).first;
+        due->second = std::max(now_ms + 1, std::min(due->second, row.integer("due_at_ms")));
+      }
+      continue;
+    }
+    Step step{row.text("kind"), row.text("name"), row.text("target"), row.text("step"), row.text("reason"), {}};
+    if (auto taken = take_step(std::move(step), now_ms, to_make); !taken.ok()) {
+      return taken.error();
+    }
+  }
+  return Done{};
+}
+
+// A step that has a script after it is made by a worker; any other is a change of rows, made here and now.
+Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>& to_make) {
+  const Values values = {{"kind", step.kind},     {"name", step.name},     {"target", step.target},
+                         {"step", step.step},     {"reason", step.reason}, {"now_ms", now_ms}};
+  const std::string id = step.kind + "." + step.step;
+  const std::string* script = parts_.schema.script(id);
+  if (script != nullptr) {
+    if (auto run = parts_.state.run(*script, values); !run.ok()) {
+      return run.error();
+    }
+  }
+  if (parts_.schema.script(id + ".done") == nullptr) {
+    CHECK(script != nullptr);
+    return Done{};
+  }
+  auto input = parts_.state.query(fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
+  if (!input.ok()) {
+    return input.error();
+  }
+  CHECK(!input.value().empty());
+  step.input = input.value().front();
+  if (auto marked = parts_.state.run(*parts_.schema.script("attempt.begin"), values); !marked.ok()) {
+    return marked.error();
+  }
+  to_make.push_back(std::move(step));
+  return Done{};
+}
+
+void Controller::make(Step step, std::int64_t now_ms) {
+  const auto reconciler = parts_.reconcilers.find(step.kind);
+  CHECK(reconciler != parts_.reconcilers.end());
+  const Reconciler& hands = *reconciler->second;
+  World& world = parts_.world;
+  const std::string lane = hands.lane(step);
+  ++under_way_;
+  parts_.executor.submit(
+      lane, [step, &hands, &world] { return hands.apply(step, world); },
+      [this, step, now_ms, alive = alive_](Outcome outcome) {
+        if (!*alive) {
+          return;
+        }
+        --under_way_;
+        finished_.push_back({step, std::move(outcome), now_ms});
+        log_outcome(finished_.back(), parts_.world.clock().now_ms());
+        parts_.wake();
+      });
+}
+
+void Controller::log_outcome(const Finished& finished, std::int64_t now_ms) {
+  const Step& step = finished.step;
+  const std::int64_t took_ms = now_ms - finished.started_at_ms;
+  const std::string resource = step.kind + "/" + step.name + "/" + step.target;
+  if (finished.outcome.kind != Outcome::Kind::done) {
+    parts_.log.warn("step failed", {{"resource", resource},
+                                    {"step", step.step},
+                                    {"outcome", name_of(finished.outcome.kind)},
+                                    {"duration_ms", took_ms},
+                                    {"err", finished.outcome.detail}});
+  } else if (step.step != "observe" && step.step != "look") {
+    parts_.log.info("step made", {{"resource", resource}, {"step", step.step}, {"duration_ms", took_ms}});
+  }
+}
+
+}  // namespace rowlock

@@ -1,0 +1,78 @@
+// What a kind of resource must provide beside its SQL: hands. What should happen is decided in schema/KIND.sql; a step that
+// changes nothing but rows is a script there and needs no C++ at all.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/base/result.h"
+#include "controller/store/database.h"
+#include "controller/world.h"
+
+namespace rowlock {
+
+// One step of the plan, with all that is needed to make it: the row of KIND_input for its target. A value: a worker shares
+// nothing with the loop.
+struct Step {
+  std::string kind;
+  std::string name;    // What the engineer calls the thing: the job, the node.
+  std::string target;  // The one row that the step is about.
+  std::string step;
+  std::string reason;
+  std::optional<Row> input;
+};
+
+// How a step ended. A closed set: what follows from each is a script, looked for as KIND.STEP.RESULT, then KIND.RESULT,
+// with `detail` and `values` bound by name. An unsuccessful one is also looked for as KIND.STEP.failed, first of all.
+struct Outcome {
+  enum class Kind {
+    done,
+    transient,  // Try again with backoff.
+    rejected,   // Only the engineer can mend it.
+    broken,     // Our side: try again, late.
+  };
+  Kind kind = Kind::done;
+  std::string result = "done";  // The kind's name, or a finer one that the kind's SQL knows.
+  std::string detail;           // For a person: what was attempted, on what, and what the world answered.
+  Values values;
+
+  static Outcome done(Values values = {}) { return {Kind::done, "done", "", std::move(values)}; }
+  static Outcome of(const Error& error);
+};
+
+// "done", "transient" …
+std::string_view name_of(Outcome::Kind kind);
+
+class Reconciler {
+ public:
+  virtual ~Reconciler() = default;
+
+  virtual std::string_view kind() const = 0;
+
+  // Which queue the step waits in: steps of one lane are made a few at a time, and a lane that hangs holds up no other.
+  // Steps that only look have a lane of their own, so that long work does not make Rowlock blind.
+  virtual std::string lane(const Step& step) const = 0;
+
+  // Makes one step, which may be a repetition. Called on a worker thread, may block up to the deadlines of the ports.
+  virtual Outcome apply(const Step& step, World& world) const = 0;
+};
+
+using Reconcilers = std::map<std::string, std::unique_ptr<Reconciler>, std::less<>>;
+
+// Where steps are made: threads in the product, a queue with a seed in the simulator.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // Has `work` called once, elsewhere, and then `done` with what it returned, on the loop thread.
+  virtual void submit(const std::string& lane, std::function<Outcome()> work,
+                      std::function<void(Outcome)> done) = 0;
+};
+
+}  // namespace rowlock

@@ -1,0 +1,282 @@
+#include "controller/store/accept.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "controller/base/json.h"
+
+namespace rowlock {
+
+namespace {
+
+constexpr int kInvariantRowsMax = 1000;
+constexpr int kInvariantTimeMs = 200;
+constexpr std::size_t kViolationsMax = 1000;  // More are cut off; the first ones are reason enough.
+
+std::string filled_in(std::string text, const std::vector<std::pair<std::string, std::string>>& places) {
+  for (const auto& [name, value] : places) {
+    const std::string place = "{" + name + "}";
+    for (std::size_t at = text.find(place); at != std::string::npos; at = text.find(place, at + value.size())) {
+      text.replace(at, place.size(), value);
+    }
+  }
+  return text;
+}
+
+std::string joined(const std::vector<std::string>& columns, const std::string& format, const std::string& between) {
+  std::string all;
+  for (const std::string& column : columns) {
+    all += (all.empty() ? "" : between) + fmt::format(fmt::runtime(format), column);
+  }
+  return all;
+}
+
+Json json_of(const std::vector<Violation>& violations) {
+  std::vector<Json> items;
+  for (const Violation& violation : violations) {
+    items.push_back(Json::object({{"table_name", Json::string(violation.table_name)},
+                                  {"row_key", Json::string(violation.row_key)},
+                                  {"message", Json::string(violation.message)}}));
+  }
+  return Json::array(std::move(items));
+}
+
+// A row as the engineer would name it, for a message.
+std::string row_in_words(const Row& row) {
+  std::string words;
+  for (std::size_t i = 0; i < row.columns().size() && i < 4; ++i) {
+    words += (words.empty() ? "" : ", ") + row.columns()[i] + " " + text_of(row.cells()[i]);
+  }
+  return words;
+}
+
+std::string sentence(const Error& error) { return error.hint.empty() ? error.message : error.message + ": " + error.hint; }
+
+}  // namespace
+
+Acceptor::Acceptor(Database& state, const Schema& schema) : state_(state), schema_(schema) {}
+
+Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
+  auto info = state_.query("SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid", {{"name", text.name}});
+  if (!info.ok()) {
+    return info.error();
+  }
+  Table table{text.name, {}, "", "", ""};
+  std::vector<std::string> key;
+  for (const Row& column : info.value()) {
+    table.columns.push_back(column.text("name"));
+    if (column.integer("pk") > 0) {
+      key.push_back(column.text("name"));
+    }
+  }
+  const std::vector<std::pair<std::string, std::string>> places = {
+      {"table", text.name},
+      {"columns", joined(table.columns, "\"{}\"", ", ")},
+      {"key", joined(key, "\"{}\"", ", ")},
+      {"key_of_n", joined(key, "n.\"{}\"", ", ")},
+      {"key_of_o", joined(key, "o.\"{}\"", ", ")},
+      {"o_is_n", joined(key, "o.\"{0}\" = n.\"{0}\"", " AND ")},
+      {"object_of_n", joined(table.columns, "'{0}', n.\"{0}\"", ", ")},
+      {"object_of_o", joined(table.columns, "'{0}', o.\"{0}\"", ", ")},
+      {"assignments", joined(table.columns, "\"{0}\" = excluded.\"{0}\"", ", ")},
+  };
+  table.differences = filled_in(*schema_.script("accept.differences"), places);
+  table.brake = filled_in(*schema_.script("accept.brake"), places);
+  table.take = filled_in(*schema_.script("accept.take"), places);
+  return table;
+}
+
+// The incoming tables carry the CHECKs of this binary, so that a file whose own ones are older or were taken out is held
+// to the same rules.
+Result<> Acceptor::prepare() {
+  std::vector<Table> tables;
+  for (const TableText& text : schema_.desired_tables()) {
+    constexpr std::string_view kHead = "CREATE TABLE ";
+    const std::string sql = "CREATE TEMP TABLE IF NOT EXISTS incoming_" + text.sql.substr(kHead.size());
+    if (auto made = state_.run(sql); !made.ok()) {
+      return made.error();
+    }
+    auto table = table_of(text);
+    if (!table.ok()) {
+      return table.error();
+    }
+    tables.push_back(std::move(table).value());
+  }
+  tables_ = std::move(tables);
+  return Done{};
+}
+
+Result<Acceptance> Acceptor::accept(DesiredFile& file, std::int64_t now_ms) {
+  if (tables_.empty()) {
+    if (auto prepared = prepare(); !prepared.ok()) {
+      return prepared.error();
+    }
+  }
+  auto incoming = file.read();
+  if (!incoming.ok()) {
+    if (incoming.error().fault == Fault::transient) {
+      return incoming.error();
+    }
+    return refuse({{"desired.db", "desired.db", sentence(incoming.error())}}, now_ms);
+  }
+  return take(incoming.value(), now_ms);
+}
+
+// Returns the rows that the tables would not take.
+Result<std::vector<Violation>> Acceptor::copy_in(const std::map<std::string, TableRows>& incoming) {
+  std::vector<Violation> found;
+  for (const Table& table : tables_) {
+    if (auto emptied = state_.run("DELETE FROM temp.incoming_" + table.name); !emptied.ok()) {
+      return emptied.error();
+    }
+    const TableRows& rows = incoming.at(table.name);
+    std::vector<std::string> columns;
+    for (const std::string& column : rows.columns) {
+      if (std::find(table.columns.begin(), table.columns.end(), column) != table.columns.end()) {
+        columns.push_back(column);
+      }
+    }
+    const std::string insert = fmt::format("INSERT INTO temp.incoming_{} ({}) VALUES ({})", table.name,
+                                           joined(columns, "\"{}\"", ", "), joined(columns, ":{}", ", "));
+    for (const Row& row : rows.rows) {
+      Values values;
+      for (std::size_t i = 0; i < rows.columns.size(); ++i) {
+        values.emplace_back(rows.columns[i], row.cells()[i]);
+      }
+      auto inserted = state_.run(insert, values);
+      if (!inserted.ok() && inserted.error().message.find("constraint failed: ") == std::string::npos) {
+        return inserted.error();
+      }
+      if (!inserted.ok()) {
+        const std::string& said = inserted.error().message;
+        found.push_back({table.name, text_of(row.cells().front()), said.substr(said.find("constraint failed: ") + 19)});
+      }
+    }
+  }
+  return found;
+}
+
+Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incoming, std::int64_t now_ms) {
+  std::vector<Violation> found;
+  {
+    auto begun = Transaction::begin(state_);
+    if (!begun.ok()) {
+      return begun.error();
+    }
+    Transaction transaction = std::move(begun).value();
+    auto revision = state_.scalar("SELECT COALESCE(max(id), 0) + 1 FROM revision");
+    if (!revision.ok()) {
+      return revision.error();
+    }
+    const Values values = {{"revision", revision.value()}, {"now_ms", now_ms}};
+    auto unfit = copy_in(incoming);
+    if (!unfit.ok()) {
+      return unfit.error();
+    }
+    found = std::move(unfit).value();
+    for (const Table& table : tables_) {
+      if (auto compared = state_.run(table.differences, values); !compared.ok()) {
+        return compared.error();
+      }
+    }
+    auto changes = state_.scalar("SELECT count(*) FROM change WHERE revision = :revision", values);
+    if (!changes.ok()) {
+      return changes.error();
+    }
+    const std::int64_t count = std::get<std::int64_t>(changes.value());
+    if (found.empty() && count > 0) {
+      auto violated = violations(std::get<std::int64_t>(revision.value()));
+      if (!violated.ok()) {
+        return violated.error();
+      }
+      found = std::move(violated).value();
+    }
+    if (found.empty() && count > 0) {
+      if (auto noted = state_.run(*schema_.script("accept.revision"), values); !noted.ok()) {
+        return noted.error();
+      }
+      if (auto committed = transaction.commit(); !committed.ok()) {
+        return committed.error();
+      }
+      return Acceptance{std::get<std::int64_t>(revision.value()), count, {}};
+    }
+  }  // Rolled back: what is in force stays as it is.
+  return refuse(std::move(found), now_ms);
+}
+
+// Requires: the incoming tables are filled and compared. Takes them over, then asks what that violates.
+Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision) {
+  std::vector<Violation> found;
+  const Values values = {{"revision", revision}};
+  for (const Table& table : tables_) {
+    auto braked = state_.query(table.brake, values);
+    if (!braked.ok()) {
+      return braked.error();
+    }
+    for (const Row& row : braked.value()) {
+      found.push_back({row.text("table_name"), row.text("row_key"), row.text("message")});
+    }
+  }
+  for (const Table& table : tables_) {
+    if (auto taken = state_.run(table.take, values); !taken.ok()) {
+      return taken.error();
+    }
+  }
+  auto rows = state_.query("SELECT table_name, row_key, message FROM violation_now ORDER BY table_name, row_key, message");
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  for (const Row& row : rows.value()) {
+    found.push_back({row.text("table_name"), row.text("row_key"), row.text("message")});
+  }
+  ask_invariants(found);
+  if (found.size() > kViolationsMax) {
+    found.resize(kViolationsMax);
+  }
+  return found;
+}
+
+void Acceptor::ask_invariants(std::vector<Violation>& found) {
+  auto invariants = state_.query("SELECT name, query, message FROM invariant ORDER BY name");
+  if (!invariants.ok()) {
+    found.push_back({"invariant", "", sentence(invariants.error())});
+    return;
+  }
+  for (const Row& invariant : invariants.value()) {
+    const std::string name = invariant.text("name");
+    auto rows = state_.guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
+    if (!rows.ok()) {
+      found.push_back({"invariant", name, fmt::format("invariant {} cannot be asked: its query {}", name,
+                                                      sentence(rows.error()))});
+    } else if (!rows.value().empty()) {
+      found.push_back({"invariant", name, fmt::format("invariant {}: {} ({})", name, invariant.text("message"),
+                                                      row_in_words(rows.value().front()))});
+    }
+  }
+}
+
+// Also called without any violation: the file is as it was in force, and an earlier refusal is over.
+Result<Acceptance> Acceptor::refuse(std::vector<Violation> violations, std::int64_t now_ms) {
+  if (violations.empty()) {
+    auto refused = state_.scalar("SELECT count(*) FROM refusal");
+    if (refused.ok() && std::get<std::int64_t>(refused.value()) == 0) {
+      return Acceptance{};
+    }
+  }
+  auto transaction = Transaction::begin(state_);
+  if (!transaction.ok()) {
+    return transaction.error();
+  }
+  if (auto noted = state_.run(*schema_.script("accept.refused"),
+                              {{"violations", json_of(violations).text()}, {"now_ms", now_ms}});
+      !noted.ok()) {
+    return noted.error();
+  }
+  if (auto committed = std::move(transaction).value().commit(); !committed.ok()) {
+    return committed.error();
+  }
+  return Acceptance{0, 0, std::move(violations)};
+}
+
+}  // namespace rowlock

@@ -1,0 +1,60 @@
+// Taking over a change of desired.db: copied into the same-named tables of state.db in one transaction, as a numbered
+// revision with a change for every row, or refused whole with every reason.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "controller/store/database.h"
+#include "controller/store/desired_file.h"
+#include "controller/store/schema.h"
+
+namespace rowlock {
+
+struct Violation {
+  std::string table_name;
+  std::string row_key;
+  std::string message;
+};
+
+struct Acceptance {
+  std::int64_t revision = 0;           // The new revision; 0: nothing was accepted.
+  std::int64_t changes = 0;            // Rows that it changed.
+  std::vector<Violation> violations;   // Why it was refused; empty when it was not.
+};
+
+class Acceptor {
+ public:
+  // Requires: `state` was opened by open_state() and outlives this.
+  Acceptor(Database& state, const Schema& schema);
+
+  // Compares the file with what is in force, and takes it over or refuses it. An unreadable file is a refusal too. An error
+  // means that state.db could not be written, or that the file is held by another program just now: nothing has changed,
+  // try again.
+  Result<Acceptance> accept(DesiredFile& file, std::int64_t now_ms);
+
+ private:
+  // One desired table, with the scripts of schema/accept.sql filled in for it.
+  struct Table {
+    std::string name;
+    std::vector<std::string> columns;
+    std::string differences;
+    std::string brake;
+    std::string take;
+  };
+
+  Result<> prepare();
+  Result<Table> table_of(const TableText& text);
+  Result<std::vector<Violation>> copy_in(const std::map<std::string, TableRows>& incoming);
+  Result<std::vector<Violation>> violations(std::int64_t revision);
+  void ask_invariants(std::vector<Violation>& found);
+  Result<Acceptance> refuse(std::vector<Violation> violations, std::int64_t now_ms);
+  Result<Acceptance> take(const std::map<std::string, TableRows>& incoming, std::int64_t now_ms);
+
+  Database& state_;
+  const Schema& schema_;
+  std::vector<Table> tables_;
+};
+
+}  // namespace rowlock

@@ -1,0 +1,399 @@
+#include "controller/store/database.h"
+
+#include <sqlite3.h>
+
+#include <chrono>
+#include <cstring>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+namespace rowlock {
+
+namespace {
+
+constexpr int kBusyTimeoutMs = 5000;       // How long a writer waits for another one.
+constexpr std::size_t kCacheMax = 400;     // Compiled scripts kept; more would mean that text is made up at run time.
+constexpr int kGuardStepsPerLook = 1000;   // Virtual machine steps between two looks at the clock.
+
+// A script is one or more statements, compiled.
+using Script = std::vector<sqlite3_stmt*>;
+
+Error error_of(sqlite3* handle, int code, const std::string& path) {
+  const char* said = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  Error error{Fault::broken, Cause::other, fmt::format("{}: {}", path, said), ""};
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      error.fault = Fault::transient;
+      error.hint = "another program is writing to it: end its transaction, or try again";
+      break;
+    case SQLITE_FULL:
+      error.fault = Fault::transient;
+      error.hint = "the disk is full: make room, Rowlock goes on by itself";
+      break;
+    case SQLITE_IOERR:
+      error.fault = Fault::transient;
+      error.hint = "the disk does not answer well: see the kernel's log";
+      break;
+    case SQLITE_READONLY:
+      error.hint = "the file or its folder cannot be written to: look at its owner, its mode and whether the disk is mounted "
+                   "read-only";
+      break;
+    case SQLITE_CANTOPEN:
+      error.cause = Cause::not_found;
+      error.hint = "is the path right, and may this user read it? `rowlock init` makes a new home";
+      break;
+    case SQLITE_NOTADB:
+      error.hint = "it is not a SQLite database: put back a copy";
+      break;
+    case SQLITE_CORRUPT:
+      error.hint = "the file is damaged: put back a copy, or save what can be read with `sqlite3 FILE .recover`";
+      break;
+    default:
+      break;
+  }
+  return error;
+}
+
+void bind(sqlite3_stmt* statement, const Values& values) {
+  for (const auto& [name, value] : values) {
+    const int index = sqlite3_bind_parameter_index(statement, (":" + name).c_str());
+    if (index == 0) {
+      continue;
+    }
+    int code = SQLITE_OK;
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      code = sqlite3_bind_int64(statement, index, *integer);
+    } else if (const auto* number = std::get_if<double>(&value)) {
+      code = sqlite3_bind_double(statement, index, *number);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      code = sqlite3_bind_text64(statement, index, text->data(), text->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    }
+    CHECK(code == SQLITE_OK);
+  }
+}
+
+Value cell(sqlite3_stmt* statement, int column) {
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+      return std::int64_t{sqlite3_column_int64(statement, column)};
+    case SQLITE_FLOAT:
+      return sqlite3_column_double(statement, column);
+    case SQLITE_NULL:
+      return std::monostate{};
+    default: {
+      const void* bytes = sqlite3_column_blob(statement, column);
+      const int size = sqlite3_column_bytes(statement, column);
+      return std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    }
+  }
+}
+
+// Lets a statement read, and nothing else.
+int allow_reading(void*, int action, const char* first, const char* second, const char*, const char*) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      return second != nullptr && std::strcmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    default:
+      (void)first;
+      return SQLITE_DENY;
+  }
+}
+
+using Moment = std::chrono::steady_clock::time_point;
+
+int stop_when_late(void* deadline) {
+  return std::chrono::steady_clock::now() > *static_cast<const Moment*>(deadline) ? 1 : 0;
+}
+
+}  // namespace
+
+const Value& Row::at(std::string_view column) const {
+  static const Value null;
+  for (std::size_t i = 0; i < columns_->size(); ++i) {
+    if ((*columns_)[i] == column) {
+      return cells_[i];
+    }
+  }
+  return null;
+}
+
+bool Row::is_null(std::string_view column) const { return std::holds_alternative<std::monostate>(at(column)); }
+
+std::string Row::text(std::string_view column) const { return text_of(at(column)); }
+
+std::int64_t Row::integer(std::string_view column) const {
+  const Value& value = at(column);
+  if (const auto* number = std::get_if<double>(&value)) {
+    return static_cast<std::int64_t>(*number);
+  }
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  return integer != nullptr ? *integer : 0;
+}
+
+double Row::number(std::string_view column) const {
+  const Value& value = at(column);
+  const auto* number = std::get_if<double>(&value);
+  return number != nullptr ? *number : static_cast<double>(integer(column));
+}
+
+std::string text_of(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    return *text;
+  }
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    return fmt::format("{}", *integer);
+  }
+  if (const auto* number = std::get_if<double>(&value)) {
+    return fmt::format("{}", *number);
+  }
+  return "";
+}
+
+struct Database::Connection {
+  sqlite3* handle = nullptr;
+  std::string path;
+  std::unordered_map<std::string, Script> scripts;
+
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() {
+    forget_scripts();
+    sqlite3_close_v2(handle);
+  }
+
+  void forget_scripts() {
+    for (auto& [text, script] : scripts) {
+      for (sqlite3_stmt* statement : script) {
+        sqlite3_finalize(statement);
+      }
+    }
+    scripts.clear();
+  }
+
+  Error error(int code) const { return error_of(handle, code, path); }
+
+  // Steps through one statement, giving each row to `row`. The statement is ready for the next time afterwards.
+  Result<> step(sqlite3_stmt* statement, const Values& values, const std::function<bool(sqlite3_stmt*)>& row) {
+    bind(statement, values);
+    int code = SQLITE_ROW;
+    while (code == SQLITE_ROW) {
+      code = sqlite3_step(statement);
+      if (code == SQLITE_ROW && row && !row(statement)) {
+        break;
+      }
+    }
+    Result<> result = Done{};
+    if (code != SQLITE_DONE && code != SQLITE_ROW) {
+      result = error(code);
+    }
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+  }
+
+  // The next statement of `text`, which is moved past it; null when only blanks and comments are left.
+  Result<sqlite3_stmt*> compile(std::string_view& text) {
+    sqlite3_stmt* statement = nullptr;
+    const char* tail = nullptr;
+    const int code = sqlite3_prepare_v3(handle, text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT,
+                                        &statement, &tail);
+    if (code != SQLITE_OK) {
+      return error(code);
+    }
+    text.remove_prefix(static_cast<std::size_t>(tail - text.data()));
+    return statement;
+  }
+
+  // Statements are compiled when their turn comes: a later one may need what an earlier one makes.
+  Result<> run(std::string_view text, const Values& values) {
+    const auto known = scripts.find(std::string(text));
+    if (known != scripts.end()) {
+      for (sqlite3_stmt* statement : known->second) {
+        if (auto result = step(statement, values, nullptr); !result.ok()) {
+          return result.error();
+        }
+      }
+      return Done{};
+    }
+    return compile_and_run(text, values);
+  }
+
+  Result<> compile_and_run(std::string_view text, const Values& values) {
+    const std::string key(text);
+    Script script;
+    Result<> result = Done{};
+    while (result.ok()) {
+      auto statement = compile(text);
+      if (!statement.ok()) {
+        result = statement.error();
+      } else if (statement.value() != nullptr) {
+        script.push_back(statement.value());
+        result = step(statement.value(), values, nullptr);
+      } else if (text.empty()) {
+        break;
+      }
+    }
+    if (result.ok() && scripts.size() < kCacheMax) {
+      scripts.emplace(key, std::move(script));
+    } else {
+      for (sqlite3_stmt* statement : script) {
+        sqlite3_finalize(statement);
+      }
+    }
+    return result;
+  }
+
+  Result<std::vector<Row>> rows(sqlite3_stmt* statement, const Values& values, int rows_max) {
+    auto columns = std::make_shared<std::vector<std::string>>();
+    const int count = sqlite3_column_count(statement);
+    for (int i = 0; i < count; ++i) {
+      columns->emplace_back(sqlite3_column_name(statement, i));
+    }
+    std::vector<Row> found;
+    bool more = false;
+    auto result = step(statement, values, [&](sqlite3_stmt* at) {
+      if (rows_max >= 0 && static_cast<int>(found.size()) == rows_max) {
+        more = true;
+        return false;
+      }
+      std::vector<Value> cells;
+      cells.reserve(static_cast<std::size_t>(count));
+      for (int i = 0; i < count; ++i) {
+        cells.push_back(cell(at, i));
+      }
+      found.emplace_back(columns, std::move(cells));
+      return true;
+    });
+    if (!result.ok()) {
+      return result.error();
+    }
+    if (more) {
+      return Error{Fault::rejected, Cause::other, fmt::format("returns more than {} rows", rows_max), "narrow the query"};
+    }
+    return found;
+  }
+};
+
+Database::Database(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Result<Database> Database::open(const std::string& path, Mode mode) {
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_URI;
+  switch (mode) {
+    case Mode::read_only: flags |= SQLITE_OPEN_READONLY; break;
+    case Mode::read_write: flags |= SQLITE_OPEN_READWRITE; break;
+    case Mode::create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE; break;
+  }
+  auto connection = std::make_unique<Connection>();
+  connection->path = path;
+  int code = sqlite3_open_v2(path.c_str(), &connection->handle, flags, nullptr);
+  if (code != SQLITE_OK) {
+    return error_of(connection->handle, code, path);
+  }
+  sqlite3_busy_timeout(connection->handle, kBusyTimeoutMs);
+  Database database(std::move(connection));
+  // The first read tells whether the file is a database at all.
+  if (auto read = database.query("SELECT count(*) FROM sqlite_schema"); !read.ok()) {
+    return read.error();
+  }
+  return database;
+}
+
+Result<> Database::run(std::string_view script, const Values& values) { return connection_->run(script, values); }
+
+Result<std::vector<Row>> Database::query(std::string_view query, const Values& values) {
+  auto& scripts = connection_->scripts;
+  auto known = scripts.find(std::string(query));
+  if (known == scripts.end()) {
+    std::string_view text = query;
+    auto statement = connection_->compile(text);
+    if (!statement.ok()) {
+      return statement.error();
+    }
+    CHECK(statement.value() != nullptr);
+    if (scripts.size() >= kCacheMax) {
+      connection_->forget_scripts();
+    }
+    known = scripts.emplace(std::string(query), Script{statement.value()}).first;
+  }
+  CHECK(known->second.size() == 1);
+  return connection_->rows(known->second.front(), values, -1);
+}
+
+Result<Value> Database::scalar(std::string_view text, const Values& values) {
+  auto rows = query(text, values);
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  return rows.value().empty() ? Value{} : rows.value().front().cells().front();
+}
+
+Result<std::vector<Row>> Database::guarded_query(const std::string& query, int rows_max, int time_max_ms) {
+  Moment deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(time_max_ms);
+  sqlite3_set_authorizer(connection_->handle, allow_reading, nullptr);
+  sqlite3_progress_handler(connection_->handle, kGuardStepsPerLook, stop_when_late, &deadline);
+  std::string_view text = query;
+  Result<std::vector<Row>> result = std::vector<Row>{};
+  auto statement = connection_->compile(text);
+  if (!statement.ok()) {
+    result = Error{Fault::rejected, Cause::other, sqlite3_errmsg(connection_->handle), ""};
+  } else if (statement.value() == nullptr ||
+             text.find_first_not_of("; \t\r\n") != std::string_view::npos) {
+    result = Error{Fault::rejected, Cause::other, "is not one statement", "write one SELECT"};
+  } else {
+    result = connection_->rows(statement.value(), {}, rows_max);
+    if (!result.ok() && sqlite3_errcode(connection_->handle) == SQLITE_INTERRUPT) {
+      result = Error{Fault::rejected, Cause::deadline, fmt::format("takes more than {} ms", time_max_ms), "narrow the query"};
+    }
+  }
+  if (statement.ok()) {
+    sqlite3_finalize(statement.value());
+  }
+  sqlite3_progress_handler(connection_->handle, 0, nullptr, nullptr);
+  sqlite3_set_authorizer(connection_->handle, nullptr, nullptr);
+  return result;
+}
+
+Result<std::int64_t> Database::data_version() {
+  auto value = scalar("PRAGMA data_version");
+  if (!value.ok()) {
+    return value.error();
+  }
+  return std::get<std::int64_t>(value.value());
+}
+
+std::string Database::path() const { return connection_->path; }
+
+sqlite3* Database::handle() const { return connection_->handle; }
+
+Result<Transaction> Transaction::begin(Database& database) {
+  if (auto begun = database.run("BEGIN IMMEDIATE"); !begun.ok()) {
+    return begun.error();
+  }
+  return Transaction(database);
+}
+
+Transaction::~Transaction() {
+  if (database_ != nullptr) {
+    (void)database_->run("ROLLBACK").ok();  // Nothing to be done about a failure: SQLite has rolled back already.
+  }
+}
+
+Result<> Transaction::commit() {
+  if (auto committed = database_->run("COMMIT"); !committed.ok()) {
+    return committed.error();  // The destructor rolls back.
+  }
+  database_ = nullptr;
+  return Done{};
+}
+
+}  // namespace rowlock

@@ -1,0 +1,56 @@
+// desired.db as the controller sees it: a file that other programs write, and that is only ever read, for well under a
+// millisecond at a time. Whether it changed is asked of SQLite; that it may have changed is told by the folder.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/store/database.h"
+#include "controller/store/schema.h"
+
+namespace rowlock {
+
+// The rows of one table, in the columns that the file and the binary both have.
+struct TableRows {
+  std::vector<std::string> columns;
+  std::vector<Row> rows;
+};
+
+class DesiredFile {
+ public:
+  DesiredFile(std::string path, const Schema& schema) : path_(std::move(path)), schema_(schema) {}
+
+  // Whether the file is another one, or holds another commit, than at the last read(). A few microseconds. An unreadable
+  // file counts as changed whenever it differs from what could not be read before.
+  bool changed();
+
+  // Every desired table as of one moment. A file that is not there, is no database, is damaged, is from a newer Rowlock or
+  // has lost a table is an error that says so and what to do. Fault::transient: another program holds it just now.
+  Result<std::map<std::string, TableRows>> read();
+
+ private:
+  // What the file system says of the file; another one, and the open connection cannot be trusted.
+  struct Stamp {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t modified_ns = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+  static Stamp stamp_of(const std::string& path);
+
+  Result<> open();
+  Result<> check_version();
+  Result<std::map<std::string, TableRows>> read_tables();
+
+  std::string path_;
+  const Schema& schema_;
+  std::optional<Database> database_;
+  Stamp stamp_;
+  std::int64_t version_ = -1;  // data_version at the last read; -1: never read
+};
+
+}  // namespace rowlock

@@ -1,0 +1,223 @@
+#include "controller/store/home.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "controller/base/time.h"
+
+namespace rowlock {
+
+namespace {
+
+constexpr mode_t kFolderMode = 0770;  // The engineer joins the group to edit; nobody else looks in.
+
+// File systems on which shared memory or locks do not do what WAL needs.
+struct UnsafeFileSystem {
+  long magic;
+  const char* name;
+};
+constexpr UnsafeFileSystem kUnsafe[] = {
+    {FUSE_SUPER_MAGIC, "FUSE or virtiofs"}, {V9FS_MAGIC, "9p"},          {NFS_SUPER_MAGIC, "NFS"},
+    {SMB_SUPER_MAGIC, "SMB"},               {CIFS_SUPER_MAGIC, "SMB"},   {SMB2_SUPER_MAGIC, "SMB"},
+};
+
+bool exists(const std::string& path) {
+  struct stat found {};
+  return stat(path.c_str(), &found) == 0;
+}
+
+Result<std::int64_t> pragma(Database& database, const std::string& name) {
+  auto value = database.scalar("PRAGMA " + name);
+  if (!value.ok()) {
+    return value.error();
+  }
+  const auto* number = std::get_if<std::int64_t>(&value.value());
+  return number != nullptr ? *number : 0;
+}
+
+Result<> create_desired(const Home& home, const Schema& schema) {
+  auto opened = Database::open(home.desired_path(), Database::Mode::create);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database desired = std::move(opened).value();
+  if (auto mode = desired.query("PRAGMA journal_mode=WAL"); !mode.ok()) {
+    return mode.error();
+  }
+  std::string script = fmt::format("BEGIN IMMEDIATE; PRAGMA application_id={}; PRAGMA user_version={};\n", kApplicationId,
+                                   kDesiredVersion);
+  for (const TableText& table : schema.desired_tables()) {
+    script += table.sql;
+  }
+  script += schema.guard() + "INSERT INTO node (name) VALUES ('local'); COMMIT;";
+  if (auto made = desired.run(script); !made.ok()) {
+    return made.error();
+  }
+  chmod(home.desired_path().c_str(), 0660);
+  return Done{};
+}
+
+}  // namespace
+
+Home Home::at(const std::string& given) {
+  if (!given.empty()) {
+    return Home(given);
+  }
+  const char* named = std::getenv("ROWLOCK_HOME");
+  return Home(named != nullptr && *named != '\0' ? named : "/var/lib/rowlock");
+}
+
+Result<> Home::create(const Schema& schema, std::int64_t now_ms) const {
+  if (exists(desired_path()) && exists(state_path())) {
+    return Error{Fault::rejected, Cause::other, fmt::format("{} is a home already", folder_),
+                 fmt::format("look at it with `rowlock status --home {}`, or choose another folder", folder_)};
+  }
+  if (mkdir(folder_.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+    return Error{Fault::rejected, Cause::other, fmt::format("cannot make the folder {}: {}", folder_, std::strerror(errno)),
+                 "make its parent folder first, or run this as a user who may"};
+  }
+  if (auto safe = check_file_system(); !safe.ok()) {
+    return safe.error();
+  }
+  if (!exists(desired_path())) {
+    if (auto made = create_desired(*this, schema); !made.ok()) {
+      return made.error();
+    }
+  }
+  auto state = open_state(state_path(), schema, now_ms);
+  if (!state.ok()) {
+    return state.error();
+  }
+  return Done{};
+}
+
+Result<> Home::check_file_system() const {
+  struct statfs found {};
+  if (statfs(folder_.c_str(), &found) != 0) {
+    return Error{Fault::rejected, Cause::not_found, fmt::format("{}: {}", folder_, std::strerror(errno)),
+                 fmt::format("make a home there with `rowlock init --home {}`", folder_)};
+  }
+  for (const UnsafeFileSystem& unsafe : kUnsafe) {
+    if (static_cast<unsigned int>(found.f_type) == static_cast<unsigned int>(unsafe.magic)) {
+      return Error{Fault::rejected, Cause::other,
+                   fmt::format("{} is on {}, where SQLite's WAL loses data", folder_, unsafe.name),
+                   "put the home on a disk of the machine that runs Rowlock, and edit it there or over SSH"};
+    }
+  }
+  return Done{};
+}
+
+Result<HomeLock> HomeLock::take(const Home& home, std::int64_t now_ms) {
+  const int fd = ::open(home.lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+  if (fd < 0) {
+    return Error{Fault::rejected, Cause::other, fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
+                 fmt::format("is there a home? `rowlock init --home {}` makes one; may this user write there?",
+                             home.folder())};
+  }
+  HomeLock lock(fd);
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("another controller runs on {}: {}", home.folder(), holder(home)),
+                 "stop that one first; two controllers on one home would undo each other's work"};
+  }
+  const std::string text = fmt::format("process {}, since {}\n", getpid(), rfc3339(now_ms));
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    return Error{Fault::transient, Cause::other, fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
+                 "is the disk full or read-only?"};
+  }
+  return lock;
+}
+
+std::string HomeLock::holder(const Home& home) {
+  const int fd = ::open(home.lock_path().c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return "";
+  }
+  char text[200] = {};
+  if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
+    const ssize_t size = pread(fd, text, sizeof text - 1, 0);
+    text[size > 0 ? size : 0] = '\0';
+  }
+  ::close(fd);
+  std::string said(text);
+  return said.substr(0, said.find('\n'));
+}
+
+HomeLock::~HomeLock() {
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
+}
+
+Result<Database> open_state_for_reading(const Home& home, const Schema& schema) {
+  auto opened = Database::open(home.state_path(), Database::Mode::read_only);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database state = std::move(opened).value();
+  auto version = pragma(state, "user_version");
+  if (!version.ok()) {
+    return version.error();
+  }
+  const auto ours = static_cast<std::int64_t>(schema.migrations().size());
+  if (version.value() != ours) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("{} has version {}, this rowlock reads version {}", home.state_path(), version.value(), ours),
+                 version.value() > ours ? "use the newer rowlock that wrote it"
+                                        : "start `rowlock run` of this version once: it brings the file up to date"};
+  }
+  return state;
+}
+
+Result<Database> open_desired_for_editing(const Home& home) {
+  auto opened = Database::open(home.desired_path(), Database::Mode::read_write);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database desired = std::move(opened).value();
+  auto version = pragma(desired, "user_version");
+  if (!version.ok()) {
+    return version.error();
+  }
+  if (version.value() > kDesiredVersion) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("{} has version {}, this rowlock knows up to {}", home.desired_path(), version.value(),
+                             kDesiredVersion),
+                 "use the newer rowlock that wrote it"};
+  }
+  if (auto set = desired.query("PRAGMA wal_autocheckpoint=0"); !set.ok()) {
+    return set.error();
+  }
+  return desired;
+}
+
+Result<Database> open_for_what_if(const Home& home, const Schema& schema) {
+  auto opened = open_desired_for_editing(home);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database database = std::move(opened).value();
+  if (auto readable = open_state_for_reading(home, schema); !readable.ok()) {
+    return readable.error();
+  }
+  // An empty TEMP table stands in front of the refusals of state.db: what counts here is the edit at hand.
+  const std::string script = "ATTACH 'file:" + home.state_path() + "?mode=ro' AS state;\n" +
+                             "CREATE TEMP TABLE refusal (table_name TEXT, row_key TEXT, message TEXT, since_ms INTEGER);\n" +
+                             schema.views(true);
+  if (auto made = database.run(script); !made.ok()) {
+    return made.error();
+  }
+  return database;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,151 @@
+#include "controller/store/schema.h"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "controller/base/check.h"
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::string_view kMarker = "-- @";
+
+// What is united over the kinds, from which views, and in which columns.
+struct Union {
+  std::string_view name;
+  std::string_view suffix;
+  std::string_view columns;
+};
+constexpr Union kUnions[] = {
+    {"plan", "_plan", "kind, name, target, step, reason, due_at_ms"},
+    {"status", "_status", "kind, name, state, detail, since_ms"},
+    {"why", "_why", "kind, name, target, reason, since_ms"},
+    {"violation_now", "_violation", "table_name, row_key, message"},
+};
+
+// The line at `at` without its end; `at` is moved to the next one.
+std::string_view next_line(std::string_view text, std::size_t& at) {
+  const std::size_t end = std::min(text.find('\n', at), text.size());
+  const std::string_view line = text.substr(at, end - at);
+  at = end + 1;
+  return line;
+}
+
+// The word after `head` at the beginning of a line, or "".
+std::string word_after(std::string_view line, std::string_view head) {
+  if (!line.starts_with(head)) {
+    return "";
+  }
+  line.remove_prefix(head.size());
+  return std::string(line.substr(0, line.find_first_of(" (")));
+}
+
+}  // namespace
+
+Schema::Schema(std::span<const EmbeddedFile> files) {
+  for (const EmbeddedFile& file : files) {
+    if (file.name.starts_with("migrations/")) {
+      const std::string_view name = file.name.substr(std::string_view("migrations/").size());
+      migrations_.push_back({std::atol(std::string(name.substr(0, 4)).c_str()), name, file.text});
+      CHECK(migrations_.back().version == static_cast<std::int64_t>(migrations_.size()));
+      continue;
+    }
+    std::string marker;
+    std::string section;
+    std::size_t at = 0;
+    while (at < file.text.size()) {
+      const std::string_view line = next_line(file.text, at);
+      if (line.starts_with(kMarker)) {
+        take(marker, section);
+        marker = line.substr(kMarker.size());
+        section.clear();
+      } else {
+        section.append(line).append("\n");
+      }
+    }
+    take(marker, section);
+  }
+}
+
+void Schema::take(std::string_view marker, const std::string& text) {
+  if (marker == "desired") {
+    take_tables(text, desired_);
+  } else if (marker == "observed") {
+    take_tables(text, observed_);
+  } else if (marker == "guard") {
+    guard_ += text;
+  } else if (marker == "fill") {
+    fill_ += text;
+  } else if (marker == "wake") {
+    wake_ += text;
+  } else if (marker == "views") {
+    views_ += text;
+    std::size_t at = 0;
+    while (at < text.size()) {
+      if (std::string name = word_after(next_line(text, at), "CREATE VIEW "); !name.empty()) {
+        view_names_.push_back(std::move(name));
+      }
+    }
+  } else if (marker.starts_with("run ")) {
+    const bool is_new = scripts_.emplace(marker.substr(4), text).second;
+    CHECK(is_new);
+  } else {
+    CHECK(marker.empty());  // What comes before the first marker is the file's story.
+  }
+}
+
+// Tables are taken one by one, so that one whose text has changed can be rebuilt; indexes are made anew every time.
+void Schema::take_tables(const std::string& text, std::vector<TableText>& tables) {
+  bool in_table = false;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::string_view line = next_line(text, at);
+    if (std::string name = word_after(line, "CREATE TABLE "); !name.empty()) {
+      tables.push_back({std::move(name), ""});
+      in_table = true;
+    } else if (line.starts_with("CREATE ")) {
+      CHECK(line.find("INDEX") != std::string_view::npos);
+      indexes_.append(line.substr(0, line.find("INDEX"))).append("INDEX IF NOT EXISTS");
+      indexes_.append(line.substr(line.find("INDEX") + 5)).append("\n");
+      continue;
+    }
+    if (in_table) {
+      tables.back().sql.append(line).append("\n");
+      in_table = !line.starts_with(")");
+    }
+  }
+}
+
+std::string Schema::views(bool temporary) const {
+  std::string all = views_;
+  for (const Union& whole : kUnions) {
+    std::string parts;
+    for (const std::string& name : view_names_) {
+      if (name.ends_with(whole.suffix)) {
+        parts += fmt::format("{}SELECT {} FROM {}", parts.empty() ? "" : "\nUNION ALL\n", whole.columns, name);
+      }
+    }
+    all += fmt::format("CREATE VIEW {} AS\n{};\n", whole.name, parts);
+  }
+  if (!temporary) {
+    return all;
+  }
+  std::string changed;
+  std::size_t at = 0;
+  while (at < all.size()) {
+    const std::string_view line = next_line(all, at);
+    constexpr std::string_view kHead = "CREATE VIEW ";
+    changed.append(line.starts_with(kHead) ? "CREATE TEMP VIEW " : "");
+    changed.append(line.starts_with(kHead) ? line.substr(kHead.size()) : line).append("\n");
+  }
+  return changed;
+}
+
+const std::string* Schema::script(std::string_view name) const {
+  const auto found = scripts_.find(name);
+  return found == scripts_.end() ? nullptr : &found->second;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,21 @@
+// A kind whose steps change nothing but rows (job, deployment) is not listed: its SQL is all there is.
+#include "reconcilers/registry.h"
+
+#include "reconcilers/instance.h"
+#include "reconcilers/node.h"
+
+namespace rowlock {
+
+Reconcilers all_reconcilers() {
+  Reconcilers all;
+  const auto add = [&all](std::unique_ptr<Reconciler> reconciler) {
+    const std::string kind(reconciler->kind());
+    all.emplace(kind, std::move(reconciler));
+  };
+  add(std::make_unique<Instances>());
+  add(std::make_unique<Nodes>());
+  add(std::make_unique<Strays>());
+  return all;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,10 @@
+// The one list of kinds that have hands.
+#pragma once
+
+#include "controller/reconciler.h"
+
+namespace rowlock {
+
+Reconcilers all_reconcilers();
+
+}  // namespace rowlock

@@ -1,0 +1,199 @@
+-- A deployment is the roll-out of one spec: it begins when a job's spec changes, and ends when every instance of it is
+-- proven, or when it makes no progress. A failed one goes back to the last spec that was healthy, once; never from there.
+
+-- @observed
+
+CREATE TABLE deployment (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  job            TEXT NOT NULL,
+  asked          INTEGER NOT NULL,            -- the spec that the engineer's rows ask for
+  spec           INTEGER NOT NULL,            -- the spec that is rolled out: another one after a revert
+  cause          TEXT NOT NULL CHECK (cause IN ('edit', 'revert')),
+  state          TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'succeeded', 'failed', 'superseded')),
+  reason         TEXT NOT NULL DEFAULT '',    -- why it failed
+  rejected       INTEGER NOT NULL DEFAULT 0,  -- 1: the world will not have this spec, trying again is no use
+  current        INTEGER NOT NULL DEFAULT 1,  -- 1: the one that is in force for its job
+  failures       INTEGER NOT NULL DEFAULT 0,  -- how many of its instances failed before they were proven
+  started_at_ms  INTEGER NOT NULL,
+  finished_at_ms INTEGER
+);
+CREATE UNIQUE INDEX deployment_current ON deployment (job) WHERE current = 1;
+CREATE INDEX deployment_by_job ON deployment (job, id);
+
+-- The rules of deployment_rule, found by one look-up; the primary key refuses a second rule for the same facts. Filled
+-- anew whenever state.db is opened for writing.
+CREATE TABLE deployment_case (
+  state      TEXT NOT NULL,
+  progress   TEXT NOT NULL,
+  revertible TEXT NOT NULL,
+  step       TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  PRIMARY KEY (state, progress, revertible)
+) WITHOUT ROWID;
+
+-- @views
+
+-- What the instances of a deployment say about it.
+CREATE VIEW deployment_count AS
+SELECT d.id,
+       d.job,
+       d.spec,
+       d.state,
+       d.cause,
+       j.auto_revert,
+       j.failures_max,
+       t.count,
+       t.fresh_proven,
+       t.fresh_live,
+       t.stale_live,
+       t.stopping,
+       t.failures,
+       t.rejections,
+       -- Progress is a healthy instance. Time in which the controller or a node was away does not count against it.
+       j.progress_deadline_ms
+         + max(d.started_at_ms,
+               (SELECT started_at_ms FROM clock),
+               COALESCE((SELECT max(i.healthy_at_ms) + j.min_healthy_ms FROM instance AS i
+                         WHERE i.job = d.job AND i.spec = d.spec
+                           AND (i.run = 1 OR i.ended_at_ms >= i.healthy_at_ms + j.min_healthy_ms)), 0),
+               COALESCE((SELECT max(n.since_ms) FROM node_state AS n WHERE n.reach = 'reached'), 0)) AS deadline_at_ms,
+       (SELECT max(e.id) FROM deployment AS e
+        WHERE e.job = d.job AND e.state = 'succeeded' AND e.spec <> d.spec) AS fallback
+FROM deployment AS d
+JOIN job AS j ON j.name = d.job
+JOIN job_tally AS t ON t.job = d.job
+WHERE d.current = 1;
+
+CREATE VIEW deployment_fact AS
+SELECT id,
+       job,
+       deadline_at_ms,
+       fallback,
+       state,
+       CASE WHEN rejections > 0                                                                THEN 'rejected'
+            WHEN fresh_proven >= count AND stale_live = 0 AND stopping = 0                     THEN 'complete'
+            WHEN failures >= failures_max                                                      THEN 'failing'
+            WHEN EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach <> 'reached')             THEN 'moving'
+            WHEN deadline_at_ms <= (SELECT now_ms FROM clock)                                  THEN 'stalled'
+            ELSE                                                                                    'moving' END AS progress,
+       CASE WHEN auto_revert = 1 AND cause = 'edit' AND fallback IS NOT NULL THEN 'yes' ELSE 'no' END AS revertible
+FROM deployment_count;
+
+CREATE VIEW deployment_rule (state, progress, revertible, step, reason) AS VALUES
+  ('running',   'complete', 'yes', 'succeed', 'every instance has been healthy for long enough'),
+  ('running',   'complete', 'no',  'succeed', 'every instance has been healthy for long enough'),
+  ('running',   'moving',   'yes', 'wait',    'waits for instances to become healthy'),
+  ('running',   'moving',   'no',  'wait',    'waits for instances to become healthy'),
+  ('running',   'rejected', 'yes', 'revert',  'the new spec was rejected'),
+  ('running',   'rejected', 'no',  'fail',    'the new spec was rejected'),
+  ('running',   'failing',  'yes', 'revert',  'too many instances of the new spec failed'),
+  ('running',   'failing',  'no',  'fail',    'too many instances of the new spec failed'),
+  ('running',   'stalled',  'yes', 'revert',  'no instance became healthy within the progress deadline'),
+  ('running',   'stalled',  'no',  'fail',    'no instance became healthy within the progress deadline'),
+  ('succeeded', 'complete', 'yes', 'none',    ''),
+  ('succeeded', 'complete', 'no',  'none',    ''),
+  ('succeeded', 'moving',   'yes', 'none',    'is being healed'),
+  ('succeeded', 'moving',   'no',  'none',    'is being healed'),
+  ('succeeded', 'rejected', 'yes', 'none',    'is being healed'),
+  ('succeeded', 'rejected', 'no',  'none',    'is being healed'),
+  ('succeeded', 'failing',  'yes', 'none',    'is being healed'),
+  ('succeeded', 'failing',  'no',  'none',    'is being healed'),
+  ('succeeded', 'stalled',  'yes', 'none',    'is being healed'),
+  ('succeeded', 'stalled',  'no',  'none',    'is being healed'),
+  ('failed',    'complete', 'yes', 'succeed', 'it became healthy after all'),
+  ('failed',    'complete', 'no',  'succeed', 'it became healthy after all'),
+  ('failed',    'moving',   'yes', 'none',    'has failed'),
+  ('failed',    'moving',   'no',  'none',    'has failed'),
+  ('failed',    'rejected', 'yes', 'none',    'has failed'),
+  ('failed',    'rejected', 'no',  'none',    'has failed'),
+  ('failed',    'failing',  'yes', 'none',    'has failed'),
+  ('failed',    'failing',  'no',  'none',    'has failed'),
+  ('failed',    'stalled',  'yes', 'none',    'has failed'),
+  ('failed',    'stalled',  'no',  'none',    'has failed');
+
+CREATE VIEW deployment_plan AS
+SELECT 'deployment' AS kind,
+       f.job AS name,
+       f.id AS target,
+       r.step,
+       r.reason,
+       -- A deadline that has passed while a node is away begins anew when the node is back.
+       CASE WHEN r.step = 'wait' AND f.deadline_at_ms > (SELECT now_ms FROM clock) THEN f.deadline_at_ms END AS due_at_ms
+FROM deployment_fact AS f
+CROSS JOIN deployment_case AS r ON r.state = f.state AND r.progress = f.progress AND r.revertible = f.revertible
+WHERE r.step <> 'none';
+
+-- @fill
+
+DELETE FROM deployment_case;
+INSERT INTO deployment_case (state, progress, revertible, step, reason)
+SELECT state, progress, revertible, step, reason FROM deployment_rule;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_deployment_insert AFTER INSERT ON deployment BEGIN
+  INSERT INTO dirty VALUES (NEW.job);
+END;
+CREATE TEMP TRIGGER wake_deployment_update AFTER UPDATE ON deployment BEGIN
+  INSERT INTO dirty VALUES (NEW.job);
+END;
+
+-- @run deployment.succeed
+
+UPDATE deployment SET state = 'succeeded', reason = '', finished_at_ms = :now_ms WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'deployment', :name, :target, 'succeeded', :reason);
+
+-- What is no longer pointed to is not needed for a revert either.
+DELETE FROM deployment
+WHERE job = :name AND current = 0
+  AND id NOT IN (SELECT id FROM deployment WHERE job = :name ORDER BY id DESC LIMIT 20)
+  AND id <> (SELECT COALESCE(max(d.id), 0) FROM deployment AS d
+             WHERE d.job = :name AND d.state = 'succeeded' AND d.current = 0);
+
+DELETE FROM spec
+WHERE job = :name
+  AND id NOT IN (SELECT asked FROM deployment WHERE job = :name
+                 UNION SELECT spec FROM deployment WHERE job = :name
+                 UNION SELECT spec FROM instance WHERE job = :name);
+
+-- @run deployment.fail
+
+UPDATE deployment
+SET state          = 'failed',
+    reason         = :reason || COALESCE((SELECT ': ' || i.reason FROM instance AS i
+                                           WHERE i.job = :name AND i.spec = deployment.spec AND i.verdict = 'failed'
+                                           ORDER BY i.id DESC LIMIT 1), ''),
+    rejected       = (SELECT t.rejections > 0 FROM job_tally AS t WHERE t.job = :name),
+    finished_at_ms = :now_ms
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'deployment', :name, :target, 'failed', reason FROM deployment WHERE id = :target;
+
+-- @run deployment.revert
+
+UPDATE deployment
+SET state          = 'failed',
+    reason         = :reason || COALESCE((SELECT ': ' || i.reason FROM instance AS i
+                                           WHERE i.job = :name AND i.spec = deployment.spec AND i.verdict = 'failed'
+                                           ORDER BY i.id DESC LIMIT 1), ''),
+    current        = 0,
+    finished_at_ms = :now_ms
+WHERE id = :target;
+
+INSERT INTO deployment (job, asked, spec, cause, started_at_ms)
+SELECT d.job,
+       d.asked,
+       (SELECT e.spec FROM deployment AS e
+        WHERE e.job = d.job AND e.state = 'succeeded' AND e.spec <> d.spec ORDER BY e.id DESC LIMIT 1),
+       'revert',
+       :now_ms
+FROM deployment AS d
+WHERE d.id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'deployment', :name, :target, 'reverted', reason || '; went back to the last spec that was healthy'
+FROM deployment
+WHERE id = :target;

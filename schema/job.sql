@@ -1,0 +1,579 @@
+-- A job is what the engineer wants to run: so many instances of one image. The part of it whose change needs new
+-- instances is its spec; everything else (count, checks, update and restart policy) takes effect on those that run.
+
+-- @desired
+
+CREATE TABLE job (
+  name                 TEXT PRIMARY KEY NOT NULL
+                       CONSTRAINT "job.name must be 1 to 40 of a-z, 0-9 and '-', and begin with a letter or digit"
+                       CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9-]*' AND length(name) <= 40),
+  type                 TEXT NOT NULL DEFAULT 'service'
+                       CONSTRAINT "job.type must be 'service', 'batch' or 'system'"
+                       CHECK (type IN ('service', 'batch', 'system')),
+  count                INTEGER NOT NULL DEFAULT 1      -- how many instances
+                       CONSTRAINT "job.count must be a whole number from 0 to 500"
+                       CHECK (typeof(count) = 'integer' AND count BETWEEN 0 AND 500),
+
+  -- The spec: a change here means new instances.
+  image                TEXT NOT NULL                   -- as docker pull takes it: registry/name:tag or name@sha256:…
+                       CONSTRAINT "job.image must name an image, such as 'nginx:1.25', without spaces"
+                       CHECK (image <> '' AND image NOT GLOB '*[ ' || char(9, 10, 13) || ']*'),
+  command              TEXT                            -- a JSON array of strings; NULL: the image's own
+                       CONSTRAINT "job.command must be a JSON array of strings, such as '[""sleep"",""60""]', or NULL"
+                       CHECK (command IS NULL OR (json_valid(command) AND json_type(command) = 'array'
+                                                  AND json_array_length(command) > 0)),
+  user                 TEXT                            -- name or uid[:gid]; NULL: the image's own
+                       CONSTRAINT "job.user must be a name or uid[:gid] without spaces, or NULL"
+                       CHECK (user IS NULL OR (user <> '' AND user NOT GLOB '* *')),
+  network              TEXT NOT NULL DEFAULT 'bridge'  -- bridge | host | none | a network that exists on the node
+                       CONSTRAINT "job.network must be 'bridge', 'host', 'none' or a network's name"
+                       CHECK (network <> '' AND network NOT GLOB '* *' AND network NOT GLOB 'container:*'),
+  cpus                 REAL NOT NULL DEFAULT 0         -- limit and reservation; 0: none
+                       CONSTRAINT "job.cpus must be a number from 0 (no limit) to 1024"
+                       CHECK (typeof(cpus) = 'real' AND cpus BETWEEN 0 AND 1024),
+  memory_mb            INTEGER NOT NULL DEFAULT 0      -- limit and reservation; 0: none
+                       CONSTRAINT "job.memory_mb must be 0 (no limit) or a whole number of at least 6"
+                       CHECK (typeof(memory_mb) = 'integer' AND (memory_mb = 0 OR memory_mb BETWEEN 6 AND 16777216)),
+  pids_max             INTEGER NOT NULL DEFAULT 1024   -- how many processes and threads; 0: no limit
+                       CONSTRAINT "job.pids_max must be 0 (no limit) or a whole number up to 4194304"
+                       CHECK (typeof(pids_max) = 'integer' AND pids_max BETWEEN 0 AND 4194304),
+  capabilities         TEXT NOT NULL DEFAULT '[]'      -- kept by the container, as a JSON array; all others are dropped
+                       CONSTRAINT "job.capabilities must be a JSON array such as '[""NET_BIND_SERVICE""]'"
+                       CHECK (json_valid(capabilities) AND json_type(capabilities) = 'array'),
+  new_privileges       INTEGER NOT NULL DEFAULT 0      -- 1: setuid programs may gain privileges
+                       CONSTRAINT "job.new_privileges must be 0 or 1"
+                       CHECK (typeof(new_privileges) = 'integer' AND new_privileges IN (0, 1)),
+  read_only_root       INTEGER NOT NULL DEFAULT 0      -- 1: only mounts can be written to
+                       CONSTRAINT "job.read_only_root must be 0 or 1"
+                       CHECK (typeof(read_only_root) = 'integer' AND read_only_root IN (0, 1)),
+  restart              INTEGER NOT NULL DEFAULT 0      -- raise it to get new instances of the same spec
+                       CONSTRAINT "job.restart must be a whole number: raise it by one to get new instances"
+                       CHECK (typeof(restart) = 'integer'),
+
+  -- The update policy: how a new spec takes over.
+  update_order         TEXT NOT NULL DEFAULT 'start_first'
+                       CONSTRAINT "job.update_order must be 'start_first' or 'stop_first'"
+                       CHECK (update_order IN ('start_first', 'stop_first')),
+  max_parallel         INTEGER NOT NULL DEFAULT 1      -- how many are replaced at a time
+                       CONSTRAINT "job.max_parallel must be a whole number from 1 to 500"
+                       CHECK (typeof(max_parallel) = 'integer' AND max_parallel BETWEEN 1 AND 500),
+  min_healthy_ms       INTEGER NOT NULL DEFAULT 10000  -- healthy for so long before an old one makes way
+                       CONSTRAINT "job.min_healthy_ms must be a whole number of milliseconds, 0 or more"
+                       CHECK (typeof(min_healthy_ms) = 'integer' AND min_healthy_ms BETWEEN 0 AND 86400000),
+  healthy_deadline_ms  INTEGER NOT NULL DEFAULT 300000 -- an instance that is not healthy by then has failed
+                       CONSTRAINT "job.healthy_deadline_ms must be a whole number of milliseconds, 1 or more"
+                       CHECK (typeof(healthy_deadline_ms) = 'integer' AND healthy_deadline_ms BETWEEN 1 AND 86400000),
+  progress_deadline_ms INTEGER NOT NULL DEFAULT 600000 -- a deployment in which nothing became healthy for so long has failed
+                       CONSTRAINT "job.progress_deadline_ms must be a whole number of milliseconds, 1 or more"
+                       CHECK (typeof(progress_deadline_ms) = 'integer' AND progress_deadline_ms BETWEEN 1 AND 86400000),
+  failures_max         INTEGER NOT NULL DEFAULT 3      -- a deployment of which so many instances failed has failed
+                       CONSTRAINT "job.failures_max must be a whole number from 1 to 1000"
+                       CHECK (typeof(failures_max) = 'integer' AND failures_max BETWEEN 1 AND 1000),
+  auto_revert          INTEGER NOT NULL DEFAULT 1      -- 1: a failed deployment goes back to the last spec that was healthy
+                       CONSTRAINT "job.auto_revert must be 0 or 1"
+                       CHECK (typeof(auto_revert) = 'integer' AND auto_revert IN (0, 1)),
+
+  -- The restart policy: the first restart is at once, the second after restart_delay_ms, each later one twice as late.
+  restart_delay_ms     INTEGER NOT NULL DEFAULT 1000
+                       CONSTRAINT "job.restart_delay_ms must be a whole number of milliseconds, 0 or more"
+                       CHECK (typeof(restart_delay_ms) = 'integer' AND restart_delay_ms BETWEEN 0 AND 86400000),
+  restart_delay_max_ms INTEGER NOT NULL DEFAULT 300000
+                       CONSTRAINT "job.restart_delay_max_ms must be a whole number of milliseconds, 0 or more"
+                       CHECK (typeof(restart_delay_max_ms) = 'integer' AND restart_delay_max_ms BETWEEN 0 AND 86400000),
+  restart_reset_ms     INTEGER NOT NULL DEFAULT 60000  -- healthy for so long, and the delay begins anew
+                       CONSTRAINT "job.restart_reset_ms must be a whole number of milliseconds, 0 or more"
+                       CHECK (typeof(restart_reset_ms) = 'integer' AND restart_reset_ms BETWEEN 0 AND 86400000),
+
+  stop_signal          TEXT NOT NULL DEFAULT 'SIGTERM'
+                       CONSTRAINT "job.stop_signal must be a signal's name, such as 'SIGTERM' or 'SIGINT'"
+                       CHECK (stop_signal GLOB 'SIG[A-Z]*' AND stop_signal NOT GLOB '*[^A-Z0-9+-]*'),
+  stop_timeout_ms      INTEGER NOT NULL DEFAULT 10000  -- killed when it has not ended by then
+                       CONSTRAINT "job.stop_timeout_ms must be a whole number of milliseconds, 0 to one hour"
+                       CHECK (typeof(stop_timeout_ms) = 'integer' AND stop_timeout_ms BETWEEN 0 AND 3600000),
+
+  CONSTRAINT "job.min_healthy_ms must be less than progress_deadline_ms, or no deployment could end well"
+  CHECK (min_healthy_ms < progress_deadline_ms)
+);
+
+CREATE TABLE job_env (
+  job   TEXT NOT NULL,
+  name  TEXT NOT NULL
+        CONSTRAINT "job_env.name must be letters, digits and '_', and not begin with a digit"
+        CHECK (name GLOB '[A-Za-z_]*' AND name NOT GLOB '*[^A-Za-z0-9_]*'),
+  value TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (job, name)
+);
+
+CREATE TABLE job_port (
+  job       TEXT NOT NULL,
+  label     TEXT NOT NULL                        -- what checks and routes call it: http, metrics …
+            CONSTRAINT "job_port.label must be 1 to 63 of a-z, 0-9, '-' and '_', and begin with a letter"
+            CHECK (label GLOB '[a-z]*' AND label NOT GLOB '*[^a-z0-9_-]*' AND length(label) <= 63),
+  port      INTEGER NOT NULL                     -- that the program listens on, inside the container
+            CONSTRAINT "job_port.port must be a whole number from 1 to 65535"
+            CHECK (typeof(port) = 'integer' AND port BETWEEN 1 AND 65535),
+  protocol  TEXT NOT NULL DEFAULT 'tcp'
+            CONSTRAINT "job_port.protocol must be 'tcp' or 'udp'" CHECK (protocol IN ('tcp', 'udp')),
+  host_port INTEGER                              -- published on the node; 0: a free one is picked; NULL: not published
+            CONSTRAINT "job_port.host_port must be NULL (not published), 0 (any free one) or 1 to 65535"
+            CHECK (host_port IS NULL OR (typeof(host_port) = 'integer' AND host_port BETWEEN 0 AND 65535)),
+  host_ip   TEXT NOT NULL DEFAULT '127.0.0.1'    -- the address it is published on
+            CONSTRAINT "job_port.host_ip must be an IP address; '127.0.0.1' is reachable from the node alone"
+            CHECK (host_ip <> '' AND host_ip NOT GLOB '*[^0-9a-fA-F.:]*'),
+  PRIMARY KEY (job, label)
+);
+
+CREATE TABLE job_mount (
+  job       TEXT NOT NULL,
+  path      TEXT NOT NULL                        -- where the container sees it
+            CONSTRAINT "job_mount.path must be absolute, such as '/data', and not '/'"
+            CHECK (path GLOB '/?*'),
+  type      TEXT NOT NULL DEFAULT 'volume'
+            CONSTRAINT "job_mount.type must be 'volume', 'bind' or 'tmpfs'" CHECK (type IN ('volume', 'bind', 'tmpfs')),
+  source    TEXT NOT NULL DEFAULT ''             -- a volume's name, a folder of the node (bind), '' (tmpfs)
+            CONSTRAINT "job_mount.source must be a volume's name for type 'volume'; use type 'bind' for a folder"
+            CHECK (type <> 'volume' OR (source GLOB '[a-zA-Z0-9]*' AND source NOT GLOB '*[^a-zA-Z0-9_.-]*')),
+  read_only INTEGER NOT NULL DEFAULT 0
+            CONSTRAINT "job_mount.read_only must be 0 or 1" CHECK (typeof(read_only) = 'integer' AND read_only IN (0, 1)),
+  PRIMARY KEY (job, path),
+  CONSTRAINT "job_mount.source must be an absolute folder for type 'bind'"
+  CHECK (type <> 'bind' OR source GLOB '/*')
+);
+
+-- Where instances may be placed.
+CREATE TABLE job_constraint (
+  job       TEXT NOT NULL,
+  attribute TEXT NOT NULL
+            CONSTRAINT "job_constraint.attribute must be 'node', 'site' or 'arch'"
+            CHECK (attribute IN ('node', 'site', 'arch')),
+  operator  TEXT NOT NULL DEFAULT '='
+            CONSTRAINT "job_constraint.operator must be '=' or '!='" CHECK (operator IN ('=', '!=')),
+  value     TEXT NOT NULL,
+  PRIMARY KEY (job, attribute, operator, value)
+);
+
+-- @guard
+
+CREATE TRIGGER job_env_needs_job BEFORE INSERT ON job_env
+WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
+  SELECT RAISE(ABORT, 'job_env.job names no job: INSERT INTO job first, or correct the name');
+END;
+CREATE TRIGGER job_port_needs_job BEFORE INSERT ON job_port
+WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
+  SELECT RAISE(ABORT, 'job_port.job names no job: INSERT INTO job first, or correct the name');
+END;
+CREATE TRIGGER job_mount_needs_job BEFORE INSERT ON job_mount
+WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
+  SELECT RAISE(ABORT, 'job_mount.job names no job: INSERT INTO job first, or correct the name');
+END;
+CREATE TRIGGER job_constraint_needs_job BEFORE INSERT ON job_constraint
+WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
+  SELECT RAISE(ABORT, 'job_constraint.job names no job: INSERT INTO job first, or correct the name');
+END;
+CREATE TRIGGER job_env_keeps_job BEFORE UPDATE OF job ON job_env
+WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
+  SELECT RAISE(ABORT, 'job_env.job names no job: INSERT INTO job first, or correct the name');
+END;
+CREATE TRIGGER job_port_keeps_job BEFORE UPDATE OF job ON job_port
+WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
+  SELECT RAISE(ABORT, 'job_port.job names no job: INSERT INTO job first, or correct the name');
+END;
+CREATE TRIGGER job_command_insert BEFORE INSERT ON job
+WHEN CASE WHEN json_valid(NEW.command) THEN EXISTS (SELECT 1 FROM json_each(NEW.command) WHERE type <> 'text') END BEGIN
+  SELECT RAISE(ABORT, 'job.command must be a JSON array of strings: put quotes around every item, numbers included');
+END;
+CREATE TRIGGER job_command_update BEFORE UPDATE OF command ON job
+WHEN CASE WHEN json_valid(NEW.command) THEN EXISTS (SELECT 1 FROM json_each(NEW.command) WHERE type <> 'text') END BEGIN
+  SELECT RAISE(ABORT, 'job.command must be a JSON array of strings: put quotes around every item, numbers included');
+END;
+-- A job takes its rows along when it is deleted or renamed; outside clients have foreign keys off.
+CREATE TRIGGER job_delete AFTER DELETE ON job BEGIN
+  DELETE FROM job_env WHERE job = OLD.name;
+  DELETE FROM job_port WHERE job = OLD.name;
+  DELETE FROM job_mount WHERE job = OLD.name;
+  DELETE FROM job_constraint WHERE job = OLD.name;
+  DELETE FROM job_check WHERE job = OLD.name;
+END;
+CREATE TRIGGER job_rename AFTER UPDATE OF name ON job WHEN NEW.name <> OLD.name BEGIN
+  UPDATE job_env SET job = NEW.name WHERE job = OLD.name;
+  UPDATE job_port SET job = NEW.name WHERE job = OLD.name;
+  UPDATE job_mount SET job = NEW.name WHERE job = OLD.name;
+  UPDATE job_constraint SET job = NEW.name WHERE job = OLD.name;
+  UPDATE job_check SET job = NEW.name WHERE job = OLD.name;
+END;
+
+-- @observed
+
+-- A spec as it once was: all that a container is made from, apart from where. Kept as long as something points to it.
+CREATE TABLE spec (
+  id   INTEGER PRIMARY KEY,
+  job  TEXT NOT NULL,
+  body TEXT NOT NULL,               -- JSON, as the view job_spec makes it
+  UNIQUE (job, body)
+);
+
+-- The slots an instance can stand in. A table and not a recursive query, so that a plan can look one up.
+CREATE TABLE slot (
+  number INTEGER PRIMARY KEY       -- from 0
+);
+
+-- The rules of job_rule, so that a plan finds its rule by one look-up instead of asking for the facts once a rule; the
+-- primary key refuses a second rule for the same facts. Filled anew whenever state.db is opened for writing.
+CREATE TABLE job_case (
+  asked   TEXT NOT NULL,
+  vacancy TEXT NOT NULL,
+  step    TEXT NOT NULL,
+  reason  TEXT NOT NULL,
+  PRIMARY KEY (asked, vacancy)
+) WITHOUT ROWID;
+
+-- @views
+
+CREATE VIEW job_spec AS
+SELECT j.name AS job,
+       json_object(
+         'image', j.image,
+         'command', json(j.command),
+         'user', j.user,
+         'network', j.network,
+         'cpus', j.cpus,
+         'memory_mb', j.memory_mb,
+         'pids_max', j.pids_max,
+         'capabilities', json(j.capabilities),
+         'new_privileges', j.new_privileges,
+         'read_only_root', j.read_only_root,
+         'restart', j.restart,
+         'env', (SELECT json_group_array(json_array(e.name, e.value))
+                 FROM (SELECT name, value FROM job_env WHERE job = j.name ORDER BY name) AS e),
+         'ports', (SELECT json_group_array(json_object('label', p.label, 'port', p.port, 'protocol', p.protocol,
+                                                       'host_port', p.host_port, 'host_ip', p.host_ip))
+                   FROM (SELECT label, port, protocol, host_port, host_ip
+                         FROM job_port WHERE job = j.name ORDER BY label) AS p),
+         'mounts', (SELECT json_group_array(json_object('path', m.path, 'type', m.type, 'source', m.source,
+                                                        'read_only', m.read_only))
+                    FROM (SELECT path, type, source, read_only
+                          FROM job_mount WHERE job = j.name ORDER BY path) AS m)) AS body
+FROM job AS j;
+
+CREATE VIEW job_violation AS
+SELECT 'job' AS table_name,
+       name AS row_key,
+       'job ' || name || ' has type ''' || type || ''', which this version does not have: use ''service''' AS message
+FROM job
+WHERE type <> 'service'
+UNION ALL
+SELECT 'job', j.name, 'job.command of ' || j.name || ' must be a JSON array of strings: put quotes around every item'
+FROM job AS j
+WHERE j.command IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(j.command) AS c WHERE c.type <> 'text')
+UNION ALL
+SELECT 'job', j.name, 'job.capabilities of ' || j.name || ' must be a JSON array of strings, such as ["NET_BIND_SERVICE"]'
+FROM job AS j
+WHERE EXISTS (SELECT 1 FROM json_each(j.capabilities) AS c WHERE c.type <> 'text')
+UNION ALL
+SELECT 'job_env', c.job || '/' || c.name, 'job_env names the job ''' || c.job || ''', which does not exist'
+FROM job_env AS c WHERE c.job NOT IN (SELECT name FROM job)
+UNION ALL
+SELECT 'job_port', c.job || '/' || c.label, 'job_port names the job ''' || c.job || ''', which does not exist'
+FROM job_port AS c WHERE c.job NOT IN (SELECT name FROM job)
+UNION ALL
+SELECT 'job_mount', c.job || '/' || c.path, 'job_mount names the job ''' || c.job || ''', which does not exist'
+FROM job_mount AS c WHERE c.job NOT IN (SELECT name FROM job)
+UNION ALL
+SELECT 'job_constraint', c.job || '/' || c.attribute,
+       'job_constraint names the job ''' || c.job || ''', which does not exist'
+FROM job_constraint AS c WHERE c.job NOT IN (SELECT name FROM job)
+UNION ALL
+SELECT 'job_constraint', c.job || '/node/' || c.value,
+       'job ' || c.job || ' must run on node ''' || c.value || ''', which does not exist: nodes are '
+         || COALESCE((SELECT group_concat(name, ', ') FROM node), 'none')
+FROM job_constraint AS c
+WHERE c.attribute = 'node' AND c.operator = '=' AND c.value NOT IN (SELECT name FROM node)
+UNION ALL
+SELECT 'job_port', p.job || '/' || p.label,
+       'job ' || p.job || ' holds port ' || p.host_port || ' of the node, which only one instance can: set update_order to '
+         || '''stop_first'' and count to 1 for each node, or host_port to 0 (any free one)'
+FROM job_port AS p
+JOIN job AS j ON j.name = p.job
+WHERE p.host_port > 0
+  AND (j.update_order = 'start_first' OR j.count > (SELECT count(*) FROM node WHERE eligible = 1))
+  AND j.count > 0
+UNION ALL
+SELECT 'job_port', p.job || '/' || p.label,
+       'job ' || p.job || ' publishes port ' || p.port || ' from network ''' || j.network
+         || ''', where nothing can be published: set host_port to NULL, or network to ''bridge'''
+FROM job_port AS p
+JOIN job AS j ON j.name = p.job
+WHERE p.host_port IS NOT NULL AND j.network IN ('host', 'none')
+UNION ALL
+SELECT 'job_port', p.job || '/' || p.label,
+       'jobs ' || other.job || ' and ' || p.job || ' both hold port ' || p.host_port || ' of ' || p.host_ip
+         || ': give one another host_port'
+FROM job_port AS p
+JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.protocol
+                      AND other.host_ip = p.host_ip AND other.job < p.job
+WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
+
+-- How many instances of a job are in which state; the numbers that the update policy is about.
+-- fresh: of the spec that should run; stale: of an earlier one; proven: healthy for min_healthy_ms.
+CREATE VIEW job_tally AS
+SELECT d.job,
+       d.id AS deployment,
+       d.spec,
+       d.state,
+       j.count,
+       j.update_order,
+       j.max_parallel,
+       j.min_healthy_ms,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec)                                        AS fresh_live,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec
+                          AND i.container = 'running'
+                          AND i.healthy_at_ms + j.min_healthy_ms <= (SELECT now_ms FROM clock))     AS fresh_proven,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec <> d.spec)                                       AS stale_live,
+       count(*) FILTER (WHERE i.run = 0 AND i.container IN ('running', 'paused'))                   AS stopping,
+       d.failures,
+       count(*) FILTER (WHERE i.spec = d.spec AND i.rejected = 1
+                          AND i.placed_at_ms >= d.started_at_ms)                                    AS rejections
+FROM job AS j
+JOIN deployment AS d ON d.job = j.name AND d.current = 1
+LEFT JOIN instance AS i ON i.job = j.name
+GROUP BY d.job;
+
+-- How far an update may go now. How many of the old spec must stay meanwhile, instance_fact says.
+CREATE VIEW job_room AS
+SELECT t.job,
+       t.deployment,
+       t.spec,
+       -- So many of the new spec may be placed now. While an old one lives, no more than max_parallel are unproven.
+       max(0, CASE WHEN t.stale_live = 0 AND (t.stopping = 0 OR t.update_order = 'start_first')
+                   THEN t.count - t.fresh_live
+                   WHEN t.update_order = 'start_first'
+                   THEN min(t.count - t.fresh_live,
+                            t.count + t.max_parallel - t.fresh_live - t.stale_live,
+                            t.max_parallel - (t.fresh_live - t.fresh_proven))
+                   ELSE min(t.count - t.fresh_live - t.stale_live - t.stopping,
+                            CASE WHEN t.stale_live = 0 THEN t.count
+                                 ELSE t.max_parallel - (t.fresh_live - t.fresh_proven) END) END)    AS place_max,
+       t.count,
+       t.fresh_live,
+       t.fresh_proven,
+       t.stale_live,
+       t.rejections
+FROM job_tally AS t;
+
+-- The free slots to be filled now: the lowest ones, so many as there is room for. A slot whose last instance failed waits
+-- for its restart delay; a spec that was rejected waits for the engineer.
+CREATE VIEW job_vacancy AS
+SELECT v.job,
+       v.deployment,
+       v.spec,
+       v.slot,
+       v.rejections,
+       CASE WHEN last.spec IS v.spec AND last.verdict = 'failed'
+            THEN last.ended_at_ms
+                 + CASE WHEN last.streak = 0
+                             OR last.healthy_at_ms + j.restart_reset_ms <= last.ended_at_ms THEN 0
+                        ELSE min(j.restart_delay_max_ms, j.restart_delay_ms * (1 << min(last.streak - 1, 20))) END
+            ELSE 0 END AS due_at_ms,
+       CASE WHEN last.spec IS NOT v.spec OR last.verdict IS NOT 'failed' THEN 0
+            WHEN last.healthy_at_ms + j.restart_reset_ms <= last.ended_at_ms THEN 1
+            ELSE last.streak + 1 END AS streak
+FROM (SELECT r.job,
+             r.deployment,
+             r.spec,
+             r.place_max,
+             r.rejections,
+             s.number AS slot,
+             s.number - (SELECT count(*) FROM instance AS i
+                         WHERE i.job = r.job AND i.run = 1 AND i.slot < s.number) AS free_below
+      FROM job_room AS r
+      JOIN slot AS s ON s.number <= r.fresh_live + r.stale_live + r.place_max
+      WHERE r.place_max > 0) AS v
+JOIN job AS j ON j.name = v.job
+LEFT JOIN instance AS last ON last.id = (SELECT max(i.id) FROM instance AS i
+                                         WHERE i.job = v.job AND i.slot = v.slot AND i.run = 0)
+WHERE v.free_below < v.place_max
+  AND NOT EXISTS (SELECT 1 FROM instance AS i WHERE i.job = v.job AND i.slot = v.slot AND i.run = 1);
+
+-- Where an instance of a job could go, and why not. The best is the one with the fewest instances.
+CREATE VIEW job_node AS
+SELECT j.name AS job,
+       n.name AS node,
+       CASE WHEN n.eligible = 0 THEN 'is not eligible'
+            WHEN s.reach IS NULL OR s.reach = 'unseen' THEN 'was not looked at yet'
+            WHEN s.reach = 'lost' THEN 'cannot be reached'
+            WHEN EXISTS (SELECT 1 FROM job_constraint AS c
+                         WHERE c.job = j.name
+                           AND (c.value = CASE c.attribute WHEN 'node' THEN n.name
+                                                           WHEN 'site' THEN n.site
+                                                           ELSE COALESCE(n.arch, s.arch) END) <> (c.operator = '='))
+            THEN 'does not meet a constraint of the job'
+            WHEN j.cpus > s.cpus
+            THEN 'has ' || printf('%g', s.cpus) || ' cpus, the job asks for ' || printf('%g', j.cpus)
+            WHEN j.memory_mb > s.memory_mb
+            THEN 'has ' || s.memory_mb || ' MB, the job asks for ' || j.memory_mb || ' MB'
+            WHEN j.memory_mb > 0
+                 AND j.memory_mb + (SELECT COALESCE(sum(i.memory_mb), 0) FROM instance AS i
+                                    WHERE i.node = n.name AND i.run = 1) > s.memory_mb
+            THEN 'has no ' || j.memory_mb || ' MB left that are not reserved'
+            WHEN j.cpus > 0
+                 AND j.cpus + (SELECT COALESCE(sum(i.cpus), 0) FROM instance AS i
+                               WHERE i.node = n.name AND i.run = 1) > s.cpus
+            THEN 'has no ' || printf('%g', j.cpus) || ' cpus left that are not reserved'
+            ELSE '' END AS obstacle,
+       (SELECT count(*) FROM instance AS i WHERE i.node = n.name AND i.run = 1) AS load
+FROM job AS j
+CROSS JOIN node AS n
+LEFT JOIN node_state AS s ON s.node = n.name;
+
+-- How the spec in the engineer's rows relates to the one that is rolled out.
+CREATE VIEW job_asked AS
+SELECT p.job,
+       CASE WHEN d.id IS NULL                                                 THEN 'new'
+            WHEN (SELECT s.body FROM spec AS s WHERE s.id = d.asked) = p.body THEN 'same'
+            ELSE                                                                   'changed' END AS asked,
+       d.state,
+       d.rejected
+FROM job_spec AS p
+LEFT JOIN deployment AS d ON d.job = p.job AND d.current = 1;
+
+-- One row for a job, and one for each of its vacant slots.
+CREATE VIEW job_fact AS
+SELECT a.job, NULL AS slot, NULL AS due_at_ms, a.asked, 'none' AS vacancy
+FROM job_asked AS a
+UNION ALL
+SELECT v.job,
+       v.slot,
+       v.due_at_ms,
+       a.asked,
+       CASE WHEN a.rejected OR (a.state = 'running' AND v.rejections > 0) THEN 'held'
+            WHEN v.due_at_ms > (SELECT now_ms FROM clock)                 THEN 'later'
+            WHEN NOT EXISTS (SELECT 1 FROM job_node AS n
+                             WHERE n.job = v.job AND n.obstacle = '')     THEN 'nowhere'
+            ELSE                                                               'due' END AS vacancy
+FROM job_vacancy AS v
+CROSS JOIN job_asked AS a ON a.job = v.job   -- in this order: most jobs have no vacancy, and a spec is long to compare
+WHERE a.asked = 'same'
+UNION ALL
+SELECT d.job, NULL, NULL, 'gone',
+       CASE WHEN EXISTS (SELECT 1 FROM instance AS i WHERE i.job = d.job) THEN 'none' ELSE 'due' END
+FROM deployment AS d
+WHERE d.current = 1 AND d.job NOT IN (SELECT name FROM job);
+
+-- One row for a job, with what stands in the way of any of its slots. Windows and no GROUP BY: a name that is asked for
+-- reaches job_fact through a window alone.
+CREATE VIEW job_outlook AS
+SELECT w.job, w.asked, w.nowhere, w.later
+FROM (SELECT f.job,
+             f.slot,
+             f.asked,
+             max(f.vacancy = 'nowhere') OVER whole AS nowhere,
+             max(f.vacancy = 'later') OVER whole   AS later
+      FROM job_fact AS f
+      WINDOW whole AS (PARTITION BY f.job)) AS w
+WHERE w.slot IS NULL;
+
+CREATE VIEW job_rule (asked, vacancy, step, reason) AS VALUES
+  ('new',     'none',    'deploy', 'the job is new'),
+  ('new',     'held',    'deploy', 'the job is new'),
+  ('new',     'later',   'deploy', 'the job is new'),
+  ('new',     'nowhere', 'deploy', 'the job is new'),
+  ('new',     'due',     'deploy', 'the job is new'),
+  ('changed', 'none',    'deploy', 'its spec was changed'),
+  ('changed', 'held',    'deploy', 'its spec was changed'),
+  ('changed', 'later',   'deploy', 'its spec was changed'),
+  ('changed', 'nowhere', 'deploy', 'its spec was changed'),
+  ('changed', 'due',     'deploy', 'its spec was changed'),
+  ('same',    'none',    'none',   ''),
+  ('same',    'held',    'wait',   'the spec was rejected: change the row'),
+  ('same',    'later',   'wait',   'the last instance failed; starts another after the restart delay'),
+  ('same',    'nowhere', 'wait',   'no node can take an instance'),
+  ('same',    'due',     'place',  'fewer instances than wanted'),
+  ('gone',    'none',    'none',   'its instances are being removed'),
+  ('gone',    'held',    'none',   'its instances are being removed'),
+  ('gone',    'later',   'none',   'its instances are being removed'),
+  ('gone',    'nowhere', 'none',   'its instances are being removed'),
+  ('gone',    'due',     'forget', 'the job was deleted and nothing of it is left');
+
+CREATE VIEW job_plan AS
+SELECT 'job' AS kind,
+       f.job AS name,
+       COALESCE(CASE WHEN r.step IN ('place', 'wait') THEN f.slot END, f.job) AS target,
+       r.step,
+       r.reason,
+       CASE WHEN f.vacancy = 'later' THEN f.due_at_ms END AS due_at_ms
+FROM job_fact AS f
+CROSS JOIN job_case AS r ON r.asked = f.asked AND r.vacancy = f.vacancy
+WHERE r.step <> 'none';
+
+-- @fill
+
+WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 1999)
+INSERT OR IGNORE INTO slot (number) SELECT number FROM n;
+
+DELETE FROM job_case;
+INSERT INTO job_case (asked, vacancy, step, reason) SELECT asked, vacancy, step, reason FROM job_rule;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_job_insert AFTER INSERT ON job BEGIN INSERT INTO dirty VALUES (NEW.name); END;
+CREATE TEMP TRIGGER wake_job_update AFTER UPDATE ON job BEGIN INSERT INTO dirty VALUES (NEW.name); END;
+CREATE TEMP TRIGGER wake_job_delete AFTER DELETE ON job BEGIN INSERT INTO dirty VALUES (OLD.name); END;
+CREATE TEMP TRIGGER wake_env_insert AFTER INSERT ON job_env BEGIN INSERT INTO dirty VALUES (NEW.job); END;
+CREATE TEMP TRIGGER wake_env_update AFTER UPDATE ON job_env BEGIN INSERT INTO dirty VALUES (NEW.job); END;
+CREATE TEMP TRIGGER wake_env_delete AFTER DELETE ON job_env BEGIN INSERT INTO dirty VALUES (OLD.job); END;
+CREATE TEMP TRIGGER wake_port_insert AFTER INSERT ON job_port BEGIN INSERT INTO dirty VALUES (NEW.job); END;
+CREATE TEMP TRIGGER wake_port_update AFTER UPDATE ON job_port BEGIN INSERT INTO dirty VALUES (NEW.job); END;
+CREATE TEMP TRIGGER wake_port_delete AFTER DELETE ON job_port BEGIN INSERT INTO dirty VALUES (OLD.job); END;
+CREATE TEMP TRIGGER wake_mount_insert AFTER INSERT ON job_mount BEGIN INSERT INTO dirty VALUES (NEW.job); END;
+CREATE TEMP TRIGGER wake_mount_update AFTER UPDATE ON job_mount BEGIN INSERT INTO dirty VALUES (NEW.job); END;
+CREATE TEMP TRIGGER wake_mount_delete AFTER DELETE ON job_mount BEGIN INSERT INTO dirty VALUES (OLD.job); END;
+CREATE TEMP TRIGGER wake_constraint_insert AFTER INSERT ON job_constraint BEGIN
+  INSERT INTO dirty VALUES (NEW.job);
+END;
+CREATE TEMP TRIGGER wake_constraint_delete AFTER DELETE ON job_constraint BEGIN
+  INSERT INTO dirty VALUES (OLD.job);
+END;
+
+-- @run job.deploy
+
+INSERT OR IGNORE INTO spec (job, body) SELECT job, body FROM job_spec WHERE job = :target;
+
+UPDATE deployment
+SET current        = 0,
+    state          = CASE state WHEN 'running' THEN 'superseded' ELSE state END,
+    finished_at_ms = COALESCE(finished_at_ms, :now_ms)
+WHERE job = :target AND current = 1;
+
+INSERT INTO deployment (job, asked, spec, cause, started_at_ms)
+SELECT s.job, s.id, s.id, 'edit', :now_ms
+FROM spec AS s
+JOIN job_spec AS p ON p.job = s.job AND p.body = s.body
+WHERE s.job = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'deployment', job, id, 'started', :reason FROM deployment WHERE job = :target AND current = 1;
+
+-- @run job.place
+
+INSERT INTO instance (job, slot, spec, node, name, streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms,
+                      since_ms)
+SELECT v.job,
+       v.slot,
+       v.spec,
+       n.node,
+       'rowlock-' || (SELECT id FROM home) || '-' || v.job || '-'
+         || (SELECT COALESCE(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'instance'),
+       v.streak, j.cpus, j.memory_mb, j.stop_signal, j.stop_timeout_ms, :now_ms, :now_ms
+FROM job_vacancy AS v
+JOIN job AS j ON j.name = v.job
+JOIN job_node AS n ON n.job = v.job AND n.obstacle = ''   -- none, if the slot before this one took the last room
+WHERE v.job = :name AND v.slot = CAST(:target AS INTEGER)
+ORDER BY n.load, n.node
+LIMIT 1;
+
+-- @run job.forget
+
+DELETE FROM deployment WHERE job = :target;
+DELETE FROM spec WHERE job = :target;
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'job', :target, :target, 'forgotten', :reason);

@@ -1,0 +1,35 @@
+// `make bench`: what Rowlock costs, as ratios inside one run. Each pair is interleaved on the same engine and image, so
+// that a busy machine slows both sides alike. The targets are the project's own; a figure over its target is marked.
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "tests/bench/measures.h"
+
+int main() {
+  using namespace rowlock::bench;
+  const char* endpoint = std::getenv("ROWLOCK_TEST_DOCKER");
+  if (endpoint == nullptr) {
+    give_up("ROWLOCK_TEST_DOCKER is not set: run `make bench`");
+  }
+  std::vector<Figure> figures;
+  const std::function<void(std::vector<Figure>)> take = [&](std::vector<Figure> more) {
+    for (Figure& figure : more) {
+      fmt::print("{:<58} {:>9} {:>9}  {}  {}\n", figure.what, figure.measured, figure.target,
+                 figure.is_met ? "met   " : "MISSED", figure.detail);
+      std::fflush(stdout);
+      figures.push_back(std::move(figure));
+    }
+  };
+  fmt::print("{:<58} {:>9} {:>9}  {}  {}\n", "what", "measured", "target", "      ", "ms: median (5 % … 95 %)");
+  take(measure_plan_of_one_job());
+  take(measure_notice());
+  measure_engine(endpoint, take);
+  int missed = 0;
+  for (const Figure& figure : figures) {
+    missed += figure.is_met ? 0 : 1;
+  }
+  fmt::print("{} of {} figures met\n", figures.size() - static_cast<std::size_t>(missed), figures.size());
+  return 0;
+}

@@ -1,0 +1,278 @@
+// What needs an engine. The engine's own start events are the clock for both sides of every pair.
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "controller/adapters/real_world.h"
+#include "controller/base/time.h"
+#include "controller/controller.h"
+#include "controller/store/home.h"
+#include "reconcilers/registry.h"
+#include "tests/bench/measures.h"
+#include "tests/bench/service.h"
+
+namespace rowlock::bench {
+
+namespace {
+
+constexpr int kFirstPairs = 60;
+constexpr int kTenRounds = 8;
+constexpr int kKillPairs = 15;
+constexpr int kLooks = 40;
+constexpr int kIdleSeconds = 60;
+constexpr int kIdleInstances = 100;
+
+// A job that sleeps on the host network and dies at once when it is told to.
+std::string insert_job(const std::string& name, int count = 1) {
+  return fmt::format(
+      "INSERT INTO job (name, image, command, network, count, min_healthy_ms, stop_signal, stop_timeout_ms) VALUES "
+      "('{}', '{}', '[\"sleep\",\"3600\"]', 'host', {}, 0, 'SIGKILL', 0);",
+      name, kImage, count);
+}
+
+struct Bench {
+  explicit Bench(const std::string& endpoint) : engine(endpoint), starts(endpoint), service(endpoint) {
+    prefix = "rowlock-" + service.home_id() + "-";
+    service.edit(insert_job("anchor", 0));  // So that deleting a job is never deleting all of them.
+    service.edit(insert_job("anchor2", 0));
+  }
+
+  void delete_jobs(const std::string& like) {
+    service.edit("UPDATE job SET count = 0 WHERE name LIKE '" + like + "';");
+    service.await_none("SELECT 1 FROM instance WHERE job LIKE '" + like + "' AND container IN ('running', 'created')");
+  }
+
+  BareEngine engine;
+  StartEvents starts;
+  Service service;
+  std::string prefix;
+};
+
+Figure ratio(std::string what, double over, double under, double most, const Samples& ours, const Samples& bare) {
+  return at_most(std::move(what), over / under, most, "", "rowlock " + ours.text() + ", bare " + bare.text());
+}
+
+std::vector<Figure> measure_first(Bench& bench) {
+  Samples ours;
+  Samples bare;
+  for (int i = 0; i < kFirstPairs; ++i) {
+    const std::string name = fmt::format("bench-bare-{}-{}", getpid(), i);
+    Moment from = now();
+    bench.engine.create_and_start(name);
+    bare.add(ms_between(from, bench.starts.await(name, 1, from)));
+    bench.engine.remove(name);
+
+    const std::string job = fmt::format("first-{}", i);
+    from = now();
+    bench.service.edit(insert_job(job));
+    ours.add(ms_between(from, bench.starts.await(bench.prefix + job + "-", 1, from)));
+    bench.delete_jobs(job);
+  }
+  return {ratio("(1) commit → running, over create+start", ours.median(), bare.median(), 1.10, ours, bare),
+          ratio("(1) the same at p99", ours.quantile(0.99), bare.quantile(0.99), 1.25, ours, bare)};
+}
+
+double start_ten(Bench& bench, int round, int threads) {
+  const std::string prefix = fmt::format("bench-ten-{}-{}-{}-", getpid(), round, threads);
+  std::atomic<int> next{0};
+  const auto work = [&] {
+    for (int i = next++; i < 10; i = next++) {
+      bench.engine.create_and_start(prefix + std::to_string(i));
+    }
+  };
+  const Moment from = now();
+  std::vector<std::thread> workers;
+  for (int i = 0; i < threads; ++i) {
+    workers.emplace_back(work);
+  }
+  for (std::thread& worker : workers) {
+    worker.join();
+  }
+  const double took_ms = ms_between(from, bench.starts.await(prefix, 10, from));
+  for (int i = 0; i < 10; ++i) {
+    bench.engine.remove(prefix + std::to_string(i));
+  }
+  return took_ms;
+}
+
+std::vector<Figure> measure_ten(Bench& bench) {
+  Samples ours;
+  std::map<int, Samples> bare;
+  for (int round = 0; round < kTenRounds; ++round) {
+    for (const int threads : {1, 2, 4, 8}) {
+      bare[threads].add(start_ten(bench, round, threads));
+    }
+    std::string edit = "BEGIN;";
+    for (int i = 0; i < 10; ++i) {
+      edit += insert_job(fmt::format("ten-{}-{}", round, i));
+    }
+    const Moment from = now();
+    bench.service.edit(edit + "COMMIT;");
+    ours.add(ms_between(from, bench.starts.await(fmt::format("{}ten-{}-", bench.prefix, round), 10, from)));
+    bench.delete_jobs(fmt::format("ten-{}-%", round));
+  }
+  const Samples* best = &bare[1];
+  for (const auto& [threads, samples] : bare) {
+    best = samples.median() < best->median() ? &samples : best;
+  }
+  return {ratio("(2) ten jobs at once → all running, over best parallel", ours.median(), best->median(), 1.10, ours, *best)};
+}
+
+// Each container is killed once, after it has run a while, so that neither side is in a restart delay of its own.
+std::vector<Figure> measure_kill(Bench& bench) {
+  Samples ours;
+  Samples bare;
+  bench.service.edit(insert_job("kill", kKillPairs));
+  bench.service.await_none(fmt::format("SELECT 1 WHERE {} > (SELECT count(*) FROM instance WHERE job = 'kill' "
+                                       "AND healthy_at_ms IS NOT NULL)", kKillPairs));
+  std::vector<std::string> names;
+  auto state = Database::open(bench.service.folder() + "/state.db", Database::Mode::read_only);
+  Database database = std::move(state).value();
+  const auto rows = database.query("SELECT name FROM instance WHERE job = 'kill' AND run = 1");
+  for (const Row& row : rows.value()) {
+    names.push_back(row.text("name"));
+  }
+  for (int i = 0; i < kKillPairs; ++i) {
+    const std::string name = fmt::format("bench-kill-{}-{}", getpid(), i);
+    bench.engine.create_and_start(name, true);
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    Moment from = now();
+    bench.engine.kill(name);
+    bare.add(ms_between(from, bench.starts.await(name, 1, from)));
+    bench.engine.remove(name);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    from = now();
+    bench.engine.kill(names[static_cast<std::size_t>(i)]);
+    ours.add(ms_between(from, bench.starts.await(bench.prefix + "kill-", 1, from)));
+  }
+  bench.delete_jobs("kill");
+  return {ratio("(3) kill → running again, over --restart=always", ours.median(), bare.median(), 0.70, ours, bare)};
+}
+
+// The process at the other end of the engine's socket.
+pid_t engine_process(const std::string& endpoint) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  endpoint.substr(std::string("unix://").size()).copy(address.sun_path, sizeof address.sun_path - 1);
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                     getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  close(fd);
+  return known ? peer.pid : -1;
+}
+
+double resident_mb(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  std::string word;
+  while (status >> word) {
+    if (word == "VmRSS:") {
+      double kb = 0;
+      status >> kb;
+      return kb / 1024;
+    }
+  }
+  return 0;
+}
+
+double cpu_seconds(pid_t process) {
+  std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+  std::string line;
+  std::getline(stat, line);
+  std::istringstream fields(line.substr(line.rfind(')') + 2));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) {
+    fields >> skipped;
+  }
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+std::vector<Figure> measure_idle(Bench& bench, const std::string& endpoint) {
+  bench.service.edit(insert_job("idle", kIdleInstances));
+  bench.service.await_none(fmt::format("SELECT 1 WHERE {} > (SELECT count(*) FROM instance WHERE job = 'idle' "
+                                       "AND healthy_at_ms IS NOT NULL)", kIdleInstances));
+  const pid_t engine = engine_process(endpoint);
+  std::this_thread::sleep_for(std::chrono::seconds(5));
+  const double before = cpu_seconds(bench.service.process());
+  const double engine_before = cpu_seconds(engine);
+  std::this_thread::sleep_for(std::chrono::seconds(kIdleSeconds));
+  const double cpu = (cpu_seconds(bench.service.process()) - before) / kIdleSeconds * 100;
+  const double engine_cpu = (cpu_seconds(engine) - engine_before) / kIdleSeconds * 100;
+  const double ours_mb = resident_mb(bench.service.process());
+  const double engine_mb = resident_mb(engine);
+  return {at_most("(6) resident memory with 100 instances, over dockerd's", ours_mb / engine_mb, 0.25, "",
+                  fmt::format("rowlock {:.1f} MB, dockerd {:.1f} MB", ours_mb, engine_mb)),
+          at_most("(6) CPU over a minute with 100 idle instances", cpu, 1, " %",
+                  fmt::format("of a core; dockerd {:.2f} %", engine_cpu))};
+}
+
+// Makes each step at once, on the caller's thread.
+class DirectExecutor final : public Executor {
+ public:
+  void submit(const std::string&, std::function<Outcome()> work, std::function<void(Outcome)> done) override {
+    done(work());
+  }
+};
+
+// In this process, on the home that the service has left behind: one look at everything, recorded, and the whole plan.
+std::vector<Figure> measure_look(Bench& bench) {
+  bench.service.stop();
+  const Home home(bench.service.folder());
+  const Schema schema;
+  auto opened = open_state(home.state_path(), schema, system_now_ms());
+  if (!opened.ok()) {
+    give_up(opened.error().message);
+  }
+  Database state = std::move(opened).value();
+  DesiredFile desired(home.desired_path(), schema);
+  const Reconcilers reconcilers = all_reconcilers();
+  Loop loop;
+  RealWorld world(loop);
+  DirectExecutor executor;
+  std::FILE* nowhere = std::fopen("/dev/null", "w");
+  Log log(Log::Format::json, nowhere);
+  Controller controller({state, schema, desired, reconcilers, world, executor, log, [] {}});
+  (void)controller.begin().ok();
+  for (int i = 0; i < 20; ++i) {
+    (void)controller.pass().ok();  // Until nothing is left to do.
+  }
+  Samples looks;
+  for (int i = 0; i < kLooks; ++i) {
+    controller.hint("node", "local");
+    const Moment from = now();
+    (void)controller.pass().ok();  // Marks the look, and makes it.
+    (void)controller.pass().ok();  // Records what it saw.
+    const auto plan = state.query("SELECT kind, name, target, step, reason, due_at_ms FROM plan");
+    looks.add(ms_between(from, now()));
+    for (const Row& row : plan.value()) {
+      if (row.text("step") != "wait") {
+        give_up("there is something to do: " + row.text("step") + " " + row.text("reason"));
+      }
+    }
+  }
+  std::fclose(nowhere);
+  return {at_most("(4) look at 100 instances and plan, nothing to do", looks.median(), 10, " ms", looks.text())};
+}
+
+}  // namespace
+
+void measure_engine(const std::string& endpoint, const std::function<void(std::vector<Figure>)>& take) {
+  Bench bench(endpoint);
+  take(measure_first(bench));
+  take(measure_ten(bench));
+  take(measure_kill(bench));
+  take(measure_idle(bench, endpoint));
+  take(measure_look(bench));
+}
+
+}  // namespace rowlock::bench

@@ -1,0 +1,34 @@
+// What is measured. Each returns its figures ready to print.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/bench/bare_engine.h"
+#include "tests/bench/samples.h"
+
+namespace rowlock::bench {
+
+struct Figure {
+  std::string what;
+  std::string measured;
+  std::string target;
+  bool is_met;
+  std::string detail;
+};
+
+// A figure that should be at or under `most`.
+Figure at_most(std::string what, double measured, double most, std::string unit, std::string detail);
+
+// Planning one job among 10,000 jobs with 50,000 instances.
+std::vector<Figure> measure_plan_of_one_job();
+
+// From the return of COMMIT in another process until the controller's watch knows.
+std::vector<Figure> measure_notice();
+
+// Everything that needs an engine: first container, ten jobs, restart after a kill, a look at 100 instances, memory and CPU.
+// Gives each group to `take` as soon as it is measured.
+void measure_engine(const std::string& endpoint, const std::function<void(std::vector<Figure>)>& take);
+
+}  // namespace rowlock::bench

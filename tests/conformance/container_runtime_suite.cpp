@@ -1,0 +1,472 @@
+#include "tests/conformance/container_runtime_suite.h"
+
+#include <criterion/criterion.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::int64_t kStopTimeoutMs = 100;
+constexpr std::int64_t kExecTimeoutMs = 5000;
+constexpr auto kPatience = std::chrono::seconds(10);
+
+// One case at work: its name goes into every failure, its containers are removed at its end.
+class Case {
+ public:
+  Case(std::string title, ContainerRuntime& under_test, const RuntimeFixture& given)
+      : runtime(under_test), fixture(given), title_(std::move(title)) {
+    remove_all();
+  }
+  ~Case() { remove_all(); }
+  Case(const Case&) = delete;
+  Case& operator=(const Case&) = delete;
+
+  std::string name(const std::string& suffix = "a") const { return fixture.prefix + suffix; }
+
+  ContainerSpec spec(const std::string& suffix = "a") const {
+    ContainerSpec result;
+    result.name = name(suffix);
+    result.home = fixture.home;
+    result.job = "web";
+    result.instance = "web-" + suffix;
+    result.image = fixture.image;
+    result.arch = fixture.arch;
+    result.command = fixture.run_on;
+    result.network = "host";
+    return result;
+  }
+
+  void expect(bool holds, const std::string& what) const {
+    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
+  }
+
+  template <typename T>
+  void succeeds(const Result<T>& result, const std::string& what) const {
+    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
+              result.ok() ? "" : result.error().message.c_str());
+  }
+
+  // `part` must occur in the message, which must name the container or image as well.
+  template <typename T>
+  void fails(const Result<T>& result, Fault fault, Cause cause, const std::string& part) const {
+    cr_expect(!result.ok(), "%s: expected an error with: %s", title_.c_str(), part.c_str());
+    if (result.ok()) return;
+    const Error& error = result.error();
+    cr_expect(error.fault == fault && error.cause == cause &&
+                  error.message.find(part) != std::string::npos,
+              "%s: expected '%s', got fault %d cause %d: %s", title_.c_str(), part.c_str(),
+              static_cast<int>(error.fault), static_cast<int>(error.cause), error.message.c_str());
+    cr_expect(fault != Fault::rejected || !error.hint.empty(), "%s: a rejection without a hint: %s",
+              title_.c_str(), error.message.c_str());
+  }
+
+  std::optional<Container> inspect(const std::string& suffix = "a") const {
+    const Result<std::optional<Container>> result = runtime.inspect(name(suffix));
+    succeeds(result, "inspect");
+    return result.ok() ? result.value() : std::nullopt;
+  }
+
+  // In the list; nothing when it is not there. It must not be there twice.
+  std::optional<Container> listed(const std::string& suffix = "a") const {
+    const Result<std::vector<Container>> result = runtime.list();
+    succeeds(result, "list");
+    std::optional<Container> found;
+    if (!result.ok()) return found;
+    for (const Container& container : result.value()) {
+      if (container.name != name(suffix)) continue;
+      expect(!found, "one container of a name");
+      found = container;
+    }
+    return found;
+  }
+
+  void is_in_state(ContainerState state, const std::string& suffix = "a") const {
+    const std::optional<Container> one = inspect(suffix);
+    const std::optional<Container> other = listed(suffix);
+    expect(one && one->state == state,
+           "inspect to tell state " + std::to_string(static_cast<int>(state)));
+    expect(other && other->state == state,
+           "list to tell state " + std::to_string(static_cast<int>(state)));
+  }
+
+  void ends(const std::string& suffix = "a") const {
+    const auto give_up = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < give_up) {
+      const std::optional<Container> container = inspect(suffix);
+      if (container && container->state == ContainerState::exited) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    expect(false, "the container to end");
+  }
+
+  void create_and_start(const ContainerSpec& made) const {
+    succeeds(runtime.create(made), "create");
+    succeeds(runtime.start(made.name), "start");
+  }
+
+  ContainerRuntime& runtime;
+  const RuntimeFixture& fixture;
+
+ private:
+  void remove_all() const {
+    for (const char* suffix : {"a", "b"}) succeeds(runtime.remove(name(suffix)), "remove");
+  }
+
+  std::string title_;
+};
+
+PortBinding published(int port, int host_port) {
+  PortBinding binding;
+  binding.port = port;
+  binding.host_ip = "127.0.0.1";
+  binding.host_port = host_port;
+  binding.publish = true;
+  return binding;
+}
+
+// ---- Each change: do it, look, do it again, look again -----------------------------------------
+
+void what_is_not_there_is_absent(const Case& c) {
+  c.expect(!c.inspect(), "nothing to inspect");
+  c.expect(!c.listed(), "nothing in the list");
+  c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
+  c.succeeds(c.runtime.remove(c.name()), "remove");
+  const Result<std::string> log = c.runtime.log_tail(c.name(), 10);
+  c.expect(log.ok() && log.value().empty(), "an empty log");
+  c.fails(c.runtime.start(c.name()), Fault::transient, Cause::not_found, "start " + c.name());
+  c.fails(c.runtime.resume(c.name()), Fault::transient, Cause::not_found, "resume " + c.name());
+  c.fails(c.runtime.exec(c.name(), c.fixture.succeed, kExecTimeoutMs), Fault::transient,
+          Cause::not_found, c.name());
+}
+
+void the_engine_tells_what_it_has(const Case& c) {
+  const Result<EngineFacts> facts = c.runtime.facts();
+  c.succeeds(facts, "facts");
+  if (!facts.ok()) return;
+  c.expect(facts.value().arch == c.fixture.arch, "the architecture as images name it");
+  c.expect(facts.value().cpus > 0 && facts.value().memory_mb > 0 && !facts.value().version.empty(),
+           "all facts");
+}
+
+void create_makes_one_that_does_not_run(const Case& c) {
+  for (int round = 0; round < 2; ++round) {
+    c.succeeds(c.runtime.create(c.spec()), "create");
+    c.is_in_state(ContainerState::created);
+  }
+  for (const std::optional<Container>& container : {c.inspect(), c.listed()}) {
+    if (!container) continue;
+    c.expect(container->home == c.fixture.home, "the home's label");
+    c.expect(container->job == "web" && container->instance == "web-a", "the job's labels");
+    c.expect(container->image == c.fixture.image, "the image");
+    c.expect(!container->id.empty(), "an id");
+    c.expect(!container->exit_code, "no exit code");
+    c.expect(container->address.empty() && container->published.empty(),
+             "no address before the start");
+  }
+}
+
+void start_runs_it(const Case& c) {
+  c.succeeds(c.runtime.create(c.spec()), "create");
+  std::string first_id;
+  for (int round = 0; round < 2; ++round) {
+    c.succeeds(c.runtime.start(c.name()), "start");
+    c.is_in_state(ContainerState::running);
+    const std::optional<Container> container = c.inspect();
+    if (!container) return;
+    c.expect(first_id.empty() || container->id == first_id, "the same container");
+    first_id = container->id;
+    c.expect(container->address == "127.0.0.1", "the host network's address");
+  }
+  c.succeeds(c.runtime.create(c.spec()), "create of one that runs");
+  c.is_in_state(ContainerState::running);
+}
+
+void stop_ends_it(const Case& c) {
+  c.create_and_start(c.spec());
+  for (int round = 0; round < 2; ++round) {
+    c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
+    c.is_in_state(ContainerState::exited);
+  }
+  const std::optional<Container> container = c.inspect();
+  c.expect(container && container->exit_code && !container->out_of_memory, "an exit code");
+  c.expect(container && container->address.empty(), "no address after the end");
+
+  c.succeeds(c.runtime.start(c.name()), "start of one that has ended");
+  c.is_in_state(ContainerState::running);
+}
+
+void stop_of_one_never_started_leaves_it(const Case& c) {
+  c.succeeds(c.runtime.create(c.spec()), "create");
+  c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
+  c.is_in_state(ContainerState::created);
+}
+
+void resume_ends_a_pause(const Case& c) {
+  c.create_and_start(c.spec());
+  c.fixture.pause(c.name());
+  c.is_in_state(ContainerState::paused);
+  c.fails(c.runtime.exec(c.name(), c.fixture.succeed, kExecTimeoutMs), Fault::transient,
+          Cause::other, c.name());
+  c.fails(c.runtime.start(c.name()), Fault::transient, Cause::other, "start " + c.name());
+  for (int round = 0; round < 2; ++round) {
+    c.succeeds(c.runtime.resume(c.name()), "resume");
+    c.is_in_state(ContainerState::running);
+  }
+  c.succeeds(c.runtime.stop(c.name(), "SIGKILL", kStopTimeoutMs), "stop");
+  c.succeeds(c.runtime.resume(c.name()), "resume of one that has ended");
+  c.is_in_state(ContainerState::exited);
+}
+
+void stop_ends_a_paused_one(const Case& c) {
+  c.create_and_start(c.spec());
+  c.fixture.pause(c.name());
+  c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
+  c.is_in_state(ContainerState::exited);
+}
+
+void remove_takes_it_away_in_any_state(const Case& c) {
+  for (const char* state : {"created", "running", "paused", "exited"}) {
+    const std::string wanted = state;
+    c.succeeds(c.runtime.create(c.spec()), "create");
+    if (wanted != "created") c.succeeds(c.runtime.start(c.name()), "start");
+    if (wanted == "paused") c.fixture.pause(c.name());
+    if (wanted == "exited") c.succeeds(c.runtime.stop(c.name(), "SIGKILL", kStopTimeoutMs), "stop");
+    for (int round = 0; round < 2; ++round) {
+      c.succeeds(c.runtime.remove(c.name()), "remove of a container that is " + wanted);
+      c.expect(!c.inspect() && !c.listed(), "nothing left of a container that was " + wanted);
+    }
+  }
+}
+
+void one_that_fails_leaves_its_code_and_words(const Case& c) {
+  ContainerSpec spec = c.spec();
+  spec.command = c.fixture.fail;
+  c.create_and_start(spec);
+  c.ends();
+  const std::optional<Container> container = c.inspect();
+  c.expect(container && container->exit_code == 3, "exit code 3");
+  const Result<std::string> log = c.runtime.log_tail(c.name(), 10);
+  c.expect(log.ok() && log.value() == "hello\n", "its log");
+  const std::optional<Container> in_list = c.listed();
+  c.expect(in_list && !in_list->exit_code, "no exit code in the list");
+}
+
+void commands_run_inside(const Case& c) {
+  c.create_and_start(c.spec());
+  const Result<ExecResult> good = c.runtime.exec(c.name(), c.fixture.succeed, kExecTimeoutMs);
+  c.expect(good.ok() && good.value().exit_code == 0 && good.value().output == "hello\n",
+           "exit 0 and its output");
+  const Result<ExecResult> bad = c.runtime.exec(c.name(), c.fixture.fail, kExecTimeoutMs);
+  c.expect(bad.ok() && bad.value().exit_code == 3 && bad.value().output == "hello\n",
+           "exit 3 and its output");
+  const Result<ExecResult> none =
+      c.runtime.exec(c.name(), {c.fixture.missing_program}, kExecTimeoutMs);
+  c.expect(none.ok() && none.value().exit_code != 0 && !none.value().output.empty(),
+           "a missing program to fail");
+  c.fails(c.runtime.exec(c.name(), c.fixture.run_on, 300), Fault::transient, Cause::deadline,
+          "300 ms");
+
+  c.succeeds(c.runtime.stop(c.name(), "SIGKILL", kStopTimeoutMs), "stop");
+  c.fails(c.runtime.exec(c.name(), c.fixture.succeed, kExecTimeoutMs), Fault::transient,
+          Cause::other, "not running");
+}
+
+void ports_are_published_on_the_bridge(const Case& c) {
+  ContainerSpec spec = c.spec();
+  spec.network = "bridge";
+  spec.ports = {published(80, c.fixture.free_port), published(81, 0)};
+  c.create_and_start(spec);
+  for (const std::optional<Container>& container : {c.inspect(), c.listed()}) {
+    if (!container) continue;
+    c.expect(container->published.size() == 2, "two published ports");
+    for (const PortBinding& port : container->published) {
+      c.expect(port.port != 80 || port.host_port == c.fixture.free_port,
+               "the port that was asked for");
+      c.expect(port.host_port > 0 && port.host_ip == "127.0.0.1" && port.protocol == "tcp",
+               "a picked port");
+    }
+    c.expect(!container->address.empty() && container->address != "127.0.0.1",
+             "an address of its own");
+  }
+}
+
+// ---- The inputs that must fail -----------------------------------------------------------------
+
+void an_absent_image_must_be_pulled_first(const Case& c) {
+  ContainerSpec spec = c.spec();
+  spec.image = c.fixture.absent_image;
+  c.fails(c.runtime.create(spec), Fault::transient, Cause::image_absent, c.fixture.absent_image);
+  c.expect(!c.inspect(), "no container");
+}
+
+void an_image_for_another_node_is_rejected(const Case& c) {
+  if (c.fixture.other_arch_image.empty()) return;
+  ContainerSpec spec = c.spec();
+  spec.image = c.fixture.other_arch_image;
+  c.fails(c.runtime.create(spec), Fault::rejected, Cause::other, "the node is " + c.fixture.arch);
+  c.expect(!c.inspect(), "no container");
+  spec.arch.clear();
+  c.succeeds(c.runtime.create(spec), "create without comparing");
+}
+
+void a_name_of_another_home_is_rejected(const Case& c) {
+  ContainerSpec foreign = c.spec();
+  foreign.home = "another-home";
+  c.succeeds(c.runtime.create(foreign), "create of the other home");
+  c.fails(c.runtime.create(c.spec()), Fault::rejected, Cause::other, "another-home");
+  const std::optional<Container> container = c.inspect();
+  c.expect(container && container->home == "another-home", "the other home's container untouched");
+}
+
+void an_unknown_network_is_rejected(const Case& c) {
+  ContainerSpec spec = c.spec();
+  spec.network = "no-such-network";
+  const Result<> created = c.runtime.create(spec);
+  c.fails(created.ok() ? c.runtime.start(spec.name) : created, Fault::rejected, Cause::other,
+          "no-such-network");
+}
+
+void a_missing_folder_is_rejected(const Case& c) {
+  ContainerSpec spec = c.spec();
+  spec.mounts = {Mount{"bind", c.fixture.missing_folder, "/mounted", true}};
+  c.fails(c.runtime.create(spec), Fault::rejected, Cause::other, c.fixture.missing_folder);
+}
+
+void a_missing_program_is_rejected(const Case& c) {
+  ContainerSpec spec = c.spec();
+  spec.command = {c.fixture.missing_program};
+  c.succeeds(c.runtime.create(spec), "create");
+  for (int round = 0; round < 2; ++round) {
+    c.fails(c.runtime.start(spec.name), Fault::rejected, Cause::other, c.fixture.missing_program);
+    const std::optional<Container> container = c.inspect();
+    c.expect(container && container->state == ContainerState::created && !container->error.empty(),
+             "a container that never ran and says why");
+  }
+}
+
+void a_taken_port_may_be_freed(const Case& c) {
+  ContainerSpec spec = c.spec();
+  spec.network = "bridge";
+  spec.ports = {published(80, c.fixture.taken_port)};
+  c.succeeds(c.runtime.create(spec), "create");
+  c.fails(c.runtime.start(spec.name), Fault::transient, Cause::other,
+          "start " + spec.name + ": port " + std::to_string(c.fixture.taken_port) + " is taken");
+  c.is_in_state(ContainerState::created);
+}
+
+void a_port_of_another_container_is_taken(const Case& c) {
+  for (const char* suffix : {"a", "b"}) {
+    ContainerSpec spec = c.spec(suffix);
+    spec.network = "bridge";
+    spec.ports = {published(80, c.fixture.free_port)};
+    c.succeeds(c.runtime.create(spec), "create");
+  }
+  c.succeeds(c.runtime.start(c.name("a")), "start of the first");
+  c.fails(c.runtime.start(c.name("b")), Fault::transient, Cause::other, "is taken");
+  c.succeeds(c.runtime.remove(c.name("a")), "remove of the first");
+  c.succeeds(c.runtime.start(c.name("b")), "start of the second after the first");
+}
+
+// ---- Watching ----------------------------------------------------------------------------------
+
+// Names told by watch() on a thread of its own.
+class Hints {
+ public:
+  Hints(ContainerRuntime& runtime, const std::string& home)
+      : thread_([this, &runtime, home] {
+          const Result<> ended = runtime.watch(home, stop_, [this](const std::string& name) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            names_.push_back(name);
+          });
+          ended_well_ = ended.ok();
+        }) {}
+  ~Hints() { finish(); }
+  Hints(const Hints&) = delete;
+  Hints& operator=(const Hints&) = delete;
+
+  std::size_t count(const std::string& name) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return static_cast<std::size_t>(std::count(names_.begin(), names_.end(), name));
+  }
+
+  bool finish() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+    return ended_well_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> names_;
+  std::atomic<bool> stop_ = false;
+  std::atomic<bool> ended_well_ = false;
+  std::thread thread_;  // Last: it uses the others.
+};
+
+void watch_tells_what_changes_in_this_home(const Case& c) {
+  Hints hints(c.runtime, c.fixture.home);
+  ContainerSpec foreign = c.spec("b");
+  foreign.home = "another-home";
+  c.create_and_start(foreign);
+  c.succeeds(c.runtime.create(c.spec()), "create");
+  // The stream has no sign that it has begun, so make changes until one is told.
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  while (hints.count(c.name()) == 0 && std::chrono::steady_clock::now() < give_up) {
+    c.succeeds(c.runtime.start(c.name()), "start");
+    c.succeeds(c.runtime.stop(c.name(), "SIGKILL", kStopTimeoutMs), "stop");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  c.expect(hints.count(c.name()) > 0, "a hint for the container");
+  const std::size_t before = hints.count(c.name());
+  c.succeeds(c.runtime.remove(c.name()), "remove");
+  while (hints.count(c.name()) == before && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  c.expect(hints.count(c.name()) > before, "a hint for its removal");
+  c.expect(hints.count(c.name("b")) == 0, "no hint for another home");
+
+  const auto stopped_at = std::chrono::steady_clock::now();
+  c.expect(hints.finish(), "watch to end well");
+  c.expect(std::chrono::steady_clock::now() - stopped_at < std::chrono::milliseconds(1500),
+           "watch to end soon");
+}
+
+constexpr std::pair<const char*, void (*)(const Case&)> kCases[] = {
+    {"what is not there is absent", what_is_not_there_is_absent},
+    {"the engine tells what it has", the_engine_tells_what_it_has},
+    {"create makes one that does not run", create_makes_one_that_does_not_run},
+    {"start runs it", start_runs_it},
+    {"stop ends it", stop_ends_it},
+    {"stop of one never started leaves it", stop_of_one_never_started_leaves_it},
+    {"resume ends a pause", resume_ends_a_pause},
+    {"stop ends a paused one", stop_ends_a_paused_one},
+    {"remove takes it away in any state", remove_takes_it_away_in_any_state},
+    {"one that fails leaves its code and words", one_that_fails_leaves_its_code_and_words},
+    {"commands run inside", commands_run_inside},
+    {"ports are published on the bridge", ports_are_published_on_the_bridge},
+    {"an absent image must be pulled first", an_absent_image_must_be_pulled_first},
+    {"an image for another node is rejected", an_image_for_another_node_is_rejected},
+    {"a name of another home is rejected", a_name_of_another_home_is_rejected},
+    {"an unknown network is rejected", an_unknown_network_is_rejected},
+    {"a missing folder is rejected", a_missing_folder_is_rejected},
+    {"a missing program is rejected", a_missing_program_is_rejected},
+    {"a taken port may be freed", a_taken_port_may_be_freed},
+    {"a port of another container is taken", a_port_of_another_container_is_taken},
+    {"watch tells what changes in this home", watch_tells_what_changes_in_this_home},
+};
+
+}  // namespace
+
+void check_container_runtime(ContainerRuntime& runtime, const RuntimeFixture& fixture) {
+  for (const auto& [title, run] : kCases) run(Case(title, runtime, fixture));
+}
+
+}  // namespace rowlock

@@ -1,0 +1,121 @@
+// The fake engine against the suite that the real ones pass, and the faults that only a fake can
+// have.
+#include "tests/fakes/fake_runtime.h"
+
+#include "tests/conformance/container_runtime_suite.h"
+
+#include <criterion/criterion.h>
+
+using namespace rowlock;
+
+namespace {
+
+ContainerSpec web(const std::string& image = "web:1") {
+  ContainerSpec spec;
+  spec.name = "web-1";
+  spec.home = "home";
+  spec.image = image;
+  spec.network = "host";
+  return spec;
+}
+
+}  // namespace
+
+Test(conformance_fake_runtime, behaves_like_every_runtime) {
+  FakeRuntime runtime;
+  RuntimeFixture fixture;
+  fixture.prefix = "conformance-";
+  fixture.image = "web:1";
+  fixture.arch = "amd64";
+  fixture.other_arch_image = "web-arm:1";
+  fixture.absent_image = "absent:1";
+  fixture.missing_program = "/no/such/program";
+  fixture.missing_folder = "/no/such/folder";
+  fixture.run_on = {"sleep", "1000"};
+  fixture.fail = {"fail"};
+  fixture.succeed = {"succeed"};
+  fixture.taken_port = 8080;
+  fixture.free_port = 8081;
+  fixture.pause = [&](const std::string& name) { runtime.pause(name); };
+  runtime.add_image(fixture.image);
+  runtime.add_image(fixture.other_arch_image, "arm64");
+  runtime.lack_program(fixture.missing_program);
+  runtime.lack_folder(fixture.missing_folder);
+  runtime.script_command(fixture.run_on, {std::nullopt, ""});
+  runtime.script_command(fixture.fail, {3, "hello\n"});
+  runtime.script_command(fixture.succeed, {0, "hello\n"});
+  runtime.take_port(fixture.taken_port);
+
+  check_container_runtime(runtime, fixture);
+
+  cr_expect(runtime.containers().empty());
+}
+
+Test(conformance_fake_runtime, an_image_is_pulled_if_the_registry_has_it_for_this_node) {
+  FakeRuntime runtime;
+  runtime.add_registry_image("web:1");
+  runtime.add_registry_image("arm:1", "arm64");
+
+  cr_expect(runtime.create(web()).error().cause == Cause::image_absent);
+  for (int round = 0; round < 2; ++round) {
+    cr_expect(runtime.pull("web:1").ok());
+    cr_expect(runtime.create(web()).ok());
+  }
+  cr_expect_eq(runtime.changes(), 2);
+  cr_expect(runtime.pull("absent:1").error().fault == Fault::rejected);
+  cr_expect(runtime.pull("arm:1").error().fault == Fault::rejected);
+}
+
+Test(conformance_fake_runtime, faults_lose_the_change_or_only_the_answer) {
+  FakeRuntime runtime;
+  runtime.add_image("web:1");
+  FaultPlan plan = FaultPlan::none;
+  runtime.set_faults([&](const std::string& call, const std::string&) {
+    return call == "create" ? plan : FaultPlan::none;
+  });
+
+  plan = FaultPlan::fail_before;
+  cr_expect(runtime.create(web()).error().cause == Cause::other);
+  cr_expect(runtime.containers().empty());
+  plan = FaultPlan::unreachable;
+  cr_expect(runtime.create(web()).error().cause == Cause::unreachable);
+  cr_expect(runtime.containers().empty());
+  plan = FaultPlan::lose_answer;
+  cr_expect(runtime.create(web()).error().cause == Cause::deadline);
+  cr_expect_eq(runtime.containers().size(), 1u);
+}
+
+Test(conformance_fake_runtime, what_happens_behind_the_back_is_seen_and_told) {
+  FakeRuntime runtime;
+  runtime.add_image("web:1");
+  std::vector<std::string> told;
+  runtime.on_event([&](const std::string&, const std::string& name) { told.push_back(name); });
+  cr_expect(runtime.create(web()).ok());
+  cr_expect(runtime.start("web-1").ok());
+
+  runtime.pause("web-1");
+  cr_expect(runtime.inspect("web-1").value()->state == ContainerState::paused);
+  runtime.kill("web-1", 9);
+  cr_expect(runtime.inspect("web-1").value()->exit_code == 9);
+  runtime.erase("web-1");
+  cr_expect(!runtime.inspect("web-1").value().has_value());
+  cr_expect_eq(told.size(), 4u);
+  cr_expect_eq(runtime.changes(), 2);
+}
+
+Test(conformance_fake_runtime, an_image_may_exit_at_once_and_answer_commands_as_told) {
+  FakeRuntime runtime;
+  runtime.add_image("web:1");
+  runtime.exit_at_once("web:1", 7);
+  cr_expect(runtime.create(web()).ok());
+
+  cr_expect(runtime.start("web-1").ok());
+  cr_expect(runtime.inspect("web-1").value()->exit_code == 7);
+
+  runtime.run_on("web:1");
+  runtime.set_image_exec("web:1", {1, "sick"});
+  cr_expect(runtime.start("web-1").ok());
+  cr_expect(runtime.exec("web-1", {"check"}, 100).value().output == "sick");
+  runtime.set_container_exec("web-1", {0, "well"});
+  cr_expect(runtime.exec("web-1", {"check"}, 100).value().exit_code == 0);
+}

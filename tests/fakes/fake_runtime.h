@@ -1,0 +1,150 @@
+// A container engine in memory. It answers as the real one does, which tests/conformance/ proves,
+// and a test can break it: kill what runs, take ports, lose answers. It knows no time: what takes
+// the real one a while is done at once.
+#pragma once
+
+#include "controller/world.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+// What goes wrong with one call.
+enum class FaultPlan {
+  none,
+  fail_before,  // An error, and nothing was done.
+  lose_answer,  // Done, yet the caller sees Cause::deadline.
+  unreachable,  // Nothing was done: Cause::unreachable.
+};
+
+class FakeRuntime final : public ContainerRuntime {
+ public:
+  // What a command does: one that is not known runs for ever, and succeeds at once within exec().
+  struct Script {
+    std::optional<int> exit_code;  // Absent: it runs on; within exec() it then meets the deadline.
+    std::string output;
+  };
+
+  explicit FakeRuntime(EngineFacts facts = {"fake", "amd64", 2, 4096});
+
+  // -- What there is.
+  void add_image(const std::string& image, const std::string& arch = "amd64");  // On the node.
+  void add_registry_image(const std::string& image,
+                          const std::string& arch = "amd64");  // To be pulled.
+  void remove_image(const std::string& image);                 // From the node.
+  void add_network(const std::string& network);                // Beside bridge, host and none.
+  void lack_program(
+      const std::string& program);  // Starting a command that begins with it is rejected.
+  void lack_folder(const std::string& folder);  // A bind mount of it is rejected.
+  void take_port(int port);                     // By a process that is no container.
+  void free_port(int port);
+
+  // -- How containers behave. The more special wins: container, image, command.
+  void script_command(const std::vector<std::string>& command, Script script);
+  void exit_at_once(const std::string& image, int exit_code);
+  void run_on(const std::string& image);  // Takes exit_at_once back.
+  void set_image_exec(const std::string& image, ExecResult result);
+  void set_container_exec(const std::string& name, ExecResult result);
+
+  // -- What happens to them behind the controller's back. Names that are not there, or not running,
+  // are left alone.
+  void kill(const std::string& name, int exit_code);
+  void pause(const std::string& name);
+  void erase(const std::string& name);
+
+  // Asked once at the start of every call: with the method's name, and the container's, image's or
+  // home's ("" if none).
+  void set_faults(
+      std::function<FaultPlan(const std::string& call, const std::string& name)> faults);
+  // Told what watch() would tell, at once and on the thread that caused it. The fake may be called
+  // from within.
+  void on_event(
+      std::function<void(const std::string& home, const std::string& container)> listener);
+
+  // -- For those who check.
+  std::vector<Container> containers() const;  // By name, as inspect() shows them.
+  std::optional<ContainerSpec> spec(const std::string& name) const;  // What it was made from.
+  std::vector<std::string> images() const;                           // On the node.
+  std::int64_t changes() const;  // How often a call through the port has changed something.
+
+  Result<EngineFacts> facts() override;
+  Result<std::vector<Container>> list() override;
+  Result<std::optional<Container>> inspect(const std::string& name) override;
+  Result<> pull(const std::string& image) override;
+  Result<> create(const ContainerSpec& spec) override;
+  Result<> start(const std::string& name) override;
+  Result<> stop(const std::string& name, const std::string& signal,
+                std::int64_t timeout_ms) override;
+  Result<> resume(const std::string& name) override;
+  Result<> remove(const std::string& name) override;
+  Result<std::string> log_tail(const std::string& name, int lines) override;
+  Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
+                          std::int64_t timeout_ms) override;
+  Result<> watch(const std::string& home, const std::atomic<bool>& stop,
+                 const std::function<void(const std::string& container)>& hint) override;
+
+ private:
+  struct Entry {
+    Container shown;
+    ContainerSpec spec;
+    std::string log;
+
+    bool is_active() const {
+      return shown.state == ContainerState::running || shown.state == ContainerState::paused;
+    }
+  };
+  struct Event {
+    std::string home;
+    std::string container;
+  };
+
+  template <typename Act>
+  auto attempt(const std::string& call, const std::string& name, Act act) -> decltype(act());
+  template <typename Act>
+  void behind_the_back(const std::string& name, Act act);
+  void tell_events();
+
+  // All below require mutex_ to be held.
+  Entry* entry(const std::string& name);
+  void note_event(const Entry& entry);
+  void end(Entry& entry, int exit_code);
+  Result<> start_locked(const std::string& name);
+  std::optional<Error> reason_not_to_start(const Entry& entry) const;
+  bool port_is_taken(const PortBinding& port, const std::string& by_other_than) const;
+  void publish_ports(Entry& entry);
+  std::optional<int> exit_code_at_start(const Entry& entry);
+  Result<ExecResult> exec_locked(const std::string& name, const std::vector<std::string>& command,
+                                 std::int64_t timeout_ms);
+
+  mutable std::mutex mutex_;
+  std::condition_variable happened_;
+  EngineFacts facts_;
+  std::map<std::string, Entry> entries_;
+  std::map<std::string, std::string> images_;           // To their architecture.
+  std::map<std::string, std::string> registry_images_;  // The same.
+  std::set<std::string> networks_ = {"", "bridge", "host", "none"};
+  std::set<std::string> lacking_programs_;
+  std::set<std::string> lacking_folders_;
+  std::set<int> taken_ports_;
+  std::map<std::vector<std::string>, Script> scripts_;
+  std::map<std::string, int> image_exit_codes_;
+  std::map<std::string, ExecResult> image_execs_;
+  std::map<std::string, ExecResult> container_execs_;
+  std::function<FaultPlan(const std::string&, const std::string&)> faults_;
+  std::function<void(const std::string&, const std::string&)> listener_;
+  std::vector<Event> untold_;   // Not yet told to listener_.
+  std::vector<Event> history_;  // For watch(); grows with the test.
+  std::int64_t changes_ = 0;
+  int made_ = 0;  // Numbers ids, addresses and picked ports.
+};
+
+}  // namespace rowlock

@@ -1,0 +1,73 @@
+// Plays the world for plan tests: rows go in, the schema's own scripts make the steps of the plan on a fake engine, and
+// rows come out. One step after the other on one thread, with a clock that the test moves.
+#pragma once
+
+#include "controller/store/database.h"
+#include "controller/store/home.h"
+#include "controller/store/schema.h"
+#include "reconcilers/registry.h"
+#include "tests/fakes/fake_runtime.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+class PlanWorld final : public World {
+ public:
+  // Begins with the nodes named (none of them looked at yet), at 1,000,000 ms, with the images good:1, good:2 and good:3.
+  explicit PlanWorld(const std::vector<std::string>& nodes = {"local"});
+
+  // -- Rows in. A statement that fails ends the test.
+  void sql(const std::string& statements);
+
+  // -- Rows out: cells separated by '|', rows by a blank.
+  std::string text(const std::string& query);
+  std::int64_t number(const std::string& query);
+  // The steps of the plan as "kind.step" in the order of kind, name and target, waits left out.
+  std::string steps();
+
+  // Makes the steps of the plan until it is empty or waits. Ends the test when that has no end.
+  void settle();
+  // Makes the steps that the plan names now, each once.
+  bool turn();
+  // Lets the time go by in slices of a second, settling after each.
+  void pass_time(std::int64_t ms);
+  void pass_time_without_settling(std::int64_t ms);
+
+  // -- Eyes.
+  void check_passes(const std::string& job, const std::string& check);
+  void check_fails(const std::string& job, const std::string& check, const std::string& detail = "HTTP 503");
+  void look_at_nodes();  // Every node is observed again, now.
+  void lose(const std::string& node);  // It does not answer from now on.
+  void find(const std::string& node);
+
+  FakeRuntime& engine(const std::string& node = "local");
+  std::int64_t now_ms() const { return now_ms_; }
+  Database& rows() { return rows_; }
+  const Schema& schema() const { return schema_; }
+
+  ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
+  Prober& prober() override;
+  Clock& clock() override;
+
+  // Called after every single step, for properties that must hold at all times.
+  std::function<void()> after_step;
+
+ private:
+  void set_clock();
+  void make(const Row& planned);
+  void run(const std::string& script, const Values& values);
+
+  std::int64_t now_ms_ = 1'000'000;
+  std::int64_t started_at_ms_ = 1'000'000;
+  Schema schema_;
+  Database rows_;
+  Reconcilers reconcilers_ = all_reconcilers();
+  std::map<std::string, std::unique_ptr<FakeRuntime>> engines_;  // By endpoint: unix:///NODE.
+  std::set<std::string> lost_;
+};
+
+}  // namespace rowlock

@@ -1,0 +1,168 @@
+#include "tests/simulator/engineer.h"
+
+#include <fmt/format.h>
+
+#include "tests/simulator/engines.h"
+
+namespace rowlock::simulator {
+
+namespace {
+
+const std::vector<std::string> kJobs = {"api", "cart", "mail", "web"};
+
+}  // namespace
+
+void Engineer::run(const std::string& sql) {
+  auto ran = stage_.desired().run(sql);
+  if (!ran.ok()) fmt::print(stderr, "simulator: {}\n{}\n", ran.error().message, sql);
+  CHECK(ran.ok());
+}
+
+// Consent to whatever the edit deletes, given with it.
+std::string Engineer::approvals() {
+  auto revision = stage_.state().scalar("SELECT COALESCE(max(id), 0) FROM revision");
+  CHECK(revision.ok());
+  return fmt::format(
+      "DELETE FROM approval; INSERT INTO approval (revision, table_name, deletes) VALUES ({0}, 'job', 99), "
+      "({0}, 'job_check', 99), ({0}, 'job_port', 99), ({0}, 'job_constraint', 99);",
+      text_of(revision.value()));
+}
+
+void Engineer::commit(const std::string& sql) { run("BEGIN IMMEDIATE;" + approvals() + sql + "; COMMIT;"); }
+
+void Engineer::begin() {
+  std::string rows = "INSERT INTO node (name) VALUES ('local');";
+  if (random_.chance(400)) {
+    rows += fmt::format("INSERT INTO node (name, endpoint) VALUES ('north', '{}');", Engines::endpoint_of("north"));
+  }
+  for (std::int64_t i = random_.between(1, 3); i > 0; --i) {
+    rows += new_job(kJobs[static_cast<std::size_t>(i)]);
+  }
+  commit(rows);
+}
+
+void Engineer::add_job(const std::string& name, const std::string& columns, const std::string& values) {
+  commit(fmt::format("INSERT OR IGNORE INTO node (name) VALUES ('local');"
+                     "INSERT INTO job (name, min_healthy_ms, healthy_deadline_ms, progress_deadline_ms, {}) "
+                     "VALUES ('{}', 2000, 20000, 60000, {});",
+                     columns, name, values) +
+         checks_of(name));
+}
+
+std::string Engineer::new_image(int bad_permille) {
+  const char* sort = "web";
+  if (random_.chance(bad_permille)) sort = random_.pick(std::vector<const char*>{"sick", "crash", "ghost"});
+  return fmt::format("{}:{}", sort, ++images_ % 60);
+}
+
+std::string Engineer::checks_of(const std::string& name) {
+  std::string rows = fmt::format("INSERT INTO job_port (job, label, port) VALUES ('{}', 'main', 80);", name);
+  const auto check = [&](const char* called, const char* type, const char* more, const char* value) {
+    if (random_.chance(400)) return;
+    rows += fmt::format("INSERT INTO job_check (job, name, type, port, interval_ms, passes, failures, grace_ms{}) "
+                        "VALUES ('{}', '{}', '{}', 'main', {}, {}, {}, {}{});",
+                        more, name, called, type, random_.between(2, 5) * 1000, random_.between(1, 3),
+                        random_.between(1, 3), random_.chance(300) ? "8000" : "NULL", value);
+  };
+  check("tcp", "tcp", "", "");
+  check("ready", "http", ", path", ", '/ready'");
+  check("exec", "exec", ", command", ", '[\"true\"]'");
+  return rows;
+}
+
+std::string Engineer::new_job(const std::string& name) {
+  const std::string image = new_image(150);
+  return fmt::format("INSERT INTO job (name, count, image, update_order, max_parallel, min_healthy_ms, "
+                     "healthy_deadline_ms, progress_deadline_ms, auto_revert, restart_delay_max_ms, restart_reset_ms) "
+                     "VALUES ('{}', {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {});",
+                     name, random_.between(1, 4), image, random_.chance(500) ? "start_first" : "stop_first",
+                     random_.between(1, 2), random_.between(0, 4) * 1000, random_.between(15, 30) * 1000,
+                     random_.between(50, 90) * 1000, random_.chance(750) ? 1 : 0, random_.between(8, 16) * 1000,
+                     random_.between(20, 60) * 1000) +
+         checks_of(name);
+}
+
+// One of those there are, or "".
+std::string Engineer::job() {
+  auto rows = stage_.desired().query("SELECT name FROM job ORDER BY name");
+  CHECK(rows.ok());
+  return rows.value().empty() ? "" : random_.pick(rows.value()).text("name");
+}
+
+std::string Engineer::hold_open(const std::string& sql) {
+  run("BEGIN IMMEDIATE;" + approvals() + sql);
+  holds_open_ = true;
+  timeline_.after(random_.between(100, 20000), [this, commits = random_.chance(500)] {
+    if (holds_open_) run(commits ? "COMMIT" : "ROLLBACK");
+    holds_open_ = false;
+  });
+  return "holds open: " + sql;
+}
+
+std::string Engineer::edit_policy(const std::string& name) {
+  const std::string where = fmt::format(" WHERE name = '{}'", name);
+  switch (random_.between(0, 4)) {
+    case 0: return fmt::format("UPDATE job SET max_parallel = {}{}", random_.between(1, 3), where);
+    case 1:
+      return "UPDATE job SET update_order = CASE update_order WHEN 'stop_first' THEN 'start_first' ELSE 'stop_first' END" +
+             where;
+    case 2: return fmt::format("UPDATE job SET min_healthy_ms = {}{}", random_.between(0, 5) * 1000, where);
+    case 3: return "UPDATE job SET restart = restart + 1" + where;
+    default:
+      return fmt::format("DELETE FROM job_check WHERE job = '{0}'; DELETE FROM job_port WHERE job = '{0}'; {1}", name,
+                         checks_of(name));
+  }
+}
+
+std::string Engineer::edit_jobs() {
+  const std::string name = random_.pick(kJobs);
+  auto there = stage_.desired().scalar("SELECT count(*) FROM job WHERE name = :name", {{"name", name}});
+  auto all = stage_.desired().scalar("SELECT count(*) FROM job");
+  CHECK(there.ok() && all.ok());
+  if (std::get<std::int64_t>(there.value()) == 0) return new_job(name);
+  if (std::get<std::int64_t>(all.value()) == 1) return "UPDATE job SET restart = restart + 1";
+  return fmt::format("DELETE FROM job WHERE name = '{}'", name);
+}
+
+std::string Engineer::edit() {
+  if (holds_open_) return "has a transaction open";
+  const std::string name = job();
+  std::string sql;
+  const std::int64_t sort = random_.between(0, 9);
+  if (sort <= 2) {
+    sql = fmt::format("UPDATE job SET image = '{}' WHERE name = '{}'", new_image(300), name);
+  } else if (sort <= 4) {
+    sql = fmt::format("UPDATE job SET count = {} WHERE name = '{}'", random_.between(0, 5), name);
+  } else if (sort <= 6) {
+    sql = edit_policy(name);
+  } else if (sort == 7) {
+    sql = edit_jobs();
+  } else if (sort == 8) {
+    sql = fmt::format("INSERT OR IGNORE INTO job_constraint (job, attribute, value) VALUES ('{}', 'node', 'nowhere')",
+                      name);  // Refused, with all that follows, until it is taken back.
+    timeline_.after(random_.between(1000, 20000), [this] {
+      if (!holds_open_) tidy_up();
+    });
+  } else {
+    return hold_open(fmt::format("UPDATE job SET image = '{}' WHERE name = '{}'", new_image(100), name));
+  }
+  commit(sql);
+  return sql;
+}
+
+void Engineer::tidy_up() {
+  if (holds_open_) run("ROLLBACK");
+  holds_open_ = false;
+  commit("DELETE FROM job_constraint WHERE value = 'nowhere'");
+}
+
+void Engineer::set_exam() {
+  auto rows = stage_.desired().query("SELECT name FROM job ORDER BY name");
+  CHECK(rows.ok());
+  for (const Row& row : rows.value()) {
+    commit(fmt::format("UPDATE job SET image = '{}', count = max(count, 1) WHERE name = '{}'", new_image(250),
+                       row.text("name")));
+  }
+}
+
+}  // namespace rowlock::simulator

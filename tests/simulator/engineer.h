@@ -1,0 +1,53 @@
+// The engineer, who edits desired.db whenever it suits: good and bad images, counts, policies, jobs that come and go,
+// transactions that stay open or are rolled back, and edits that are refused.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/simulator/stage.h"
+#include "tests/simulator/timeline.h"
+#include "tests/simulator/weather.h"
+
+namespace rowlock::simulator {
+
+class Engineer {
+ public:
+  Engineer(Timeline& timeline, Random& random, Stage& stage) : timeline_(timeline), random_(random), stage_(stage) {}
+
+  // The nodes and the first jobs.
+  void begin();
+
+  // One job with these columns, on top of quick deadlines; for a test that plays out one story.
+  void add_job(const std::string& name, const std::string& columns, const std::string& values);
+
+  // One edit, whatever comes to mind. Returns what it was.
+  std::string edit();
+
+  // Ends an open transaction and takes back what was refused.
+  void tidy_up();
+
+  // A last change of every job's spec, made in calm weather: what must become of it is known.
+  void set_exam();
+
+  void run(const std::string& sql);
+
+ private:
+  void commit(const std::string& sql);
+  std::string approvals();
+  std::string new_image(int bad_permille);
+  std::string job();
+  std::string new_job(const std::string& name);
+  std::string checks_of(const std::string& name);
+  std::string edit_policy(const std::string& name);
+  std::string edit_jobs();
+  std::string hold_open(const std::string& sql);
+
+  Timeline& timeline_;
+  Random& random_;
+  Stage& stage_;
+  int images_ = 0;
+  bool holds_open_ = false;
+};
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,219 @@
+#include "tests/simulator/engines.h"
+
+#include <fmt/format.h>
+
+namespace rowlock::simulator {
+
+namespace {
+
+constexpr int kImages = 60;  // Of each sort; more than an engineer asks for in one simulation.
+constexpr std::int64_t kProbeMs = 30;
+constexpr const char* kExecCheck = "exec";
+
+}  // namespace
+
+bool is_good(const std::string& image) { return image.starts_with("web:"); }
+
+// An engine of the fake, with addresses that no other engine has.
+class Engines::Runtime final : public ContainerRuntime {
+ public:
+  explicit Runtime(std::string node) : node_(std::move(node)) {
+    for (int i = 0; i < kImages; ++i) {
+      fake.add_registry_image(fmt::format("web:{}", i));
+      fake.add_registry_image(fmt::format("sick:{}", i));
+      fake.add_registry_image(fmt::format("crash:{}", i));
+      fake.exit_at_once(fmt::format("crash:{}", i), 1);
+    }
+  }
+
+  FakeRuntime fake;
+
+  Container placed(Container container) const {
+    if (!container.address.empty()) container.address += "." + node_;
+    return container;
+  }
+
+  Result<EngineFacts> facts() override { return fake.facts(); }
+  Result<std::vector<Container>> list() override {
+    auto listed = fake.list();
+    if (!listed.ok()) return listed;
+    std::vector<Container> all;
+    for (const Container& container : listed.value()) all.push_back(placed(container));
+    return all;
+  }
+  Result<std::optional<Container>> inspect(const std::string& name) override {
+    auto seen = fake.inspect(name);
+    if (!seen.ok() || !seen.value()) return seen;
+    return std::optional<Container>(placed(*seen.value()));
+  }
+  Result<> pull(const std::string& image) override { return fake.pull(image); }
+  Result<> create(const ContainerSpec& spec) override { return fake.create(spec); }
+  Result<> start(const std::string& name) override { return fake.start(name); }
+  Result<> stop(const std::string& name, const std::string& signal, std::int64_t timeout_ms) override {
+    return fake.stop(name, signal, timeout_ms);
+  }
+  Result<> resume(const std::string& name) override { return fake.resume(name); }
+  Result<> remove(const std::string& name) override { return fake.remove(name); }
+  Result<std::string> log_tail(const std::string& name, int lines) override { return fake.log_tail(name, lines); }
+  Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
+                          std::int64_t timeout_ms) override {
+    return fake.exec(name, command, timeout_ms);
+  }
+  Result<> watch(const std::string& home, const std::atomic<bool>& stop,
+                 const std::function<void(const std::string&)>& hint) override {
+    return fake.watch(home, stop, hint);
+  }
+
+ private:
+  std::string node_;
+};
+
+Engines::Engines(Timeline& timeline, Random& random, const Weather& weather)
+    : timeline_(timeline), random_(random), weather_(weather) {
+  for (const char* node : {"local", "north"}) {
+    auto runtime = std::make_unique<Runtime>(node);
+    // Somebody else's, not to be touched.
+    ContainerSpec other;
+    other.name = fmt::format("other-{}", node);
+    other.home = "others";
+    other.image = "web:0";
+    CHECK(runtime->fake.pull(other.image).ok());
+    CHECK(runtime->fake.create(other).ok() && runtime->fake.start(other.name).ok());
+    runtime->fake.remove_image(other.image);
+    runtime->fake.set_faults([this, node](const std::string& verb, const std::string& name) {
+      return before_call(node, verb, name);
+    });
+    runtimes_.emplace(node, std::move(runtime));
+  }
+}
+
+Engines::~Engines() = default;
+
+std::string Engines::endpoint_of(const std::string& node) {
+  return node == "local" ? "" : "unix:///" + node + "/docker.sock";
+}
+
+ContainerRuntime& Engines::runtime(const std::string&, const std::string& endpoint) {
+  return *runtimes_.at(endpoint.empty() ? "local" : "north");
+}
+
+FakeRuntime& Engines::engine(const std::string& node) { return runtimes_.at(node)->fake; }
+
+std::vector<std::string> Engines::nodes() const { return {"local", "north"}; }
+
+void Engines::calm() {
+  weather_ = Weather{};
+  away_until_ms_.clear();
+  flaps_until_ms_.clear();
+}
+
+void Engines::take_away(const std::string& node, std::int64_t for_ms) {
+  away_until_ms_[node] = timeline_.now_ms() + for_ms;
+}
+
+void Engines::flap(const std::string& container, std::int64_t for_ms) {
+  flaps_until_ms_[container] = timeline_.now_ms() + for_ms;
+}
+
+void Engines::on_hint(std::function<void(const std::string&)> listener) {
+  for (auto& [node, runtime] : runtimes_) {
+    runtime->fake.on_event([listener](const std::string& home, const std::string& container) {
+      if (home != "others") listener(container);
+    });
+  }
+}
+
+// ---- Calls -------------------------------------------------------------------------------------------------------
+
+FaultPlan Engines::drawn_fault() {
+  if (random_.chance(weather_.fails)) return FaultPlan::fail_before;
+  if (random_.chance(weather_.loses)) return FaultPlan::lose_answer;
+  return FaultPlan::none;
+}
+
+FaultPlan Engines::before_call(const std::string& node, const std::string& verb, const std::string& name) {
+  if (const auto away = away_until_ms_.find(node);
+      away != away_until_ms_.end() && timeline_.now_ms() < away->second) {
+    return FaultPlan::unreachable;
+  }
+  const FaultPlan plan = drawn_fault();
+  if (late_) touched_late_.insert(name);
+  if (verb == "exec") {
+    const Container* const found = find(name);
+    const bool passed = plan == FaultPlan::none && found != nullptr && passes_now(*found);
+    engine(node).set_container_exec(name, ExecResult{passed ? 0 : 1, ""});
+    note_answer(name, kExecCheck, passed);
+  }
+  if (plan == FaultPlan::fail_before) return plan;
+  if (verb == "start") ready_at_ms_[name] = timeline_.now_ms() + random_.between(0, 4000);
+  if (on_call_) {
+    const Container* const found = find(name);
+    on_call_({node, verb, name, found});
+  }
+  return plan;
+}
+
+// ---- Programs ----------------------------------------------------------------------------------------------------
+
+bool Engines::passes_now(const Container& container) const {
+  const auto flaps = flaps_until_ms_.find(container.name);
+  const auto ready = ready_at_ms_.find(container.name);
+  return container.state == ContainerState::running && is_good(container.image) &&
+         (ready == ready_at_ms_.end() || ready->second <= timeline_.now_ms()) &&
+         (flaps == flaps_until_ms_.end() || flaps->second <= timeline_.now_ms());
+}
+
+// A check is known by its path, or by its type when it has none.
+void Engines::probe(const Probe& probe, std::function<void(const ProbeResult&)> done) {
+  const std::string check = probe.type == Probe::Type::tcp ? "tcp" : probe.path.substr(1);
+  timeline_.after(random_.between(1, kProbeMs), [this, check, address = probe.address, done] {
+    bool passed = false;
+    for (const auto& [node, container] : containers()) {
+      if (container.address == address) {
+        passed = passes_now(container);
+        note_answer(container.name, check, passed);
+      }
+    }
+    done({passed, passed ? "well" : "unwell"});
+    if (on_answer_) on_answer_();
+  });
+}
+
+void Engines::note_answer(const std::string& container, const std::string& check, bool passed) {
+  Streak& streak = streaks_[{container, check}];
+  if (passed ? streak.failures > 0 : streak.passes > 0) {
+    streak.passes_before = streak.passes;
+    streak.failures_before = streak.failures;
+    streak.turned_at_ms = timeline_.now_ms();
+  }
+  streak.passes = passed ? streak.passes + 1 : 0;
+  streak.failures = passed ? 0 : streak.failures + 1;
+}
+
+void Engines::doubt_streaks() {
+  for (auto& [key, streak] : streaks_) streak.passes = streak.failures = 1000;
+}
+
+// ---- The truth ---------------------------------------------------------------------------------------------------
+
+std::vector<std::pair<std::string, Container>> Engines::containers() const {
+  std::vector<std::pair<std::string, Container>> all;
+  for (const auto& [node, runtime] : runtimes_) {
+    for (const Container& container : runtime->fake.containers()) {
+      all.emplace_back(node, runtime->placed(container));
+    }
+  }
+  return all;
+}
+
+const Container* Engines::find(const std::string& name) const {
+  for (const auto& [node, container] : containers()) {
+    if (container.name == name) {
+      found_ = container;
+      return &found_;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace rowlock::simulator

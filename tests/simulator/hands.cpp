@@ -1,0 +1,73 @@
+#include "tests/simulator/hands.h"
+
+#include <algorithm>
+
+namespace rowlock::simulator {
+
+namespace {
+
+constexpr std::int64_t kDeadlineMs = 30000;
+constexpr std::int64_t kLateMs = 20000;  // So long after its deadline a call may still be made.
+
+}  // namespace
+
+void Hands::submit(const std::string& lane, std::function<Outcome()> work, std::function<void(Outcome)> done) {
+  auto pending = std::make_shared<Pending>();
+  pending->work = std::move(work);
+  pending->done = std::move(done);
+  const bool is_check = lane.ends_with("/exec");  // Hangs no longer than its own deadline: then it has failed.
+  const bool changes = !lane.ends_with("/look") && !is_check;
+  pending->number = changes ? ++steps_ : 0;
+  under_way_.push_back(pending);
+  std::int64_t made_after_ms = random_.between(1, weather_.latency_ms);
+  std::int64_t heard_after_ms = made_after_ms + random_.between(1, weather_.latency_ms);
+  if (!is_check && random_.chance(weather_.hangs)) {
+    pending->hangs = true;
+    heard_after_ms = kDeadlineMs;
+    pending->is_dropped = random_.chance(333);
+    made_after_ms = random_.chance(500) ? made_after_ms : random_.between(1, kDeadlineMs + kLateMs);
+  }
+  timeline_.after(made_after_ms, [this, pending] { make(pending); });
+  timeline_.after(heard_after_ms, [this, pending] { answer(pending); });
+}
+
+bool Hands::is_cut(const Pending& pending, Moment moment) {
+  return pending.number > 0 && !pending.is_unheard && on_step_ && on_step_(pending.number, moment);
+}
+
+void Hands::make(const std::shared_ptr<Pending>& pending) {
+  if (is_cut(*pending, Moment::before)) pending->is_dropped = true;
+  pending->is_made = true;
+  if (pending->is_dropped) return;
+  engines_.be_late(pending->is_unheard);
+  pending->outcome = pending->work();
+  engines_.be_late(false);
+  (void)is_cut(*pending, Moment::after);
+}
+
+void Hands::answer(const std::shared_ptr<Pending>& pending) {
+  std::erase(under_way_, pending);
+  if (pending->is_unheard) {
+    pending->done(pending->outcome);  // Must be dropped by whoever asked.
+    return;
+  }
+  pending->is_unheard = true;
+  if (pending->hangs) {
+    pending->done(Outcome::of({Fault::transient, Cause::deadline, "the engine did not answer in time", ""}));
+  } else {
+    pending->done(pending->outcome);
+    if (pending->number > 0 && on_step_) (void)on_step_(pending->number, Moment::recorded);
+  }
+}
+
+void Hands::drop_all() {
+  for (const auto& pending : under_way_) {
+    if (pending->is_unheard) continue;
+    pending->is_unheard = true;
+    pending->is_dropped = pending->is_dropped || random_.chance(500);
+  }
+}
+
+bool Hands::is_idle() const { return under_way_.empty(); }
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,246 @@
+#include "tests/simulator/invariants.h"
+
+#include <algorithm>
+#include <deque>
+
+#include <fmt/format.h>
+
+namespace rowlock::simulator {
+
+namespace {
+
+constexpr std::int64_t kPolicyLastsMs = 180000;  // So long what a policy once allowed may still be seen.
+constexpr std::int64_t kMinuteMs = 60000;
+constexpr std::size_t kPlacementsMax = 9;  // In one slot in a minute: at once, then after 1, 2, 4 … seconds.
+constexpr std::size_t kStepsMax = 400;     // For one job in a minute.
+
+bool is_active(const Container& container) {
+  return container.state == ContainerState::running || container.state == ContainerState::paused;
+}
+
+// Healthy instances are not stopped below what the update policy keeps.
+class KeepsEnoughHealthy final : public Invariant {
+  Violated after(const Turn& turn) override {
+    for (const auto& [id, instance] : turn.after.instances) {
+      const auto was = turn.before.instances.find(id);
+      const auto job = turn.after.jobs.find(instance.job);
+      const bool is_let_go = was != turn.before.instances.end() && was->second.runs && !instance.runs &&
+                             instance.verdict == "stopped";
+      if (!is_let_go || !instance.healthy || instance.container != "running" || job == turn.after.jobs.end()) continue;
+      const std::int64_t left = turn.after.others_that_serve(instance.job, instance.name);
+      if (left < job->second.least()) {
+        return fmt::format("{} was healthy and is let go ({}); {} healthy ones stay, the policy keeps {}", instance.name,
+                           instance.reason, left, job->second.least());
+      }
+    }
+    return std::nullopt;
+  }
+};
+
+// What Rowlock keeps, it does not stop; a running container without a row goes only when it is not needed.
+class StopsOnlyWhatItLetGo final : public Invariant {
+  Violated before(const Deed& deed) override {
+    const bool ends_it = deed.call.verb == "stop" || deed.call.verb == "remove";
+    if (!ends_it || deed.call.found == nullptr || deed.call.found->state != ContainerState::running) return std::nullopt;
+    const InstanceRow* const row = deed.rows.find(deed.call.container);
+    if (row != nullptr) {
+      return row->runs ? Violated(fmt::format("{} {}, which is to run", deed.call.verb, row->name)) : std::nullopt;
+    }
+    const auto job = deed.rows.jobs.find(deed.call.found->job);
+    if (job == deed.rows.jobs.end() || job->second.has_failed) return std::nullopt;
+    if (deed.engines.was_touched_late(deed.call.container)) return std::nullopt;
+    const std::int64_t left = deed.rows.others_that_serve(deed.call.found->job, deed.call.container);
+    if (left >= job->second.least()) return std::nullopt;
+    return fmt::format("{} of the stray {}, while {} others serve and the policy keeps {}", deed.call.verb,
+                       deed.call.container, left, job->second.least());
+  }
+};
+
+// What is not Rowlock's is left alone.
+class TouchesOnlyItsOwn final : public Invariant {
+  Violated before(const Deed& deed) override {
+    const bool looks = deed.call.verb == "inspect" || deed.call.verb == "log_tail";
+    if (looks || deed.call.found == nullptr || deed.call.found->home != "others") return std::nullopt;
+    return fmt::format("{} {}, which is not Rowlock's", deed.call.verb, deed.call.container);
+  }
+};
+
+// The most that a job's policy has allowed of late.
+class Policies {
+ public:
+  struct Most {
+    std::int64_t count = 0;
+    std::int64_t surge = 0;       // With those of the next spec beside them.
+    bool is_stop_first = true;    // All the time.
+  };
+
+  void note(const Snapshot& rows, std::int64_t now_ms) {
+    for (const auto& [name, job] : rows.jobs) {
+      auto& past = past_[name];
+      if (past.empty() || past.back().job.count != job.count || past.back().job.max_parallel != job.max_parallel ||
+          past.back().job.start_first != job.start_first) {
+        past.push_back({job, now_ms});
+      }
+      // The oldest one stands until the next one has lasted.
+      while (past.size() > 1 && past[1].since_ms + kPolicyLastsMs < now_ms) past.pop_front();
+    }
+  }
+
+  Most most(const std::string& job) const {
+    Most most;
+    const auto found = past_.find(job);
+    if (found == past_.end()) return most;
+    for (const Past& past : found->second) {
+      most.count = std::max(most.count, past.job.count);
+      most.surge = std::max(most.surge, past.job.max_parallel);
+      most.is_stop_first = most.is_stop_first && !past.job.start_first;
+    }
+    most.surge += most.count;
+    return most;
+  }
+
+ private:
+  struct Past {
+    JobRow job;
+    std::int64_t since_ms;
+  };
+  std::map<std::string, std::deque<Past>> past_;
+};
+
+// Never two live ones in a slot, and never more of a job than the update policy allows.
+class StartsNoMoreThanAllowed final : public Invariant {
+  Violated after(const Turn& turn) override {
+    policies_.note(turn.after, turn.now_ms);
+    return std::nullopt;
+  }
+
+  Violated before(const Deed& deed) override {
+    const InstanceRow* const row = deed.call.verb == "start" ? deed.rows.find(deed.call.container) : nullptr;
+    if (row == nullptr || deed.engines.was_touched_late(row->name)) return std::nullopt;
+    std::int64_t active = 1;
+    std::int64_t kept = 1;
+    for (const auto& [node, other] : deed.engines.containers()) {
+      if (other.job != row->job || other.name == row->name || other.home == "others" || !is_active(other)) continue;
+      if (deed.engines.was_touched_late(other.name)) continue;
+      const InstanceRow* const its = deed.rows.find(other.name);
+      if (its == nullptr) continue;  // A stray: nobody knows of it yet.
+      ++active;
+      kept += its->runs ? 1 : 0;
+      if (its->runs && row->runs && its->slot == row->slot) {
+        return fmt::format("starts {} beside {} in slot {}", row->name, other.name, row->slot);
+      }
+    }
+    const Policies::Most most = policies_.most(row->job);
+    if (kept > most.surge) {
+      return fmt::format("starts {}: {} kept ones, the policy allows {}", row->name, kept, most.surge);
+    }
+    if (most.is_stop_first && active > most.count) {
+      return fmt::format("starts {} before another has stopped: {} run, the count is {}", row->name, active, most.count);
+    }
+    return std::nullopt;
+  }
+
+  Policies policies_;
+};
+
+// An instance counts as healthy once every check has passed so often in a row, and as unwell once one has failed so often.
+class BelievesItsChecks final : public Invariant {
+  Violated after(const Turn& turn) override {
+    for (const auto& [id, instance] : turn.after.instances) {
+      const auto was = turn.before.instances.find(id);
+      if (was == turn.before.instances.end()) continue;
+      const auto checks = turn.after.checks.find(instance.job);
+      const std::vector<CheckRow> none;
+      const std::vector<CheckRow>& asked = checks == turn.after.checks.end() ? none : checks->second;
+      if (instance.healthy && !was->second.healthy) {
+        for (const CheckRow& check : asked) {
+          if (turn.engines.streak(instance.name, check.name).passes_at(turn.now_ms) < check.passes) {
+            return fmt::format("{} counts as healthy, but check {} has not passed {} times", instance.name, check.name,
+                               check.passes);
+          }
+        }
+      }
+      const bool is_failed = was->second.runs && !instance.runs && instance.reason.starts_with("its checks fail");
+      const bool is_unwell = std::any_of(asked.begin(), asked.end(), [&](const CheckRow& check) {
+        return turn.engines.streak(instance.name, check.name).failures_at(turn.now_ms) >= check.failures;
+      });
+      const Container* const found = turn.engines.find(instance.name);
+      const bool has_ended = found == nullptr || found->state != ContainerState::running;
+      if (is_failed && !is_unwell && !has_ended) {
+        return fmt::format("{} has failed ({}), but no check has failed so often", instance.name, instance.reason);
+      }
+    }
+    return std::nullopt;
+  }
+};
+
+// Unknown is not absent: nothing is done on a node that cannot be reached, and nothing there counts as gone.
+class TouchesNoUnreachableNode final : public Invariant {
+  Violated after(const Turn& turn) override {
+    for (const StepRow& step : turn.after.begun) {
+      if (step.kind != "instance") continue;
+      const auto instance = turn.after.instances.find(std::strtoll(step.target.c_str(), nullptr, 10));
+      if (instance == turn.after.instances.end()) continue;
+      const auto reach = turn.after.reach.find(instance->second.node);
+      if (reach == turn.after.reach.end() || reach->second != "reached") {
+        return fmt::format("step {} for {} on node {}, which cannot be reached", step.step, instance->second.name,
+                           instance->second.node);
+      }
+    }
+    for (const auto& [id, instance] : turn.after.instances) {
+      const auto was = turn.before.instances.find(id);
+      const bool is_new = was != turn.before.instances.end() && was->second.container != "gone";
+      if (is_new && instance.container == "gone" && turn.engines.find(instance.name) != nullptr &&
+          !turn.engines.was_touched_late(instance.name)) {
+        return fmt::format("{} counts as gone, but is there", instance.name);
+      }
+    }
+    return std::nullopt;
+  }
+};
+
+// Restarts wait for their delay, and no step is repeated in a hot loop.
+class TakesItsTime final : public Invariant {
+  Violated after(const Turn& turn) override {
+    for (const StepRow& step : turn.after.begun) {
+      if (step.step == "observe" || step.step == "look") continue;
+      if (is_over(steps_[step.name], turn.now_ms, kStepsMax)) {
+        return fmt::format("job {}: more than {} steps in a minute", step.name, kStepsMax);
+      }
+    }
+    for (const auto& [id, instance] : turn.after.instances) {
+      if (turn.before.instances.contains(id)) continue;
+      const std::string place = fmt::format("{}/{}/{}", instance.job, instance.slot, instance.spec);
+      if (is_over(placements_[place], turn.now_ms, kPlacementsMax)) {
+        return fmt::format("{}: slot {} was filled more than {} times in a minute", instance.job, instance.slot,
+                           kPlacementsMax);
+      }
+    }
+    return std::nullopt;
+  }
+
+  static bool is_over(std::deque<std::int64_t>& moments, std::int64_t now_ms, std::size_t most) {
+    moments.push_back(now_ms);
+    while (moments.front() + kMinuteMs < now_ms) moments.pop_front();
+    return moments.size() > most;
+  }
+
+  std::map<std::string, std::deque<std::int64_t>> steps_;
+  std::map<std::string, std::deque<std::int64_t>> placements_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Invariant>> all_invariants() {
+  std::vector<std::unique_ptr<Invariant>> all;
+  all.push_back(std::make_unique<KeepsEnoughHealthy>());
+  all.push_back(std::make_unique<StopsOnlyWhatItLetGo>());
+  all.push_back(std::make_unique<TouchesOnlyItsOwn>());
+  all.push_back(std::make_unique<StartsNoMoreThanAllowed>());
+  all.push_back(std::make_unique<BelievesItsChecks>());
+  all.push_back(std::make_unique<TouchesNoUnreachableNode>());
+  all.push_back(std::make_unique<TakesItsTime>());
+  return all;
+}
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,42 @@
+// What must hold at every moment of a simulation, each a small checker. They compare what Rowlock believes (its rows) and
+// does (its calls) with what is so (the engines).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/simulator/engines.h"
+#include "tests/simulator/snapshot.h"
+
+namespace rowlock::simulator {
+
+using Violated = std::optional<std::string>;  // What is wrong, in a sentence.
+
+// A pass has just ended.
+struct Turn {
+  const Snapshot& before;
+  const Snapshot& after;
+  Engines& engines;
+  std::int64_t now_ms;
+};
+
+// A call reaches an engine, and is about to be done.
+struct Deed {
+  const Call& call;
+  const Snapshot& rows;
+  const Engines& engines;
+  std::int64_t now_ms;
+};
+
+class Invariant {
+ public:
+  virtual ~Invariant() = default;
+  virtual Violated after(const Turn&) { return std::nullopt; }
+  virtual Violated before(const Deed&) { return std::nullopt; }
+};
+
+std::vector<std::unique_ptr<Invariant>> all_invariants();
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,45 @@
+#include "tests/simulator/play.h"
+
+#include <csignal>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+namespace rowlock::simulator {
+
+namespace {
+
+constexpr std::uint64_t kSeedsByDefault = 400;
+
+std::uint64_t playing = 0;
+
+// A CHECK that stops the program must not hide which seed it was.
+void tell_seed(int) {
+  fmt::print(stderr, "the program stopped itself; to see it again: make simulate SEED={}\n", playing);
+}
+
+std::optional<std::uint64_t> number_of(const char* variable) {
+  const char* const given = std::getenv(variable);
+  if (given == nullptr || *given == '\0') return std::nullopt;
+  return std::strtoull(given, nullptr, 10);
+}
+
+}  // namespace
+
+std::string play(Stage& stage, std::uint64_t seed) {
+  playing = seed;
+  std::signal(SIGABRT, tell_seed);
+  const Violated violated = Simulation(stage, seed).run();
+  if (!violated) return "";
+  Simulation again(stage, seed);
+  again.tell_all();
+  (void)again.run();
+  return fmt::format("seed {}: {}\nits last moments:\n{}to see it again: make simulate SEED={}", seed, *violated,
+                     again.story(), seed);
+}
+
+std::optional<std::uint64_t> one_seed() { return number_of("ROWLOCK_SIMULATOR_SEED"); }
+
+std::uint64_t seeds_to_play() { return number_of("ROWLOCK_SIMULATOR_SEEDS").value_or(kSeedsByDefault); }
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,21 @@
+// Playing seeds, and telling how to play one again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tests/simulator/simulation.h"
+
+namespace rowlock::simulator {
+
+// Plays one seed. Empty when nothing was violated; else what was, the last things that happened, and the command that plays
+// it again.
+std::string play(Stage& stage, std::uint64_t seed);
+
+// The seed that is asked for with ROWLOCK_SIMULATOR_SEED, if any.
+std::optional<std::uint64_t> one_seed();
+
+// How many are to be played: ROWLOCK_SIMULATOR_SEEDS, or so many as take no more than a minute.
+std::uint64_t seeds_to_play();
+
+}  // namespace rowlock::simulator

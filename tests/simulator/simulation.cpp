@@ -1,0 +1,270 @@
+#include "tests/simulator/simulation.h"
+
+#include <fmt/format.h>
+
+#include "reconcilers/registry.h"
+
+namespace rowlock::simulator {
+
+namespace {
+
+constexpr std::size_t kStoryMax = 120;
+constexpr std::int64_t kSettleMs = 600000;   // Within so long everything must be as it is to be.
+constexpr std::int64_t kLookEveryMs = 1000;
+constexpr std::int64_t kStableMs = 12000;    // And stay so, over two looks at every node.
+
+std::FILE* nowhere() {
+  static std::FILE* const file = std::fopen("/dev/null", "w");
+  return file;
+}
+
+}  // namespace
+
+struct Simulation::Process {
+  DesiredFile desired;
+  Controller controller;
+  Checks checks;
+  std::optional<std::int64_t> pass_at_ms;  // The next one that is on the timeline.
+  bool runs = true;
+
+  Process(Simulation& of, std::function<void()> wake)
+      : desired(of.stage_.home().desired_path(), of.stage_.schema()),
+        controller({of.stage_.state(), of.stage_.schema(), desired, of.reconcilers_, of.engines_, of.hands_, of.log_,
+                    std::move(wake)}),
+        checks(of.stage_.state(), of.engines_, of.hands_, [this, &of](const std::string& script, Values values) {
+          controller.note(script, std::move(values));
+          of.wake(1);
+        }) {}
+};
+
+Simulation::Simulation(Stage& stage, std::uint64_t seed) : Simulation(stage, seed, [&] {
+  Random random(seed ^ 0x5EED);
+  return Weather::drawn_from(random);
+}()) {}
+
+Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
+    : stage_(stage),
+      random_(seed),
+      weather_(weather),
+      engines_(timeline_, random_, weather),
+      hands_(timeline_, random_, engines_, weather),
+      engineer_(timeline_, random_, stage),
+      log_(Log::Format::json, nowhere(), Log::Level::error),
+      reconcilers_(all_reconcilers()),
+      invariants_(all_invariants()) {
+  engines_.on_call([this](const Call& call) { judge(call); });
+  engines_.on_hint([this](const std::string& container) { hint(container); });
+  stage_.clear();
+}
+
+Simulation::~Simulation() = default;
+
+Violated Simulation::run() {
+  start();
+  engineer_.begin();
+  wake(1);
+  stir();
+  play_until(timeline_.now_ms() + random_.between(60000, 180000));
+  is_calm_ = true;
+  weather_ = Weather{};
+  engines_.calm();
+  hands_.calm();
+  engineer_.tidy_up();
+  tell("all is calm");
+  if (Violated violated = settle(Standard::lenient)) return violated;
+  engineer_.set_exam();
+  tell("exam");
+  return settle(Standard::strict);
+}
+
+void Simulation::start() { restart(); }
+
+Violated Simulation::settle(Standard standard) {
+  const std::int64_t deadline_ms = timeline_.now_ms() + kSettleMs;
+  std::int64_t stable_since_ms = -1;
+  std::string missing;
+  while (!violated_ && timeline_.now_ms() < deadline_ms) {
+    play_until(timeline_.now_ms() + kLookEveryMs);
+    missing = unsettled(stage_, engines_, standard);
+    if (!missing.empty()) {
+      stable_since_ms = -1;
+    } else if (stable_since_ms < 0) {
+      stable_since_ms = timeline_.now_ms();
+    } else if (timeline_.now_ms() - stable_since_ms >= kStableMs) {
+      return std::nullopt;
+    }
+  }
+  if (!violated_) violate("does not settle: " + missing);
+  return violated_;
+}
+
+void Simulation::play_until(std::int64_t moment_ms) {
+  bool is_over = false;
+  timeline_.at(moment_ms, [&is_over] { is_over = true; });
+  while (!is_over && !violated_) timeline_.step();
+}
+
+// ---- The controller ----------------------------------------------------------------------------------------------
+
+void Simulation::restart() {
+  process_ = std::make_unique<Process>(*this, [this] { wake(1); });
+  tell("the controller starts");
+  if (auto begun = process_->controller.begin(); !begun.ok()) violate(begun.error().message);
+  pass();
+}
+
+void Simulation::crash() {
+  if (!process_) return;
+  tell("the controller is killed");
+  hands_.drop_all();
+  process_.reset();
+  engines_.doubt_streaks();
+  if (random_.chance(10)) {
+    stage_.reopen_state();
+  } else {
+    stage_.forget_connection();
+  }
+  if (random_.chance(weather_.rows_lost)) lose_a_row();
+  timeline_.after(random_.chance(800) ? random_.between(1, 2000) : random_.between(2000, 40000), [this] { restart(); });
+}
+
+// A row may be lost with a damaged or restored state.db; its container is then nobody's.
+void Simulation::lose_a_row() {
+  CHECK(stage_.state().run("DELETE FROM instance WHERE id = (SELECT min(id) FROM instance WHERE run = 1)").ok());
+  stage_.forget_connection();
+  rows_ = take_snapshot(stage_.state(), rows_);
+  tell("a row was lost");
+}
+
+void Simulation::wake(std::int64_t after_ms) {
+  if (!process_) return;
+  const std::int64_t at_ms = timeline_.now_ms() + after_ms;
+  if (process_->pass_at_ms && *process_->pass_at_ms <= at_ms) return;
+  process_->pass_at_ms = at_ms;
+  timeline_.at(at_ms, [this, at_ms, of = process_.get()] {
+    if (process_.get() != of || process_->pass_at_ms != at_ms) return;
+    pass();
+  });
+}
+
+void Simulation::pass() {
+  process_->pass_at_ms.reset();
+  auto passed = process_->controller.pass();
+  if (!passed.ok()) return violate("a pass failed: " + passed.error().message);
+  const std::set<std::string>& planned = passed.value().names;
+  if (!planned.empty()) {
+    look();
+    if (auto read = process_->checks.refresh(planned); !read.ok()) violate(read.error().message);
+  }
+  const std::int64_t now_ms = timeline_.now_ms();
+  const std::optional<std::int64_t> asked_at_ms = process_->checks.ask_due();
+  if (asked_at_ms) wake(std::max<std::int64_t>(1, *asked_at_ms - now_ms));
+  if (passed.value().due_at_ms) wake(std::max<std::int64_t>(1, *passed.value().due_at_ms - now_ms));
+}
+
+void Simulation::look() {
+  Snapshot after = take_snapshot(stage_.state(), rows_);
+  const Turn turn{rows_, after, engines_, timeline_.now_ms()};
+  if (tells_all_) {
+    for (const StepRow& step : after.begun) {
+      if (step.step != "observe") tell(fmt::format("step {} {} of {}", step.step, step.target, step.name));
+    }
+    for (const auto& [id, row] : after.instances) {
+      const auto was = rows_.instances.find(id);
+      const bool is_new = was == rows_.instances.end();
+      if (is_new || was->second.runs != row.runs || was->second.container != row.container ||
+          was->second.healthy != row.healthy) {
+        tell(fmt::format("row {} slot {} spec {}: {}{}{} {}", row.name, row.slot, row.spec, row.runs ? "run " : "",
+                         row.container, row.healthy ? " healthy" : "", row.reason));
+      }
+    }
+  }
+  for (const auto& invariant : invariants_) {
+    if (Violated found = invariant->after(turn)) violate(*found);
+  }
+  rows_ = std::move(after);
+}
+
+void Simulation::judge(const Call& call) {
+  if (tells_all_ && call.verb != "facts" && call.verb != "list") {
+    tell(fmt::format("call {} {}", call.verb, call.container));
+  }
+  const Deed deed{call, rows_, engines_, timeline_.now_ms()};
+  for (const auto& invariant : invariants_) {
+    if (Violated found = invariant->before(deed)) violate(*found);
+  }
+}
+
+void Simulation::hint(const std::string& container) {
+  if (!process_ || random_.chance(weather_.hints_lost)) return;
+  timeline_.after(random_.between(1, 20), [this, container, of = process_.get()] {
+    if (process_.get() != of) return;
+    process_->controller.hint("instance", container);
+    wake(1);
+  });
+}
+
+// ---- What goes wrong by itself -----------------------------------------------------------------------------------
+
+void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happens) {
+  if (every_ms == 0) return;
+  timeline_.after(random_.between(1, 2 * every_ms), [this, every_ms, happens] {
+    if (is_calm_) return;
+    happens();
+    now_and_then(every_ms, happens);
+  });
+}
+
+void Simulation::stir() {
+  now_and_then(weather_.crash_ms, [this] { crash(); });
+  for (const auto& [what, every_ms] : {std::pair{"die", weather_.die_ms}, {"pause", weather_.pause_ms},
+                                       {"erase", weather_.erase_ms}, {"flap", weather_.flap_ms},
+                                       {"hint", weather_.spurious_ms}}) {
+    now_and_then(every_ms, [this, what = std::string(what)] { harm(what); });
+  }
+  now_and_then(weather_.unreachable_ms, [this] {
+    const std::string node = random_.pick(engines_.nodes());
+    tell("unreachable: " + node);
+    engines_.take_away(node, random_.between(1000, 40000));
+  });
+  now_and_then(weather_.edit_ms, [this] {
+    tell("edit: " + engineer_.edit());
+    if (random_.chance(800)) wake(random_.between(1, 20));
+  });
+}
+
+void Simulation::harm(const std::string& what) {
+  std::vector<std::pair<std::string, std::string>> ours;
+  for (const auto& [node, container] : engines_.containers()) {
+    if (container.home == kHomeId) ours.emplace_back(node, container.name);
+  }
+  if (ours.empty()) return;
+  const auto [node, name] = random_.pick(ours);
+  tell(what + " " + name);
+  if (what == "die") engines_.engine(node).kill(name, static_cast<int>(random_.between(0, 137)));
+  if (what == "pause") engines_.engine(node).pause(name);
+  if (what == "erase") engines_.engine(node).erase(name);
+  if (what == "flap") engines_.flap(name, random_.between(1000, 20000));
+  if (what == "hint") hint(random_.chance(500) ? name : "no-such-container");
+}
+
+// ---- The story ---------------------------------------------------------------------------------------------------
+
+void Simulation::violate(const std::string& what) {
+  tell("VIOLATED: " + what);
+  if (!violated_) violated_ = fmt::format("at {} ms: {}", timeline_.elapsed_ms(), what);
+}
+
+void Simulation::tell(const std::string& what) {
+  if (!tells_all_) return;
+  story_.push_back(fmt::format("{:>8} {}", timeline_.elapsed_ms(), what));
+  if (story_.size() > kStoryMax) story_.pop_front();
+}
+
+std::string Simulation::story() const {
+  std::string all;
+  for (const std::string& line : story_) all += line + "\n";
+  return all;
+}
+
+}  // namespace rowlock::simulator

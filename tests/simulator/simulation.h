@@ -1,0 +1,80 @@
+// The whole controller, its real SQL and its real reconcilers, in a world that fails, on a virtual clock, from one seed.
+// First comes the chaos that the weather makes; then all is calm, and what is wanted must come to be; then an exam: a last
+// change of every job, of which it is known what must become.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/base/log.h"
+#include "controller/controller.h"
+#include "reconcilers/check.h"
+#include "tests/simulator/engineer.h"
+#include "tests/simulator/ending.h"
+#include "tests/simulator/engines.h"
+#include "tests/simulator/hands.h"
+#include "tests/simulator/invariants.h"
+#include "tests/simulator/stage.h"
+#include "tests/simulator/timeline.h"
+
+namespace rowlock::simulator {
+
+class Simulation {
+ public:
+  Simulation(Stage& stage, std::uint64_t seed);  // In the weather of that seed.
+  Simulation(Stage& stage, std::uint64_t seed, const Weather& weather);
+  ~Simulation();
+
+  // Plays it to its end. Returns what was violated, or nothing.
+  Violated run();
+
+  // For a test that plays out one story of its own.
+  void start();
+  Violated settle(Standard standard);  // Lets time pass until all is as it must be in the end.
+  void crash();
+  Engineer& engineer() { return engineer_; }
+  Hands& hands() { return hands_; }
+  Engines& engines() { return engines_; }
+
+  void tell_all() { tells_all_ = true; }
+  std::string story() const;  // The last things that happened; needs tell_all().
+
+ private:
+  struct Process;  // What is gone when the controller is killed.
+
+  void play_until(std::int64_t moment_ms);
+  void wake(std::int64_t after_ms);
+  void pass();
+  void look();  // After a pass: takes the rows and asks every invariant.
+  void judge(const Call& call);
+  void restart();
+  void stir();  // Starts all that goes wrong by itself.
+  void now_and_then(std::int64_t every_ms, std::function<void()> happens);
+  void harm(const std::string& what);
+  void lose_a_row();
+  void hint(const std::string& container);
+  void violate(const std::string& what);
+  void tell(const std::string& what);
+
+  Stage& stage_;
+  Random random_;
+  Weather weather_;
+  Timeline timeline_;
+  Engines engines_;
+  Hands hands_;
+  Engineer engineer_;
+  Log log_;
+  Reconcilers reconcilers_;
+  std::unique_ptr<Process> process_;
+  Snapshot rows_;
+  std::vector<std::unique_ptr<Invariant>> invariants_;
+  Violated violated_;
+  std::deque<std::string> story_;
+  bool is_calm_ = false;
+  bool tells_all_ = false;
+};
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,41 @@
+// Many seeds, each a small world in which everything fails now and then. Split in parts, so that each core has its own.
+#include <chrono>
+
+#include <criterion/criterion.h>
+#include <fmt/format.h>
+
+#include "tests/simulator/play.h"
+
+using namespace rowlock;
+using namespace rowlock::simulator;
+
+namespace {
+
+constexpr std::uint64_t kParts = 4;
+
+void play_part(std::uint64_t part) {
+  const Schema schema;
+  Stage stage(schema);
+  if (const auto seed = one_seed()) {
+    if (*seed % kParts != part) return;
+    const std::string violated = play(stage, *seed);
+    cr_assert(violated.empty(), "%s", violated.c_str());
+    return;
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  std::uint64_t played = 0;
+  for (std::uint64_t seed = part; seed < seeds_to_play(); seed += kParts) {
+    const std::string violated = play(stage, seed);
+    cr_assert(violated.empty(), "%s", violated.c_str());
+    ++played;
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  fmt::print(stderr, "simulator: {} seeds, {:.0f} a second\n", played, static_cast<double>(played) / took.count());
+}
+
+}  // namespace
+
+Test(simulator, holds_its_invariants_over_many_seeds_1) { play_part(0); }
+Test(simulator, holds_its_invariants_over_many_seeds_2) { play_part(1); }
+Test(simulator, holds_its_invariants_over_many_seeds_3) { play_part(2); }
+Test(simulator, holds_its_invariants_over_many_seeds_4) { play_part(3); }

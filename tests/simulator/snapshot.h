@@ -1,0 +1,65 @@
+// What Rowlock believes, as its rows say after a pass.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "controller/store/database.h"
+
+namespace rowlock::simulator {
+
+struct InstanceRow {
+  std::string job;
+  std::int64_t slot = 0;
+  std::int64_t spec = 0;
+  std::string node;
+  std::string name;
+  bool runs = false;  // run = 1: Rowlock keeps it.
+  bool healthy = false;
+  std::string container;
+  std::string verdict;
+  std::string reason;
+
+  bool serves() const { return runs && healthy && container == "running"; }
+};
+
+struct JobRow {
+  std::int64_t count = 0;
+  std::int64_t max_parallel = 0;
+  bool start_first = false;
+  bool has_failed = false;  // Its deployment.
+
+  // How many the update policy wants healthy, whatever Rowlock does.
+  std::int64_t least() const { return start_first ? count : count - max_parallel; }
+};
+
+struct CheckRow {
+  std::string name;
+  std::int64_t passes = 0;
+  std::int64_t failures = 0;
+};
+
+// A step that was begun in the last pass.
+struct StepRow {
+  std::string kind, name, target, step;
+};
+
+struct Snapshot {
+  std::map<std::int64_t, InstanceRow> instances;  // By id.
+  std::map<std::string, JobRow> jobs;
+  std::map<std::string, std::vector<CheckRow>> checks;  // By job.
+  std::map<std::string, std::string> reach;             // By node.
+  std::vector<StepRow> begun;
+  std::int64_t last_attempt = 0;
+
+  // What it says of the job apart from that instance.
+  std::int64_t others_that_serve(const std::string& job, const std::string& apart) const;
+  const InstanceRow* find(const std::string& container) const;
+};
+
+// Requires: no transaction is open. `begun` holds what was begun since `before`.
+Snapshot take_snapshot(Database& state, const Snapshot& before);
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,80 @@
+#include "tests/simulator/stage.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "tests/simulator/timeline.h"
+
+namespace rowlock::simulator {
+
+namespace {
+
+std::string new_folder() {
+  const std::string memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+  std::string pattern = memory + "/rowlock-simulator-XXXXXX";
+  CHECK(mkdtemp(pattern.data()) != nullptr);
+  return pattern;
+}
+
+void must(const Result<>& result) {
+  if (!result.ok()) fmt::print(stderr, "simulator: {}\n", result.error().message);
+  CHECK(result.ok());
+}
+
+}  // namespace
+
+Stage::Stage(const Schema& schema)
+    : schema_(schema), folder_(new_folder()), home_(std::make_unique<Home>(folder_ + "/home")) {
+  must(home_->create(schema, kBeginningMs));
+  auto desired = Database::open(home_->desired_path(), Database::Mode::read_write);
+  CHECK(desired.ok());
+  desired_ = std::make_unique<Database>(std::move(desired).value());
+  must(desired_->run("PRAGMA synchronous=OFF"));
+  reopen_state();
+}
+
+Stage::~Stage() {
+  state_.reset();
+  desired_.reset();
+  std::filesystem::remove_all(folder_);
+}
+
+void Stage::reopen_state() {
+  state_.reset();
+  auto state = open_state(home_->state_path(), schema_, kBeginningMs);
+  if (!state.ok()) fmt::print(stderr, "simulator: {}\n", state.error().message);
+  CHECK(state.ok());
+  state_ = std::make_unique<Database>(std::move(state).value());
+  CHECK(state_->query("PRAGMA synchronous=OFF").ok());
+}
+
+void Stage::forget_connection() { must(state_->run("DELETE FROM temp.dirty")); }
+
+void Stage::clear() {
+  std::string wiped;
+  std::string emptied;
+  for (const TableText& table : schema_.desired_tables()) {
+    emptied += fmt::format("DELETE FROM {};\n", table.name);
+  }
+  for (const TableText& table : schema_.observed_tables()) {
+    const bool is_filled = schema_.fill().find("INTO " + table.name + " ") != std::string::npos;
+    if (table.name != "clock" && !is_filled) {
+      wiped += fmt::format("DELETE FROM {};\n", table.name);
+    }
+  }
+  // A clock never goes back, but for this.
+  const Values values = {{"home", std::string(kHomeId)}, {"now_ms", kBeginningMs}};
+  must(state_->run("BEGIN IMMEDIATE;\n" + emptied + wiped +
+                       "DELETE FROM revision; DELETE FROM change; DELETE FROM sqlite_sequence;\n"
+                       "UPDATE home SET id = :home;\n"
+                       "UPDATE clock SET now_ms = :now_ms, started_at_ms = :now_ms;\n"
+                       "DELETE FROM temp.dirty; COMMIT;",
+                   values));
+  must(desired_->run("BEGIN IMMEDIATE;\n" + emptied + "COMMIT;"));
+}
+
+}  // namespace rowlock::simulator
