@@ -1,16 +1,16 @@
 #include "controller/controller.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace rowlock {
 
 namespace {
 
-constexpr int kStepsPerPassMax = 20000;           // A plan that never settles is a defect: stop and say so.
-constexpr std::int64_t kWalkEveryMs = 5000;       // How often the slow walk goes on,
-constexpr std::size_t kWalkNames = 20;            // and by how many names.
+constexpr int kStepsPerPassMax = 20000;  // A plan that never settles is a defect: stop and say so.
+constexpr std::int64_t kWalkEveryMs = 5000;  // How often the slow walk goes on,
+constexpr std::size_t kWalkNames = 20;       // and by how many names.
 constexpr std::int64_t kPruneEveryMs = 60000;
 
 constexpr std::string_view kPlanOfName =
@@ -19,7 +19,8 @@ constexpr std::string_view kPlanOfName =
 }  // namespace
 
 Outcome Outcome::of(const Error& error) {
-  const std::string detail = error.hint.empty() ? error.message : error.message + " (" + error.hint + ")";
+  const std::string detail =
+      error.hint.empty() ? error.message : error.message + " (" + error.hint + ")";
   Kind kind = Kind::broken;
   switch (error.fault) {
     case Fault::transient: kind = Kind::transient; break;
@@ -40,7 +41,9 @@ std::string_view name_of(Outcome::Kind kind) {
 }
 
 Controller::Controller(Parts parts)
-    : parts_(std::move(parts)), acceptor_(parts_.state, parts_.schema), alive_(std::make_shared<bool>(true)) {}
+    : parts_(std::move(parts)),
+      acceptor_(parts_.state, parts_.schema),
+      alive_(std::make_shared<bool>(true)) {}
 
 Controller::~Controller() { *alive_ = false; }
 
@@ -73,11 +76,14 @@ void Controller::hint(const std::string& kind, const std::string& target) {
   note(kind + ".hint", {{"target", target}});
 }
 
-void Controller::note(const std::string& script, Values values) { notes_.push_back({script, std::move(values)}); }
+void Controller::note(const std::string& script, Values values) {
+  notes_.push_back({script, std::move(values)});
+}
 
 bool Controller::has_something_to_do(std::int64_t now_ms) const {
   return !names_.empty() || !finished_.empty() || !notes_.empty() || now_ms >= walk_at_ms_ ||
-         std::any_of(due_at_ms_.begin(), due_at_ms_.end(), [&](const auto& due) { return due.second <= now_ms; });
+         std::any_of(due_at_ms_.begin(), due_at_ms_.end(),
+                     [&](const auto& due) { return due.second <= now_ms; });
 }
 
 Result<Controller::Pass> Controller::pass() {
@@ -118,15 +124,19 @@ Result<> Controller::accept() {
   }
   const Acceptance& acceptance = accepted.value();
   if (acceptance.revision > 0) {
-    parts_.log.info("accepted", {{"revision", acceptance.revision}, {"changes", acceptance.changes}});
+    parts_.log.info("accepted",
+                    {{"revision", acceptance.revision}, {"changes", acceptance.changes}});
   }
   for (const Violation& violation : acceptance.violations) {
-    parts_.log.warn("refused", {{"table", violation.table_name}, {"row", violation.row_key}, {"err", violation.message}});
+    parts_.log.warn(
+        "refused",
+        {{"table", violation.table_name}, {"row", violation.row_key}, {"err", violation.message}});
   }
   return take_dirty();
 }
 
-// One transaction: what ended is recorded, what changed is planned, what is to be made is marked. Only then is it made.
+// One transaction: what ended is recorded, what changed is planned, what is to be made is marked.
+// Only then is it made.
 Result<> Controller::turn(std::int64_t now_ms, std::vector<Step>& to_make) {
   auto begun = Transaction::begin(parts_.state);
   if (!begun.ok()) {
@@ -145,7 +155,8 @@ Result<> Controller::turn(std::int64_t now_ms, std::vector<Step>& to_make) {
   }
   if (now_ms >= prune_at_ms_) {
     prune_at_ms_ = now_ms + kPruneEveryMs;
-    if (auto pruned = parts_.state.run(*parts_.schema.script("state.prune"), values); !pruned.ok()) {
+    if (auto pruned = parts_.state.run(*parts_.schema.script("state.prune"), values);
+        !pruned.ok()) {
       return pruned.error();
     }
   }
@@ -204,7 +215,8 @@ Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
   if (auto run = parts_.state.run(*script, values); !run.ok()) {
     return run.error();
   }
-  // Finished after the script: what an observation saw is not taken from a step that ends in the same moment.
+  // Finished after the script: what an observation saw is not taken from a step that ends in the
+  // same moment.
   names_.insert(step.name);
   return parts_.state.run(*parts_.schema.script("attempt.finish"), values);
 }
@@ -220,7 +232,8 @@ Result<> Controller::take_dirty() {
   return Done{};
 }
 
-// Plans every name that changed or is due, and a few others in their turn, until nothing is left but to wait.
+// Plans every name that changed or is due, and a few others in their turn, until nothing is left
+// but to wait.
 Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make) {
   for (auto& [name, due_at_ms] : due_at_ms_) {
     if (due_at_ms <= now_ms) {
@@ -230,7 +243,8 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   if (now_ms >= walk_at_ms_) {
     walk_at_ms_ = now_ms + kWalkEveryMs;
     auto walked = parts_.state.query(
-        "SELECT name FROM (SELECT name FROM job UNION SELECT name FROM node UNION SELECT job FROM deployment) "
+        "SELECT name FROM (SELECT name FROM job UNION SELECT name FROM node UNION SELECT job FROM "
+        "deployment) "
         "WHERE name > :after ORDER BY name LIMIT :most",
         {{"after", walked_to_}, {"most", static_cast<std::int64_t>(kWalkNames)}});
     if (!walked.ok()) {
@@ -246,7 +260,8 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   }
   for (int planned = 0; !names_.empty(); ++planned) {
     if (planned == kStepsPerPassMax) {
-      return Error{Fault::broken, Cause::other, fmt::format("the plan of {} does not settle", *names_.begin()),
+      return Error{Fault::broken, Cause::other,
+                   fmt::format("the plan of {} does not settle", *names_.begin()),
                    "this is a defect of Rowlock: please report it with `rowlock plan`"};
     }
     const std::string name = *names_.begin();
@@ -262,7 +277,8 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   return Done{};
 }
 
-Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms, std::vector<Step>& to_make) {
+Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
+                               std::vector<Step>& to_make) {
   auto rows = parts_.state.query(kPlanOfName, {{"name", name}});
   if (!rows.ok()) {
     return rows.error();
@@ -276,7 +292,8 @@ Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms, std
       }
       continue;
     }
-    Step step{row.text("kind"), row.text("name"), row.text("target"), row.text("step"), row.text("reason"), {}};
+    Step step{row.text("kind"), row.text("name"),   row.text("target"),
+              row.text("step"), row.text("reason"), {}};
     if (auto taken = take_step(std::move(step), now_ms, to_make); !taken.ok()) {
       return taken.error();
     }
@@ -284,10 +301,11 @@ Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms, std
   return Done{};
 }
 
-// A step that has a script after it is made by a worker; any other is a change of rows, made here and now.
+// A step that has a script after it is made by a worker; any other is a change of rows, made here
+// and now.
 Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>& to_make) {
-  const Values values = {{"kind", step.kind},     {"name", step.name},     {"target", step.target},
-                         {"step", step.step},     {"reason", step.reason}, {"now_ms", now_ms}};
+  const Values values = {{"kind", step.kind}, {"name", step.name},     {"target", step.target},
+                         {"step", step.step}, {"reason", step.reason}, {"now_ms", now_ms}};
   const std::string id = step.kind + "." + step.step;
   const std::string* script = parts_.schema.script(id);
   if (script != nullptr) {
@@ -299,13 +317,15 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
     CHECK(script != nullptr);
     return Done{};
   }
-  auto input = parts_.state.query(fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
+  auto input = parts_.state.query(
+      fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
   if (!input.ok()) {
     return input.error();
   }
   CHECK(!input.value().empty());
   step.input = input.value().front();
-  if (auto marked = parts_.state.run(*parts_.schema.script("attempt.begin"), values); !marked.ok()) {
+  if (auto marked = parts_.state.run(*parts_.schema.script("attempt.begin"), values);
+      !marked.ok()) {
     return marked.error();
   }
   to_make.push_back(std::move(step));
@@ -343,7 +363,8 @@ void Controller::log_outcome(const Finished& finished, std::int64_t now_ms) {
                                     {"duration_ms", took_ms},
                                     {"err", finished.outcome.detail}});
   } else if (step.step != "observe" && step.step != "look") {
-    parts_.log.info("step made", {{"resource", resource}, {"step", step.step}, {"duration_ms", took_ms}});
+    parts_.log.info("step made",
+                    {{"resource", resource}, {"step", step.step}, {"duration_ms", took_ms}});
   }
 }
 

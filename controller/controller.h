@@ -1,11 +1,17 @@
-// THE IDEA. Desired state is rows that people write, observed state is rows that Rowlock writes, and the difference is a
-// query: SELECT * FROM plan. This class takes turns at it, and does nothing else:
+// THE IDEA. Desired state is rows that people write, observed state is rows that Rowlock writes,
+// and the difference is a query: SELECT * FROM plan. This class takes turns at it, and does nothing
+// else:
 //
 //   wake → accept → observe → plan → apply → record → (again until the plan is empty or waits)
 //
-// It knows no kind of resource. A wake-up carries only a name; what is to be done about it is asked of the plan. A lost
-// wake-up costs time, never correctness: every name is planned again in its turn, and nodes are looked at every few seconds.
+// It knows no kind of resource. A wake-up carries only a name; what is to be done about it is asked
+// of the plan. A lost wake-up costs time, never correctness: every name is planned again in its
+// turn, and nodes are looked at every few seconds.
 #pragma once
+
+#include "controller/base/log.h"
+#include "controller/reconciler.h"
+#include "controller/store/accept.h"
 
 #include <cstdint>
 #include <deque>
@@ -14,10 +20,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include "controller/base/log.h"
-#include "controller/reconciler.h"
-#include "controller/store/accept.h"
 
 namespace rowlock {
 
@@ -41,24 +43,26 @@ class Controller {
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
-  // Once, before the first pass: steps that were under way when the last controller ended are closed as lost, and every
-  // node is looked at before anything is decided about it.
+  // Once, before the first pass: steps that were under way when the last controller ended are
+  // closed as lost, and every node is looked at before anything is decided about it.
   Result<> begin();
 
-  // Something happened to the thing that KIND.hint knows by this target; look at it in the next pass.
+  // Something happened to the thing that KIND.hint knows by this target; look at it in the next
+  // pass.
   void hint(const std::string& kind, const std::string& target);
 
-  // Has a script of the schema run in the next pass, with :now_ms and these values: for eyes that see more often than the
-  // plan looks, such as health probes.
+  // Has a script of the schema run in the next pass, with :now_ms and these values: for eyes that
+  // see more often than the plan looks, such as health probes.
   void note(const std::string& script, Values values);
 
   struct Pass {
-    std::set<std::string> names;            // What was planned.
-    std::optional<std::int64_t> due_at_ms;  // When the next one is due at the latest, by the plan's own word.
+    std::set<std::string> names;  // What was planned.
+    std::optional<std::int64_t>
+        due_at_ms;  // When the next one is due at the latest, by the plan's own word.
   };
 
-  // One turn of the loop. An error means that state.db could not be written: nothing of this turn has happened, outcomes
-  // are kept, and the next pass tries again.
+  // One turn of the loop. An error means that state.db could not be written: nothing of this turn
+  // has happened, outcomes are kept, and the next pass tries again.
   Result<Pass> pass();
 
   // How many steps are being made now.
@@ -91,16 +95,16 @@ class Controller {
   Parts parts_;
   Acceptor acceptor_;
   std::int64_t started_at_ms_ = 0;
-  std::set<std::string> names_;                     // To be planned in this or the next pass.
-  std::set<std::string> planned_;                   // What this pass has planned.
-  std::map<std::string, std::int64_t> due_at_ms_;   // When a name is to be planned again.
-  std::deque<Finished> finished_;                   // Steps that ended and are not recorded yet.
+  std::set<std::string> names_;                    // To be planned in this or the next pass.
+  std::set<std::string> planned_;                  // What this pass has planned.
+  std::map<std::string, std::int64_t> due_at_ms_;  // When a name is to be planned again.
+  std::deque<Finished> finished_;                  // Steps that ended and are not recorded yet.
   std::deque<Note> notes_;
-  std::string walked_to_;                           // Where the slow walk over all names stands.
+  std::string walked_to_;  // Where the slow walk over all names stands.
   std::int64_t walk_at_ms_ = 0;
   std::int64_t prune_at_ms_ = 0;
   std::size_t under_way_ = 0;
-  std::shared_ptr<bool> alive_;                     // False once this is destroyed: a late outcome is dropped.
+  std::shared_ptr<bool> alive_;  // False once this is destroyed: a late outcome is dropped.
 };
 
 }  // namespace rowlock

@@ -8,21 +8,29 @@ namespace {
 
 constexpr std::int64_t kPollMs = 250;
 
-// The folder tells of a commit before it can be read: the writer has yet to sync. Most take less than a millisecond, some
-// disks a hundred.
+// The folder tells of a commit before it can be read: the writer has yet to sync. Most take less
+// than a millisecond, some disks a hundred.
 constexpr std::int64_t kSpinForMs = 6;
 constexpr std::int64_t kLookEveryMs = 1;
 constexpr std::int64_t kLookForMs = 300;
 
 std::int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
 
-EditWatch::EditWatch(Loop& loop, const std::string& folder, DesiredFile& file, std::function<void()> edited)
-    : file_(file), edited_(std::move(edited)), poll_(loop.timer()), soon_(loop.timer()), spin_(loop.spin([this] { look_again(); })) {
-  auto watch = FileWatch::open(loop, folder, [this](const std::string& name) { folder_changed(name); });
+EditWatch::EditWatch(Loop& loop, const std::string& folder, DesiredFile& file,
+                     std::function<void()> edited)
+    : file_(file),
+      edited_(std::move(edited)),
+      poll_(loop.timer()),
+      soon_(loop.timer()),
+      spin_(loop.spin([this] { look_again(); })) {
+  auto watch =
+      FileWatch::open(loop, folder, [this](const std::string& name) { folder_changed(name); });
   if (watch.ok()) {
     folder_ = std::move(watch).value();
   } else {

@@ -1,23 +1,25 @@
-// Notices edits of desired.db: a watch on the folder is the hint, SQLite is the truth, a slow poll is the net.
+// Notices edits of desired.db: a watch on the folder is the hint, SQLite is the truth, a slow poll
+// is the net.
 #pragma once
-
-#include <functional>
-#include <memory>
-#include <string>
 
 #include "controller/loop/file_watch.h"
 #include "controller/loop/loop.h"
 #include "controller/store/desired_file.h"
 
+#include <functional>
+#include <memory>
+#include <string>
+
 namespace rowlock {
 
 class EditWatch {
  public:
-  // Calls `edited` on the loop thread, within milliseconds of a commit by another process; may call it for nothing. All
-  // parts outlive this.
+  // Calls `edited` on the loop thread, within milliseconds of a commit by another process; may call
+  // it for nothing. All parts outlive this.
   EditWatch(Loop& loop, const std::string& folder, DesiredFile& file, std::function<void()> edited);
 
-  // Why the folder cannot be watched, in which case edits are noticed by polling alone; "" when it is.
+  // Why the folder cannot be watched, in which case edits are noticed by polling alone; "" when it
+  // is.
   const std::string& obstacle() const { return obstacle_; }
 
  private:

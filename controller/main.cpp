@@ -159,7 +159,7 @@ void CommandLine::add_writing_verbs() {
   add_timeout(apply_parser);
   CLI::App* revert_parser =
       verb("revert", "Put rows of desired.db back as they were", "rowlock revert web 4",
-           Needs::home, [this](const Call& call) { return revert(call, said_.revert); });
+           Needs::editable_home, [this](const Call& call) { return revert(call, said_.revert); });
   revert_parser->add_option("JOB", said_.revert_what, "and a REVISION; else before its last change")
       ->type_name("[REVISION]")
       ->expected(0, 2);

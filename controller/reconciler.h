@@ -1,6 +1,10 @@
-// What a kind of resource must provide beside its SQL: hands. What should happen is decided in schema/KIND.sql; a step that
-// changes nothing but rows is a script there and needs no C++ at all.
+// What a kind of resource must provide beside its SQL: hands. What should happen is decided in
+// schema/KIND.sql; a step that changes nothing but rows is a script there and needs no C++ at all.
 #pragma once
+
+#include "controller/base/result.h"
+#include "controller/store/database.h"
+#include "controller/world.h"
 
 #include <cstdint>
 #include <functional>
@@ -11,14 +15,10 @@
 #include <string_view>
 #include <vector>
 
-#include "controller/base/result.h"
-#include "controller/store/database.h"
-#include "controller/world.h"
-
 namespace rowlock {
 
-// One step of the plan, with all that is needed to make it: the row of KIND_input for its target. A value: a worker shares
-// nothing with the loop.
+// One step of the plan, with all that is needed to make it: the row of KIND_input for its target. A
+// value: a worker shares nothing with the loop.
 struct Step {
   std::string kind;
   std::string name;    // What the engineer calls the thing: the job, the node.
@@ -28,8 +28,9 @@ struct Step {
   std::optional<Row> input;
 };
 
-// How a step ended. A closed set: what follows from each is a script, looked for as KIND.STEP.RESULT, then KIND.RESULT,
-// with `detail` and `values` bound by name. An unsuccessful one is also looked for as KIND.STEP.failed, first of all.
+// How a step ended. A closed set: what follows from each is a script, looked for as
+// KIND.STEP.RESULT, then KIND.RESULT, with `detail` and `values` bound by name. An unsuccessful one
+// is also looked for as KIND.STEP.failed, first of all.
 struct Outcome {
   enum class Kind {
     done,
@@ -39,7 +40,7 @@ struct Outcome {
   };
   Kind kind = Kind::done;
   std::string result = "done";  // The kind's name, or a finer one that the kind's SQL knows.
-  std::string detail;           // For a person: what was attempted, on what, and what the world answered.
+  std::string detail;  // For a person: what was attempted, on what, and what the world answered.
   Values values;
 
   static Outcome done(Values values = {}) { return {Kind::done, "done", "", std::move(values)}; }
@@ -55,11 +56,13 @@ class Reconciler {
 
   virtual std::string_view kind() const = 0;
 
-  // Which queue the step waits in: steps of one lane are made a few at a time, and a lane that hangs holds up no other.
-  // Steps that only look have a lane of their own, so that long work does not make Rowlock blind.
+  // Which queue the step waits in: steps of one lane are made a few at a time, and a lane that
+  // hangs holds up no other. Steps that only look have a lane of their own, so that long work does
+  // not make Rowlock blind.
   virtual std::string lane(const Step& step) const = 0;
 
-  // Makes one step, which may be a repetition. Called on a worker thread, may block up to the deadlines of the ports.
+  // Makes one step, which may be a repetition. Called on a worker thread, may block up to the
+  // deadlines of the ports.
   virtual Outcome apply(const Step& step, World& world) const = 0;
 };
 

@@ -1,10 +1,14 @@
-// The ports: one abstract class for everything outside this process. Reconcilers see the world through these alone; the
-// adapters behind them are in controller/adapters/, the fakes in tests/fakes/, and one conformance suite a port runs on both.
+// The ports: one abstract class for everything outside this process. Reconcilers see the world
+// through these alone; the adapters behind them are in controller/adapters/, the fakes in
+// tests/fakes/, and one conformance suite a port runs on both.
 //
-// Every call is plain, blocking and bounded by a deadline of its own; it may be made from any worker thread, several at
-// once. Every change may be repeated: "already so" is success. A call can fail, hang until its deadline, or succeed and
-// lose its answer: then the caller looks again before it decides anything.
+// Every call is plain, blocking and bounded by a deadline of its own; it may be made from any
+// worker thread, several at once. Every change may be repeated: "already so" is success. A call can
+// fail, hang until its deadline, or succeed and lose its answer: then the caller looks again before
+// it decides anything.
 #pragma once
+
+#include "controller/base/result.h"
 
 #include <atomic>
 #include <cstdint>
@@ -16,11 +20,9 @@
 #include <utility>
 #include <vector>
 
-#include "controller/base/result.h"
-
 namespace rowlock {
 
-// ---- Containers -------------------------------------------------------------------------------------------------
+// ---- Containers ---------------------------------------------------------------------------------
 
 struct PortBinding {
   int port = 0;                  // Inside the container.
@@ -37,28 +39,31 @@ struct Mount {
   bool read_only = false;
 };
 
-// All that a container is made from. Hardened unless a field says otherwise: all capabilities dropped but those named,
-// no new privileges, a bound on processes. The engine's own restart policy is always off.
+// All that a container is made from. Hardened unless a field says otherwise: all capabilities
+// dropped but those named, no new privileges, a bound on processes. The engine's own restart policy
+// is always off.
 struct ContainerSpec {
-  std::string name;      // Derived from the row, so that a second create collides instead of duplicating.
+  std::string
+      name;  // Derived from the row, so that a second create collides instead of duplicating.
   std::string home;      // Label rowlock.home: whose it is.
   std::string job;       // Label rowlock.job.
   std::string instance;  // Label rowlock.instance.
   std::string image;
-  std::string arch;  // The node's: amd64, arm64 …; an image for another one is rejected. Empty: not compared.
+  std::string arch;  // The node's: amd64, arm64 …; an image for another one is rejected. Empty: not
+                     // compared.
   std::optional<std::vector<std::string>> command;  // Absent: the image's own.
   std::vector<std::pair<std::string, std::string>> env;
   std::vector<PortBinding> ports;
   std::vector<Mount> mounts;
-  std::string user;         // Empty: the image's own.
-  std::string network;      // bridge | host | none | a network's name
-  double cpus = 0;          // 0: no limit.
-  std::int64_t memory_mb = 0;  // 0: no limit.
-  std::int64_t pids_max = 0;   // 0: no limit.
+  std::string user;                       // Empty: the image's own.
+  std::string network;                    // bridge | host | none | a network's name
+  double cpus = 0;                        // 0: no limit.
+  std::int64_t memory_mb = 0;             // 0: no limit.
+  std::int64_t pids_max = 0;              // 0: no limit.
   std::vector<std::string> capabilities;  // Kept, such as NET_BIND_SERVICE.
   bool new_privileges = false;
   bool read_only_root = false;
-  std::string stop_signal;         // SIGTERM …
+  std::string stop_signal;  // SIGTERM …
   std::int64_t stop_timeout_ms = 10000;
 };
 
@@ -77,12 +82,13 @@ struct Container {
   std::string instance;  // Label.
   std::string image;
   ContainerState state = ContainerState::created;
-  std::string address;   // Where its ports answer from this machine: an IP; 127.0.0.1 on the host network; empty if none.
+  std::string address;  // Where its ports answer from this machine: an IP; 127.0.0.1 on the host
+                        // network; empty if none.
   std::vector<PortBinding> published;  // With the host ports the engine picked.
   // From inspect() alone, list() leaves these empty:
-  std::optional<int> exit_code;   // Of an exited container.
+  std::optional<int> exit_code;  // Of an exited container.
   bool out_of_memory = false;
-  std::string error;              // The engine's own words when it could not start.
+  std::string error;  // The engine's own words when it could not start.
 };
 
 struct EngineFacts {
@@ -109,38 +115,45 @@ class ContainerRuntime {
   // One container, or nothing when it does not exist.
   virtual Result<std::optional<Container>> inspect(const std::string& name) = 0;
 
-  // Brings the image to the node. Rejected when the registry does not have it, or not for this architecture.
+  // Brings the image to the node. Rejected when the registry does not have it, or not for this
+  // architecture.
   virtual Result<> pull(const std::string& image) = 0;
 
-  // Makes, without starting it. Cause::image_absent when the image must be pulled first. A container of that name and
-  // home that is there already counts as made; one of another home is rejected.
+  // Makes, without starting it. Cause::image_absent when the image must be pulled first. A
+  // container of that name and home that is there already counts as made; one of another home is
+  // rejected.
   virtual Result<> create(const ContainerSpec& spec) = 0;
 
   virtual Result<> start(const std::string& name) = 0;
 
-  // Sends the signal, waits, kills. A container that has ended or is not there counts as stopped; a paused one is ended.
-  virtual Result<> stop(const std::string& name, const std::string& signal, std::int64_t timeout_ms) = 0;
+  // Sends the signal, waits, kills. A container that has ended or is not there counts as stopped; a
+  // paused one is ended.
+  virtual Result<> stop(const std::string& name, const std::string& signal,
+                        std::int64_t timeout_ms) = 0;
 
   // Ends a pause.
   virtual Result<> resume(const std::string& name) = 0;
 
-  // Removes it with its anonymous volumes, whatever its state. One that is not there counts as removed.
+  // Removes it with its anonymous volumes, whatever its state. One that is not there counts as
+  // removed.
   virtual Result<> remove(const std::string& name) = 0;
 
-  // The last lines of stdout and stderr together, at most 4 KB, valid UTF-8; empty when the container is not there.
+  // The last lines of stdout and stderr together, at most 4 KB, valid UTF-8; empty when the
+  // container is not there.
   virtual Result<std::string> log_tail(const std::string& name, int lines) = 0;
 
   // Runs a command inside, as the container's user. Cause::deadline after timeout_ms.
   virtual Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
                                   std::int64_t timeout_ms) = 0;
 
-  // Blocks, telling the name of each container of `home` that ended, was paused, resumed or removed, until `stop` is set
-  // (noticed within a second) or the stream breaks. Hints only: some may be lost. A start is no news: Rowlock made it.
+  // Blocks, telling the name of each container of `home` that ended, was paused, resumed or
+  // removed, until `stop` is set (noticed within a second) or the stream breaks. Hints only: some
+  // may be lost. A start is no news: Rowlock made it.
   virtual Result<> watch(const std::string& home, const std::atomic<bool>& stop,
                          const std::function<void(const std::string& container)>& hint) = 0;
 };
 
-// ---- Health probes ----------------------------------------------------------------------------------------------
+// ---- Health probes ------------------------------------------------------------------------------
 
 struct Probe {
   enum class Type { http, tcp };
@@ -161,12 +174,13 @@ class Prober {
  public:
   virtual ~Prober() = default;
 
-  // Calls `done` once, later, on the loop thread, at most timeout_ms after. An HTTP probe passes with a status of 200 to
-  // 299, following no redirect. A prober that is destroyed calls nothing any more.
+  // Calls `done` once, later, on the loop thread, at most timeout_ms after. An HTTP probe passes
+  // with a status of 200 to 299, following no redirect. A prober that is destroyed calls nothing
+  // any more.
   virtual void probe(const Probe& probe, std::function<void(const ProbeResult&)> done) = 0;
 };
 
-// ---- Time -------------------------------------------------------------------------------------------------------
+// ---- Time ---------------------------------------------------------------------------------------
 
 class Clock {
  public:
@@ -174,13 +188,14 @@ class Clock {
   virtual std::int64_t now_ms() const = 0;  // Milliseconds since the epoch.
 };
 
-// ---- All of it --------------------------------------------------------------------------------------------------
+// ---- All of it ----------------------------------------------------------------------------------
 
 class World {
  public:
   virtual ~World() = default;
 
-  // The engine of a node, by the node's driver and endpoint; kept for the life of the world. Thread-safe.
+  // The engine of a node, by the node's driver and endpoint; kept for the life of the world.
+  // Thread-safe.
   virtual ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) = 0;
   virtual Prober& prober() = 0;
   virtual Clock& clock() = 0;

@@ -1,5 +1,6 @@
--- What must never be lost: whose home this is, and every change that was ever accepted. All else in state.db can be
--- read again from desired.db and the world. A migration is never edited once released; a later one goes beside it.
+-- What must never be lost: whose home this is, and every change that was ever accepted. All else in
+-- state.db can be read again from desired.db and the world. A migration is never edited once
+-- released; a later one goes beside it.
 
 CREATE TABLE home (
   only          INTEGER PRIMARY KEY CHECK (only = 1),

@@ -1,8 +1,8 @@
 #include "reconcilers/check.h"
 
-#include <algorithm>
-
 #include "controller/base/json.h"
+
+#include <algorithm>
 
 namespace rowlock {
 
@@ -30,7 +30,8 @@ Outcome ask_inside(World& world, const Row& target) {
   if (ended.value().exit_code != 0) {
     Outcome failed = Outcome::of({Fault::transient, Cause::other, "", ""});
     const std::string& output = ended.value().output;
-    failed.detail = "exit code " + std::to_string(ended.value().exit_code) + (output.empty() ? "" : ": " + output);
+    failed.detail = "exit code " + std::to_string(ended.value().exit_code) +
+                    (output.empty() ? "" : ": " + output);
     return failed;
   }
   return Outcome::done();
@@ -49,7 +50,11 @@ Probe probe_of(const Row& target) {
 }  // namespace
 
 Checks::Checks(Database& state, World& world, Executor& executor, Note note)
-    : state_(state), world_(world), executor_(executor), note_(std::move(note)), alive_(std::make_shared<bool>(true)) {}
+    : state_(state),
+      world_(world),
+      executor_(executor),
+      note_(std::move(note)),
+      alive_(std::make_shared<bool>(true)) {}
 
 Checks::~Checks() { *alive_ = false; }
 
@@ -121,7 +126,8 @@ void Checks::ask(const Key& key, Appointment& appointment, std::int64_t now_ms) 
       });
 }
 
-void Checks::answered(const Key& key, std::int64_t number, const std::optional<ProbeResult>& result) {
+void Checks::answered(const Key& key, std::int64_t number,
+                      const std::optional<ProbeResult>& result) {
   const auto found = appointments_.find(key);
   if (found == appointments_.end() || found->second.number != number) {
     return;  // No longer asked for.

@@ -1,6 +1,9 @@
-// Health checks are eyes that look more often than the plan does. What is to be asked, how often and where is the view
-// check_target; how often in a row it was answered well is counted in schema/check.sql; this class keeps the appointments.
+// Health checks are eyes that look more often than the plan does. What is to be asked, how often
+// and where is the view check_target; how often in a row it was answered well is counted in
+// schema/check.sql; this class keeps the appointments.
 #pragma once
+
+#include "controller/reconciler.h"
 
 #include <cstdint>
 #include <functional>
@@ -10,8 +13,6 @@
 #include <set>
 #include <string>
 #include <utility>
-
-#include "controller/reconciler.h"
 
 namespace rowlock {
 
@@ -26,7 +27,8 @@ class Checks {
   Checks(const Checks&) = delete;
   Checks& operator=(const Checks&) = delete;
 
-  // Reads anew what is to be asked of these jobs' instances; after each pass, with the names it planned.
+  // Reads anew what is to be asked of these jobs' instances; after each pass, with the names it
+  // planned.
   Result<> refresh(const std::set<std::string>& jobs);
 
   // Asks whatever is due, and returns when the next question is, or nothing when there is none.
@@ -43,7 +45,8 @@ class Checks {
   };
 
   void ask(const Key& key, Appointment& appointment, std::int64_t now_ms);
-  void answered(const Key& key, std::int64_t number, const std::optional<ProbeResult>& result);  // Nothing: nobody can tell.
+  void answered(const Key& key, std::int64_t number,
+                const std::optional<ProbeResult>& result);  // Nothing: nobody can tell.
 
   Database& state_;
   World& world_;

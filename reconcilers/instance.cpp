@@ -49,8 +49,8 @@ ContainerSpec spec_of(const Row& input) {
     spec.ports.push_back(port_of(port));
   }
   for (const Json& mount : body["mounts"].items()) {
-    spec.mounts.push_back({mount["type"].as_string(), mount["source"].as_string(), mount["path"].as_string(),
-                           mount["read_only"].as_integer() != 0});
+    spec.mounts.push_back({mount["type"].as_string(), mount["source"].as_string(),
+                           mount["path"].as_string(), mount["read_only"].as_integer() != 0});
   }
   spec.user = body["user"].as_string();
   spec.network = body["network"].as_string();
@@ -65,7 +65,9 @@ ContainerSpec spec_of(const Row& input) {
   return spec;
 }
 
-Outcome outcome_of(const Result<>& result) { return result.ok() ? Outcome::done() : Outcome::of(result.error()); }
+Outcome outcome_of(const Result<>& result) {
+  return result.ok() ? Outcome::done() : Outcome::of(result.error());
+}
 
 // What the engine says of the container now, as the values that instance.look.done takes.
 Outcome look(ContainerRuntime& runtime, const std::string& container) {
@@ -74,7 +76,8 @@ Outcome look(ContainerRuntime& runtime, const std::string& container) {
     return Outcome::of(seen.error());
   }
   if (!seen.value().has_value()) {
-    return Outcome::done({{"state", "gone"}, {"address", ""}, {"ports", "[]"}, {"out_of_memory", std::int64_t{0}}});
+    return Outcome::done(
+        {{"state", "gone"}, {"address", ""}, {"ports", "[]"}, {"out_of_memory", std::int64_t{0}}});
   }
   const Container& found = *seen.value();
   Values values = {{"state", std::string(name_of(found.state))},
@@ -120,7 +123,11 @@ Outcome pull(ContainerRuntime& runtime, const std::string& image) {
 std::string Instances::lane(const Step& step) const {
   const std::string node = step.input->text("node");
   const bool only_looks = step.step == "look" || step.step == "collect";
-  return only_looks ? node + "/look" : step.step == "pull" ? node + "/pull" : node;
+  if (only_looks) return node + "/look";
+  if (step.step == "pull") return node + "/pull";
+  // A stop may take as long as its job allows, an hour even: it holds up that job alone.
+  if (step.step == "stop") return node + "/stop/" + step.name;
+  return node;
 }
 
 Outcome Instances::apply(const Step& step, World& world) const {
@@ -133,7 +140,8 @@ Outcome Instances::apply(const Step& step, World& world) const {
   if (step.step == "start") return start(runtime, container);
   if (step.step == "resume") return outcome_of(runtime.resume(container));
   if (step.step == "stop") {
-    return outcome_of(runtime.stop(container, input.text("stop_signal"), input.integer("stop_timeout_ms")));
+    return outcome_of(
+        runtime.stop(container, input.text("stop_signal"), input.integer("stop_timeout_ms")));
   }
   if (step.step == "collect") return collect(runtime, container);
   if (step.step == "remove") return outcome_of(runtime.remove(container));

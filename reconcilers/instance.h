@@ -1,5 +1,5 @@
-// A job's instances are containers; this is their hands. What should happen is decided in schema/instance.sql: here every
-// step is one call on the runtime, and any of them may be repeated.
+// A job's instances are containers; this is their hands. What should happen is decided in
+// schema/instance.sql: here every step is one call on the runtime, and any of them may be repeated.
 #pragma once
 
 #include "controller/reconciler.h"

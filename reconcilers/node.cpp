@@ -24,11 +24,12 @@ std::string rows_of(const std::vector<Container>& containers) {
 
 }  // namespace
 
-std::string Nodes::lane(const Step& step) const { return step.target + "/look"; }
+std::string Nodes::lane(const Step& step) const { return step.target + "/observe"; }
 
 Outcome Nodes::apply(const Step& step, World& world) const {
   CHECK(step.step == "observe");
-  ContainerRuntime& runtime = world.runtime(step.input->text("driver"), step.input->text("endpoint"));
+  ContainerRuntime& runtime =
+      world.runtime(step.input->text("driver"), step.input->text("endpoint"));
   Outcome outcome = Outcome::done();
   if (step.input->integer("is_known") == 0) {
     const auto facts = runtime.facts();
@@ -52,7 +53,8 @@ std::string Strays::lane(const Step& step) const { return step.input->text("node
 
 Outcome Strays::apply(const Step& step, World& world) const {
   CHECK(step.step == "remove");
-  ContainerRuntime& runtime = world.runtime(step.input->text("driver"), step.input->text("endpoint"));
+  ContainerRuntime& runtime =
+      world.runtime(step.input->text("driver"), step.input->text("endpoint"));
   const auto removed = runtime.remove(step.input->text("container"));
   return removed.ok() ? Outcome::done() : Outcome::of(removed.error());
 }

@@ -1,5 +1,5 @@
-// Nodes are looked at, never changed: these are Rowlock's eyes. Strays, containers of this home that have no row, are found
-// by the same look, and removed when schema/node.sql says so.
+// Nodes are looked at, never changed: these are Rowlock's eyes. Strays, containers of this home
+// that have no row, are found by the same look, and removed when schema/node.sql says so.
 #pragma once
 
 #include "controller/reconciler.h"

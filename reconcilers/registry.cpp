@@ -1,4 +1,5 @@
-// A kind whose steps change nothing but rows (job, deployment) is not listed: its SQL is all there is.
+// A kind whose steps change nothing but rows (job, deployment) is not listed: its SQL is all there
+// is.
 #include "reconcilers/registry.h"
 
 #include "reconcilers/instance.h"

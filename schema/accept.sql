@@ -1,5 +1,6 @@
--- How a change of desired.db becomes the accepted one. The scripts below are run for every desired table, after its rows
--- were copied into the TEMP table incoming_{table}; what stands in braces is filled in from the table's own columns.
+-- How a change of desired.db becomes the accepted one. The scripts below are run for every desired table, after its
+-- rows were copied into the TEMP table incoming_{table}; what stands in braces is filled in from the table's own
+-- columns.
 
 -- @run accept.differences
 
@@ -27,7 +28,8 @@ FROM (SELECT (SELECT count(*) FROM {table}) AS before,
              (SELECT count(*) FROM change
               WHERE revision = :revision AND table_name = '{table}' AND after IS NULL
                 -- The rows that a deleted job takes along are counted with the job.
-                AND COALESCE(json_extract(before, '$.job') IN (SELECT name FROM temp.incoming_job), 1)) AS deletes) AS d
+                AND (json_extract(before, '$.job') IS NULL   -- NULL IN (nothing) would be false
+                     OR json_extract(before, '$.job') IN (SELECT name FROM temp.incoming_job))) AS deletes) AS d
 WHERE '{table}' <> 'approval'
   AND d.deletes > 0
   AND (d.deletes = d.before OR (d.before > 3 AND d.deletes * 3 > d.before))

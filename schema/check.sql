@@ -51,8 +51,8 @@ END;
 
 -- @observed
 
--- How often in a row a check of a live instance has passed or failed, counted up to its thresholds: a row is written only
--- when that says something new. Goes away with the instance.
+-- How often in a row a check of a live instance has passed or failed, counted up to its thresholds: a row is written
+-- only when that says something new. Goes away with the instance.
 CREATE TABLE check_state (
   instance INTEGER NOT NULL,
   name     TEXT NOT NULL,
@@ -73,7 +73,8 @@ FROM job_check AS c
 WHERE c.job NOT IN (SELECT name FROM job)
 UNION ALL
 SELECT 'job_check', c.job || '/' || c.name,
-       'job_check.command of ' || c.job || '/' || c.name || ' must be a JSON array of strings: put quotes around every item'
+       'job_check.command of ' || c.job || '/' || c.name
+           || ' must be a JSON array of strings: put quotes around every item'
 FROM job_check AS c
 WHERE c.type = 'exec' AND EXISTS (SELECT 1 FROM json_each(c.command) AS e WHERE e.type <> 'text')
 UNION ALL
@@ -116,7 +117,8 @@ SELECT 'check' AS kind,
        i.name || '/' || c.name AS target,
        'check ' || c.name || ' of ' || i.name || ' '
          || CASE WHEN s.name IS NULL         THEN 'has not been answered yet'
-                 WHEN s.failures > 0         THEN 'failed ' || s.failures || ' of ' || c.failures || ' times: ' || s.detail
+                 WHEN s.failures > 0         THEN 'failed ' || s.failures || ' of ' || c.failures || ' times: '
+                     || s.detail
                  WHEN s.passes = 0           THEN 'has not passed yet: ' || s.detail
                  ELSE 'passed ' || s.passes || ' of ' || c.passes || ' times' END AS reason,
        COALESCE(s.since_ms, i.since_ms) AS since_ms
@@ -142,7 +144,8 @@ END;
 -- @run check.passed
 
 INSERT INTO check_state (instance, name, passes, detail, since_ms)
-SELECT i.id, :name, 1, :detail, :now_ms FROM instance AS i WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
+SELECT i.id, :name, 1, :detail, :now_ms FROM instance AS i WHERE i.id = :instance AND i.run = 1
+    AND i.container = 'running'
 ON CONFLICT (instance, name) DO UPDATE
 SET passes   = min(passes + 1, (SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
                                 WHERE i.id = :instance AND c.name = :name)),

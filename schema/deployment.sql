@@ -1,5 +1,6 @@
 -- A deployment is the roll-out of one spec: it begins when a job's spec changes, and ends when every instance of it is
--- proven, or when it makes no progress. A failed one goes back to the last spec that was healthy, once; never from there.
+-- proven, or when it makes no progress. A failed one goes back to the last spec that was healthy, once; never from
+-- there.
 
 -- @observed
 
@@ -75,7 +76,7 @@ SELECT id,
             WHEN failures >= failures_max                                                      THEN 'failing'
             WHEN EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach <> 'reached')             THEN 'moving'
             WHEN deadline_at_ms <= (SELECT now_ms FROM clock)                                  THEN 'stalled'
-            ELSE                                                                                    'moving' END AS progress,
+            ELSE 'moving' END AS progress,
        CASE WHEN auto_revert = 1 AND cause = 'edit' AND fallback IS NOT NULL THEN 'yes' ELSE 'no' END AS revertible
 FROM deployment_count;
 
@@ -118,7 +119,8 @@ SELECT 'deployment' AS kind,
        r.step,
        r.reason,
        -- A deadline that has passed while a node is away begins anew when the node is back.
-       CASE WHEN r.step = 'wait' AND f.deadline_at_ms > (SELECT now_ms FROM clock) THEN f.deadline_at_ms END AS due_at_ms
+       CASE WHEN r.step = 'wait' AND f.deadline_at_ms > (SELECT now_ms FROM clock)
+           THEN f.deadline_at_ms END AS due_at_ms
 FROM deployment_fact AS f
 CROSS JOIN deployment_case AS r ON r.state = f.state AND r.progress = f.progress AND r.revertible = f.revertible
 WHERE r.step <> 'none';

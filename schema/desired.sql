@@ -7,7 +7,8 @@ CREATE TABLE invariant (
   name    TEXT PRIMARY KEY NOT NULL,
   query   TEXT NOT NULL                -- one SELECT over the desired tables
           CONSTRAINT "invariant.query must be one SELECT or WITH statement that returns no row when all is well"
-          CHECK (ltrim(query, ' ' || char(9, 10, 13)) LIKE 'SELECT%' OR ltrim(query, ' ' || char(9, 10, 13)) LIKE 'WITH%'
+          CHECK (ltrim(query, ' ' || char(9, 10, 13)) LIKE 'SELECT%'
+                 OR ltrim(query, ' ' || char(9, 10, 13)) LIKE 'WITH%'
                  OR ltrim(query, ' ' || char(9, 10, 13)) LIKE 'VALUES%'),
   message TEXT NOT NULL                -- what it means when it does, and what to do
           CONSTRAINT "invariant.message must say what is wrong and what to do" CHECK (message <> '')

@@ -1,5 +1,5 @@
--- An instance is one running copy of a job: one container, started once. When it ends it stays ended, with its exit code
--- and its last words, and another takes its slot.
+-- An instance is one running copy of a job: one container, started once. When it ends it stays ended, with its exit
+-- code and its last words, and another takes its slot.
 --
 --   none ──create──▶ created ──start──▶ starting ──checks pass──▶ healthy ──min_healthy_ms──▶ proven
 --     └─ unpulled ──pull─┘                 │                         │                          │
@@ -8,6 +8,7 @@
 --                                        failed ──stop──▶ exited ──collect the log──▶ spent ──remove──▶ gone
 --
 -- run = 1 is an instance that Rowlock keeps; run = 0 one that is on its way out, or history. There is no way back.
+-- The last three of a job that failed are kept, container and all, for `why`; any other goes once it has stopped.
 
 -- @observed
 
@@ -17,7 +18,8 @@ CREATE TABLE instance (
   slot            INTEGER NOT NULL,             -- no two live instances of a job share one
   spec            INTEGER NOT NULL,
   node            TEXT NOT NULL,
-  name            TEXT NOT NULL UNIQUE,         -- the container's name, made from the id, so that a second create collides
+  -- the container's name, made from the id, so that a second create collides
+  name            TEXT NOT NULL UNIQUE,
   run             INTEGER NOT NULL DEFAULT 1 CHECK (run IN (0, 1)),
   container       TEXT NOT NULL DEFAULT 'none'  -- what the engine last said; none: not made yet; gone: no longer there
                   CHECK (container IN ('none', 'unpulled', 'created', 'running', 'paused', 'exited', 'gone')),
@@ -96,7 +98,7 @@ SELECT i.id,
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
-       count(*) FILTER (WHERE i.run = 0) OVER better                           AS ended_rank
+       count(*) FILTER (WHERE i.run = 0 AND i.verdict IS 'failed') OVER better AS failed_rank
 FROM instance AS i
 LEFT JOIN job AS j ON j.name = i.job
 LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
@@ -119,9 +121,10 @@ SELECT i.id,
             WHEN i.retry_at_ms > (SELECT now_ms FROM clock)           THEN 'backoff'
             ELSE                                                           'free' END AS hold,
        CASE WHEN i.run = 0 AND NOT i.job_wanted                       THEN 'expired'
+            WHEN i.run = 0 AND NOT i.failed                           THEN 'expired'
             -- The last failure in a slot stays: the restart delay is counted from it.
-            WHEN i.run = 0 AND i.ended_rank > 3
-                 AND (NOT i.failed OR NOT i.fresh
+            WHEN i.run = 0 AND i.failed_rank > 3
+                 AND (NOT i.fresh
                       OR EXISTS (SELECT 1 FROM instance AS later
                                  WHERE later.job = i.job AND later.run IN (0, 1) AND later.slot = i.slot
                                    AND later.id > i.id))              THEN 'expired'
@@ -355,7 +358,8 @@ SET hinted        = 0,
     ports         = :ports,
     exit_code     = :exit_code,
     out_of_memory = :out_of_memory,
-    tries         = CASE WHEN container = :state THEN tries ELSE 0 END,   -- the step at hand is the same: it goes on failing
+    -- the step at hand is the same: it goes on failing
+    tries         = CASE WHEN container = :state THEN tries ELSE 0 END,
     since_ms      = CASE WHEN container = :state THEN since_ms ELSE :now_ms END
 WHERE id = :target;
 
@@ -401,7 +405,8 @@ SELECT :now_ms, 'instance', job, name, 'started', 'on ' || node FROM instance WH
 UPDATE instance SET container = 'running', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'instance', job, name, 'resumed', 'it was paused behind Rowlock''s back' FROM instance WHERE id = :target;
+SELECT :now_ms, 'instance', job, name, 'resumed', 'it was paused behind Rowlock''s back' FROM instance
+    WHERE id = :target;
 
 -- @run instance.stop.done
 

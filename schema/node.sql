@@ -10,7 +10,8 @@ CREATE TABLE node (
   site      TEXT NOT NULL DEFAULT 'local',   -- the location it stands in
   driver    TEXT NOT NULL DEFAULT 'docker'
             CONSTRAINT "node.driver must be 'docker' or 'process'" CHECK (driver IN ('docker', 'process')),
-  endpoint  TEXT NOT NULL DEFAULT ''         -- unix:///path or tcp://host:port; '': DOCKER_HOST, else this machine's engine
+  -- unix:///path or tcp://host:port; '': DOCKER_HOST, else this machine's engine
+  endpoint  TEXT NOT NULL DEFAULT ''
             CONSTRAINT "node.endpoint must be empty, unix:///path/to/docker.sock or tcp://host:port"
             CHECK (endpoint = '' OR endpoint GLOB 'unix:///*' OR endpoint GLOB 'tcp://*:*'),
   arch      TEXT                             -- amd64, arm64 …; NULL: what the engine says
@@ -91,7 +92,7 @@ SELECT k.name,
                          WHERE a.kind = 'node' AND a.target = k.name AND a.finished_at_ms IS NULL) THEN 'busy'
             WHEN s.hinted                                                                          THEN 'due'
             WHEN s.look_at_ms <= (SELECT now_ms FROM clock)                                        THEN 'due'
-            ELSE                                                                                        'later' END AS look,
+            ELSE 'later' END AS look,
        s.look_at_ms
 FROM node_name AS k
 LEFT JOIN node AS n ON n.name = k.name
@@ -251,8 +252,15 @@ UPDATE node_state SET hinted = 0 WHERE node = :target;
 
 -- @run node.observe.done
 
--- :rows is a JSON array of what the engine listed: {name, home, job, instance, image, state, address, ports}.
--- A row whose instance was changed while the look was under way says nothing about what it became: it is skipped.
+-- :rows is a JSON array of what the engine listed: {name, home, job, image, state, address, ports}. It is taken apart
+-- once. A row whose instance was changed while the look was under way says nothing about what it became: it is skipped.
+WITH seen (name, state, address, ports) AS MATERIALIZED (
+  SELECT json_extract(value, '$.name'),
+         json_extract(value, '$.state'),
+         json_extract(value, '$.address'),
+         json_extract(value, '$.ports')
+  FROM json_each(:rows)
+)
 UPDATE instance
 SET container = seen.state,
     address   = seen.address,
@@ -261,11 +269,7 @@ SET container = seen.state,
     exit_code = CASE WHEN seen.state IN ('running', 'paused') THEN NULL ELSE exit_code END,
     hinted    = seen.state = 'exited' AND container <> 'exited',   -- the list does not tell the exit code: look closer
     since_ms  = :now_ms
-FROM (SELECT json_extract(value, '$.name') AS name,
-             json_extract(value, '$.state') AS state,
-             json_extract(value, '$.address') AS address,
-             json_extract(value, '$.ports') AS ports
-      FROM json_each(:rows)) AS seen
+FROM seen
 WHERE instance.name = seen.name
   AND instance.node = :target
   AND (instance.container <> seen.state OR instance.address <> seen.address OR instance.ports <> seen.ports)
@@ -288,7 +292,8 @@ DELETE FROM stray
 WHERE node = :target
   AND name NOT IN (SELECT json_extract(value, '$.name') FROM json_each(:rows));
 
--- A row that is gone because it was just forgotten may still be in this list: such a container is seen again or not at all.
+-- A row that is gone because it was just forgotten may still be in this list: such a container is seen again or not at
+-- all.
 INSERT OR IGNORE INTO stray (node, name, job, since_ms)
 SELECT :target, seen.name, seen.job, :now_ms
 FROM (SELECT json_extract(value, '$.name') AS name,

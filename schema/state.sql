@@ -21,7 +21,8 @@ CREATE TABLE attempt (
   reason         TEXT NOT NULL,
   started_at_ms  INTEGER NOT NULL,
   finished_at_ms INTEGER,
-  outcome        TEXT CHECK (outcome IN ('done', 'transient', 'rejected', 'broken', 'lost')),  -- lost: Rowlock was stopped
+  -- lost: Rowlock was stopped
+  outcome        TEXT CHECK (outcome IN ('done', 'transient', 'rejected', 'broken', 'lost')),
   detail         TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX attempt_open ON attempt (kind, target) WHERE finished_at_ms IS NULL;
@@ -118,7 +119,8 @@ SELECT 'job' AS kind,
        f.job AS name,
        'slot ' || f.slot AS target,
        r.reason || CASE WHEN f.vacancy = 'later'
-                        THEN ' (in ' || ((f.due_at_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)' ELSE '' END AS reason,
+                        THEN ' (in ' || ((f.due_at_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)'
+                            ELSE '' END AS reason,
        (SELECT now_ms FROM clock) AS since_ms
 FROM job_fact AS f
 CROSS JOIN job_case AS r ON r.asked = f.asked AND r.vacancy = f.vacancy
@@ -192,7 +194,7 @@ UPDATE node_state SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'un
 -- @run state.clock
 
 INSERT INTO clock (only, now_ms, started_at_ms) VALUES (1, :now_ms, :started_at_ms)
-ON CONFLICT (only) DO UPDATE SET now_ms = max(now_ms, excluded.now_ms), started_at_ms = excluded.started_at_ms;
+ON CONFLICT (only) DO UPDATE SET now_ms = excluded.now_ms, started_at_ms = excluded.started_at_ms;
 
 -- @run attempt.begin
 

@@ -136,6 +136,18 @@ std::string platform_named(const std::string& words) {
   return words.substr(name, words.find(' ', name) - name);
 }
 
+// The runtime wraps what matters: "failed to create shim task: OCI runtime create failed: runc
+// create failed: unable to start container process: exec: …: unknown".
+std::string to_the_point(std::string words) {
+  constexpr std::string_view kWrapping = "unable to start container process: ";
+  constexpr std::string_view kTail = ": unknown";
+  if (const std::size_t at = words.find(kWrapping); at != std::string::npos) {
+    words.erase(0, at + kWrapping.size());
+  }
+  if (words.ends_with(kTail)) words.erase(words.size() - kTail.size());
+  return words;
+}
+
 Error by_status(int status, std::string message) {
   if (status == 404) return Error{Fault::transient, Cause::not_found, std::move(message), ""};
   const bool refused = status == 400 || status == 401 || status == 403;
@@ -174,8 +186,9 @@ Error engine_error(std::string_view attempt, int status, const std::string& word
   const std::string port = port_named(lower);
   for (const Complaint& complaint : kComplaints) {
     if (!contains(lower, complaint.words)) continue;
-    const std::string said =
-        port.empty() ? words : "port " + port + " is taken by another process on the node";
+    const std::string said = port.empty()
+                                 ? to_the_point(words)
+                                 : "port " + port + " is taken by another process on the node";
     return Error{complaint.fault, complaint.cause, message + said, complaint.hint};
   }
   return by_status(status, message + words);

@@ -34,13 +34,15 @@ void EngineWatch::set_nodes(const std::map<std::string, Node>& nodes) {
       continue;
     }
     *at->second.stop = true;
-    ended_.push_back(std::move(at->second.thread));  // Ends within a second; nobody waits for that here.
+    ended_.push_back(
+        std::move(at->second.thread));  // Ends within a second; nobody waits for that here.
     at = listeners_.erase(at);
   }
   for (const auto& [name, node] : nodes) {
     if (!listeners_.contains(name)) {
       auto stop = std::make_shared<std::atomic<bool>>(false);
-      std::thread thread([this, node_name = name, listened = node, stop] { listen(node_name, listened, *stop); });
+      std::thread thread(
+          [this, node_name = name, listened = node, stop] { listen(node_name, listened, *stop); });
       listeners_.emplace(name, Listener{node, stop, std::move(thread)});
     }
   }
@@ -48,9 +50,11 @@ void EngineWatch::set_nodes(const std::map<std::string, Node>& nodes) {
 
 void EngineWatch::listen(const std::string& name, const Node& node, const std::atomic<bool>& stop) {
   while (!stop) {
-    // Why the stream broke is told by the next look at the node, with a deadline and a message of its own.
+    // Why the stream broke is told by the next look at the node, with a deadline and a message of
+    // its own.
     (void)world_.runtime(node.driver, node.endpoint)
-        .watch(home_, stop, [&](const std::string& container) { hear_.container_changed(name, container); })
+        .watch(home_, stop,
+               [&](const std::string& container) { hear_.container_changed(name, container); })
         .ok();
     if (!stop) {
       hear_.stream_broke(name);

@@ -1,6 +1,8 @@
-// Listens to the event stream of every node's engine and passes on what it hears as hints. A hint that is lost costs a few
-// seconds, so nothing here is ever retried in haste.
+// Listens to the event stream of every node's engine and passes on what it hears as hints. A hint
+// that is lost costs a few seconds, so nothing here is ever retried in haste.
 #pragma once
+
+#include "controller/world.h"
 
 #include <atomic>
 #include <functional>
@@ -9,8 +11,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "controller/world.h"
 
 namespace rowlock {
 

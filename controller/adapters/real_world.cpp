@@ -7,7 +7,8 @@ ContainerRuntime& RealWorld::runtime(const std::string&, const std::string& endp
   const std::lock_guard lock(mutex_);
   std::unique_ptr<ContainerRuntime>& runtime = runtimes_[endpoint];
   if (!runtime) {
-    runtime = std::make_unique<DockerRuntime>(endpoint.empty() ? default_docker_endpoint() : endpoint);
+    runtime =
+        std::make_unique<DockerRuntime>(endpoint.empty() ? default_docker_endpoint() : endpoint);
   }
   return *runtime;
 }

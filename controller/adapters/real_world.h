@@ -1,16 +1,16 @@
 // The world as it is: engines behind their endpoints, probes on the loop, the clock on the wall.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string>
-
 #include "controller/adapters/curl_prober.h"
 #include "controller/adapters/docker.h"
 #include "controller/adapters/system_clock.h"
 #include "controller/loop/loop.h"
 #include "controller/world.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
 
 namespace rowlock {
 
@@ -25,7 +25,8 @@ class RealWorld final : public World {
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<ContainerRuntime>> runtimes_;  // By endpoint; never removed.
+  std::map<std::string, std::unique_ptr<ContainerRuntime>>
+      runtimes_;  // By endpoint; never removed.
   CurlProber prober_;
   SystemClock clock_;
 };

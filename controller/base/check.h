@@ -1,5 +1,5 @@
-// CHECK stops the program when a programmer's assumption is wrong. It stays on in release builds, and nothing that a
-// user types or the world answers may ever reach one.
+// CHECK stops the program when a programmer's assumption is wrong. It stays on in release builds,
+// and nothing that a user types or the world answers may ever reach one.
 #pragma once
 
 namespace rowlock {
@@ -9,11 +9,11 @@ namespace rowlock {
 
 }  // namespace rowlock
 
-#define CHECK(condition)                                              \
-  do {                                                                \
-    if (!(condition)) {                                               \
-      ::rowlock::check_failed(__FILE__, __LINE__, #condition);        \
-    }                                                                 \
+#define CHECK(condition)                                       \
+  do {                                                         \
+    if (!(condition)) {                                        \
+      ::rowlock::check_failed(__FILE__, __LINE__, #condition); \
+    }                                                          \
   } while (false)
 
 #define UNREACHABLE() ::rowlock::check_failed(__FILE__, __LINE__, "unreachable")

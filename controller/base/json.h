@@ -1,6 +1,8 @@
-// JSON, read and written. The only door to picojson, which by itself throws on 1e400, accepts trailing garbage and
-// lets invalid UTF-8 through; this door does not.
+// JSON, read and written. The only door to picojson, which by itself throws on 1e400, accepts
+// trailing garbage and lets invalid UTF-8 through; this door does not.
 #pragma once
+
+#include "controller/base/result.h"
 
 #include <cstdint>
 #include <initializer_list>
@@ -10,12 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "controller/base/result.h"
-
 namespace rowlock {
 
-// One JSON value. Reading never fails: a missing member or another type reads as null, "", 0 or an empty list, so that
-// an engine's odd answer is handled where it matters and nowhere else. Cheap to copy: values are shared, never changed.
+// One JSON value. Reading never fails: a missing member or another type reads as null, "", 0 or an
+// empty list, so that an engine's odd answer is handled where it matters and nowhere else. Cheap to
+// copy: values are shared, never changed.
 class Json {
  public:
   Json();  // null
@@ -25,7 +26,8 @@ class Json {
   Json& operator=(const Json&);
   Json& operator=(Json&&) noexcept;
 
-  // The whole of `text` must be one JSON value in valid UTF-8. The error says at which point it is not.
+  // The whole of `text` must be one JSON value in valid UTF-8. The error says at which point it is
+  // not.
   static Result<Json> parse(std::string_view text);
 
   static Json string(std::string_view value);
@@ -48,8 +50,8 @@ class Json {
   double as_number(double otherwise = 0) const;
   bool as_boolean(bool otherwise = false) const;
 
-  std::vector<Json> items() const;                             // of an array
-  std::vector<std::pair<std::string, Json>> members() const;   // of an object, sorted by name
+  std::vector<Json> items() const;                            // of an array
+  std::vector<std::pair<std::string, Json>> members() const;  // of an object, sorted by name
 
   std::string text() const;  // One line.
 

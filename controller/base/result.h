@@ -1,12 +1,13 @@
-// Expected failures are values. A call that can fail returns Result<T>: either the T, or an Error that says what was
-// attempted, on what, and what the world answered, with a hint when somebody can act on it.
+// Expected failures are values. A call that can fail returns Result<T>: either the T, or an Error
+// that says what was attempted, on what, and what the world answered, with a hint when somebody can
+// act on it.
 #pragma once
+
+#include "controller/base/check.h"
 
 #include <string>
 #include <utility>
 #include <variant>
-
-#include "controller/base/check.h"
 
 namespace rowlock {
 
@@ -20,10 +21,10 @@ enum class Fault {
 // The few causes on which a caller acts differently; everything else is `other`.
 enum class Cause {
   other,
-  image_absent,    // The image is not on the node yet; pulling it may help.
-  not_found,       // The thing named does not exist.
-  unreachable,     // The endpoint did not answer at all: nothing is known about what it holds.
-  deadline,        // No answer within the deadline: the change may or may not have been made.
+  image_absent,  // The image is not on the node yet; pulling it may help.
+  not_found,     // The thing named does not exist.
+  unreachable,   // The endpoint did not answer at all: nothing is known about what it holds.
+  deadline,      // No answer within the deadline: the change may or may not have been made.
 };
 
 struct Error {
@@ -39,8 +40,10 @@ struct Done {};
 template <typename T = Done>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}        // NOLINT(google-explicit-constructor): reads as `return value;`
-  Result(Error error) : state_(std::move(error)) {}    // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::move(value)) {
+  }  // NOLINT(google-explicit-constructor): reads as `return value;`
+  Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(state_); }
 

@@ -134,8 +134,8 @@ void show_edit(const Terminal& terminal, const Edit& edit) {
     return;
   }
   terminal.show(edit.plan);
-  terminal.note(
-      fmt::format("{} rows changed, {} steps to make", edit.rows_changed, edit.plan.rows.size()));
+  terminal.note(fmt::format("{} changed, {} to make", counted(edit.rows_changed, "row"),
+                            counted(static_cast<std::int64_t>(edit.plan.rows.size()), "step")));
 }
 
 std::string document_of(const Edit& edit, bool is_committed, const std::string& waited) {
@@ -156,12 +156,16 @@ Error refusal_of(const Edit& edit) {
 }
 
 // After the commit: the JSON document comes last, so that there is one whatever the wait gives.
-Result<int> finish(const Call& call, const ApplyOptions& options, const Edit& edit) {
+Result<int> finish(const Call& call, const ApplyOptions& options, Database& database,
+                   const Edit& edit) {
   if (!options.waits) {
+    auto controller = sight_of_controller(call.home, database);
+    const bool is_old = controller.ok() && controller.value().is_old();
     if (call.terminal.is_json()) {
       call.terminal.print(document_of(edit, true, ""));
     } else {
-      call.terminal.note("written to desired.db; `rowlock wait` watches it come true");
+      call.terminal.note(is_old ? "written to desired.db; no controller runs that would act on it"
+                                : "written to desired.db; `rowlock wait` watches it come true");
     }
     return kExitOk;
   }
@@ -214,7 +218,7 @@ Result<int> apply(const Call& call, const ApplyOptions& options) {
   if (auto committed = transaction.commit(); !committed.ok()) {
     return committed.error();
   }
-  return finish(call, options, edit);
+  return finish(call, options, database, edit);
 }
 
 }  // namespace rowlock

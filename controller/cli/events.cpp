@@ -22,8 +22,10 @@ std::string line_of(const Terminal& terminal, const Row& row) {
     case Terminal::Form::json: return json_text(row) + "\n";
     case Terminal::Form::tsv: return tsv_text({{}, {row}});
     case Terminal::Form::table:
-      return fmt::format("{}  {} {} {}: {}\n", rfc3339(row.integer("at_ms")), row.text("kind"),
-                         row.text("name"), row.text("what"), printable(row.text("detail")));
+      return fmt::format("{}  {} {}{} {}: {}\n", rfc3339(row.integer("at_ms")), row.text("kind"),
+                         row.text("name"),
+                         row.text("target") == row.text("name") ? "" : " " + row.text("target"),
+                         row.text("what"), printable(row.text("detail")));
   }
   UNREACHABLE();
 }

@@ -5,15 +5,27 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <unistd.h>
 
 namespace rowlock {
+namespace {
+
+// Whether this user may not write where the home is to be.
+bool is_denied(const std::string& folder) {
+  const std::filesystem::path path = std::filesystem::absolute(folder);
+  std::error_code ignored;
+  const bool is_there = std::filesystem::exists(path, ignored);
+  return access((is_there ? path : path.parent_path()).c_str(), W_OK) != 0 &&
+         (errno == EACCES || errno == EROFS);
+}
+
+}  // namespace
 
 Result<int> init(const Call& call) {
   if (auto made = call.home.create(call.schema, system_now_ms()); !made.ok()) {
-    const bool is_denied = errno == EACCES || errno == EPERM;
-    const bool is_home = access(call.home.state_path().c_str(), F_OK) == 0;
-    return call.terminal.fail(made.error(), is_denied && !is_home ? kExitPermission : kExitFailed);
+    return call.terminal.fail(made.error(),
+                              is_denied(call.home.folder()) ? kExitPermission : kExitFailed);
   }
   if (call.terminal.is_json()) {
     call.terminal.print(fmt::format(

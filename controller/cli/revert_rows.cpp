@@ -15,8 +15,8 @@ struct Column {
 };
 
 Result<std::vector<Column>> columns_of(Database& database, const std::string& table) {
-  auto rows = database.query(
-      "SELECT name, pk FROM pragma_table_info(:name, 'main') ORDER BY pk, cid", {{"name", table}});
+  auto rows = database.query("SELECT name, pk FROM pragma_table_info(:name, 'main') ORDER BY cid",
+                             {{"name", table}});
   if (!rows.ok()) {
     return rows.error();
   }
@@ -27,14 +27,19 @@ Result<std::vector<Column>> columns_of(Database& database, const std::string& ta
   return columns;
 }
 
+std::vector<Column> key_of(std::vector<Column> columns) {
+  std::erase_if(columns, [](const Column& column) { return column.place_in_key == 0; });
+  std::sort(columns.begin(), columns.end(), [](const Column& left, const Column& right) {
+    return left.place_in_key < right.place_in_key;
+  });
+  return columns;
+}
+
 // `format` filled in for each name, with `between` in between.
-std::string listed(const std::vector<Column>& columns, bool key_only, const char* format,
-                   const char* between) {
+std::string listed(const std::vector<Column>& columns, const char* format, const char* between) {
   std::string text;
   for (const Column& column : columns) {
-    if (!key_only || column.place_in_key > 0) {
-      text += (text.empty() ? "" : between) + fmt::format(fmt::runtime(format), column.name);
-    }
+    text += (text.empty() ? "" : between) + fmt::format(fmt::runtime(format), column.name);
   }
   return text;
 }
@@ -101,12 +106,10 @@ Result<> delete_row(Database& desired, const RowChange& change) {
     return columns.error();
   }
   std::string condition;
-  for (const Column& column : columns.value()) {
-    if (column.place_in_key > 0) {
-      condition +=
-          fmt::format("{}\"{}\" = json_extract(:key, '$[{}]')", condition.empty() ? "" : " AND ",
-                      column.name, column.place_in_key - 1);
-    }
+  for (const Column& column : key_of(columns.value())) {
+    condition +=
+        fmt::format("{}\"{}\" = json_extract(:key, '$[{}]')", condition.empty() ? "" : " AND ",
+                    column.name, column.place_in_key - 1);
   }
   return desired.run(fmt::format("DELETE FROM {} WHERE {}", change.table, condition),
                      {{"key", change.row_key}});
@@ -123,12 +126,12 @@ Result<> put_row(Database& desired, const RowChange& change) {
   std::erase_if(columns, [&](const Column& column) { return !members.contains(column.name); });
   std::vector<Column> others = columns;
   std::erase_if(others, [](const Column& column) { return column.place_in_key > 0; });
-  const std::string key = listed(columns, true, "\"{}\"", ", ");
-  const std::string set = listed(others, false, "\"{0}\" = excluded.\"{0}\"", ", ");
+  const std::string key = listed(key_of(columns), "\"{}\"", ", ");
+  const std::string set = listed(others, "\"{0}\" = excluded.\"{0}\"", ", ");
   return desired.run(fmt::format("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {}",
-                                 change.table, listed(columns, false, "\"{}\"", ", "),
-                                 listed(columns, false, "json_extract(:row, '$.\"{}\"')", ", "),
-                                 key, set.empty() ? "NOTHING" : "UPDATE SET " + set),
+                                 change.table, listed(columns, "\"{}\"", ", "),
+                                 listed(columns, "json_extract(:row, '$.\"{}\"')", ", "), key,
+                                 set.empty() ? "NOTHING" : "UPDATE SET " + set),
                      {{"row", change.after}});
 }
 
@@ -176,8 +179,8 @@ Result<RowSet> rows_in(Database& database, const Schema& schema, const std::stri
     auto found = database.query(
         fmt::format("SELECT json_array({}) AS row_key, json_object({}) AS object FROM main.{}"
                     " WHERE {}",
-                    listed(scope.columns, true, "\"{}\"", ", "),
-                    listed(scope.columns, false, "'{0}', \"{0}\"", ", "), scope.table, of_job),
+                    listed(key_of(scope.columns), "\"{}\"", ", "),
+                    listed(scope.columns, "'{0}', \"{0}\"", ", "), scope.table, of_job),
         {{"job", job}});
     if (!found.ok()) {
       return found.error();

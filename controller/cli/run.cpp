@@ -1,9 +1,5 @@
 #include "controller/cli/run.h"
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-
 #include "controller/adapters/engine_watch.h"
 #include "controller/adapters/real_world.h"
 #include "controller/base/version.h"
@@ -14,19 +10,24 @@
 #include "reconcilers/check.h"
 #include "reconcilers/registry.h"
 
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
 namespace rowlock {
 
 namespace {
 
-constexpr std::int64_t kRetryMs = 1000;       // After state.db could not be written.
-constexpr std::int64_t kRetryLockedMs = 20;   // After desired.db was held by its writer.
+constexpr std::int64_t kRetryMs = 1000;      // After state.db could not be written.
+constexpr std::int64_t kRetryLockedMs = 20;  // After desired.db was held by its writer.
 
 // Steps on worker threads, their outcomes back on the loop.
 class WorkerExecutor final : public Executor {
  public:
   explicit WorkerExecutor(Workers& workers) : workers_(workers) {}
 
-  void submit(const std::string& lane, std::function<Outcome()> work, std::function<void(Outcome)> done) override {
+  void submit(const std::string& lane, std::function<Outcome()> work,
+              std::function<void(Outcome)> done) override {
     auto outcome = std::make_shared<Outcome>();
     workers_.submit(
         lane, [outcome, work = std::move(work)] { *outcome = work(); },
@@ -80,11 +81,13 @@ Service::Service(const Home& home, Database state, const Schema& schema, Log& lo
       log_(log),
       state_(std::move(state)),
       desired_(home.desired_path(), schema),
-      controller_({state_, schema_, desired_, reconcilers_, world_, executor_, log_, [this] { schedule_pass(); }}),
-      checks_(state_, world_, executor_, [this](const std::string& script, Values values) {
-        controller_.note(script, std::move(values));
-        schedule_pass();
-      }),
+      controller_({state_, schema_, desired_, reconcilers_, world_, executor_, log_,
+                   [this] { schedule_pass(); }}),
+      checks_(state_, world_, executor_,
+              [this](const std::string& script, Values values) {
+                controller_.note(script, std::move(values));
+                schedule_pass();
+              }),
       edits_(loop_, home.folder(), desired_, [this] { schedule_pass(); }) {}
 
 Result<> Service::begin() {
@@ -110,7 +113,8 @@ Result<> Service::begin() {
                           });
                         }});
   if (!edits_.obstacle().empty()) {
-    log_.warn("the folder cannot be watched, edits are noticed by polling", {{"err", edits_.obstacle()}});
+    log_.warn("the folder cannot be watched, edits are noticed by polling",
+              {{"err", edits_.obstacle()}});
   }
   signals_.push_back(loop_.on_signal(SIGTERM, [this] { stop("SIGTERM"); }));
   signals_.push_back(loop_.on_signal(SIGINT, [this] { stop("SIGINT"); }));
@@ -159,21 +163,26 @@ void Service::after_pass(const Controller::Pass& pass) {
 }
 
 void Service::failed(const Error& error) {
-  const bool is_locked = error.fault == Fault::transient && error.message.find(home_.desired_path()) == 0;
+  const bool is_locked =
+      error.fault == Fault::transient && error.message.find(home_.desired_path()) == 0;
   if (!is_locked && error.message != last_error_) {
-    log_.error("the pass failed and is tried again", {{"err", error.message}, {"hint", error.hint}});
+    log_.error("the pass failed and is tried again",
+               {{"err", error.message}, {"hint", error.hint}});
     last_error_ = error.message;
   }
   due_->start(is_locked ? kRetryLockedMs : kRetryMs, [this] { schedule_pass(); });
 }
 
 void Service::stop(const char* signal) {
-  log_.info("stops; what runs goes on running", {{"signal", signal}, {"steps_under_way", controller_.steps_under_way()}});
+  log_.info("stops; what runs goes on running",
+            {{"signal", signal}, {"steps_under_way", controller_.steps_under_way()}});
   loop_.stop();
 }
 
 Log::Format format_of(const std::string& name) {
-  return name == "json" ? Log::Format::json : name == "text" ? Log::Format::text : Log::format_for(stderr);
+  return name == "json"   ? Log::Format::json
+         : name == "text" ? Log::Format::text
+                          : Log::format_for(stderr);
 }
 
 int refused(const Error& error, int code) {
@@ -212,7 +221,8 @@ int run(const Home& home, const RunOptions& options) {
   log.info("runs", {{"home", home.folder()}, {"version", version()}});
   service->run();
   if (service->is_busy()) {
-    // A call is under way that may take minutes. It is marked in state.db, and the next controller looks what came of it.
+    // A call is under way that may take minutes. It is marked in state.db, and the next controller
+    // looks what came of it.
     std::fflush(stderr);
     std::_Exit(EXIT_SUCCESS);
   }

@@ -1,9 +1,10 @@
-// `rowlock run`: the controller as a service. Everything real is put together here and nowhere else.
+// `rowlock run`: the controller as a service. Everything real is put together here and nowhere
+// else.
 #pragma once
 
-#include <string>
-
 #include "controller/store/home.h"
+
+#include <string>
 
 namespace rowlock {
 
@@ -11,7 +12,8 @@ struct RunOptions {
   std::string log_format = "auto";  // json | text | auto: text on a terminal
 };
 
-// Runs until SIGTERM or SIGINT, which end the controller and never a container. Returns the exit code.
+// Runs until SIGTERM or SIGINT, which end the controller and never a container. Returns the exit
+// code.
 int run(const Home& home, const RunOptions& options);
 
 }  // namespace rowlock

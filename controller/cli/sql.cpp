@@ -51,7 +51,7 @@ class Shell {
 void Shell::show(const StatementResult& result, std::int64_t changed) {
   if (result.columns.empty()) {
     if (is_prompting_ && changed > 0) {
-      terminal_.note(fmt::format("{} rows changed{}", changed,
+      terminal_.note(fmt::format("{} changed{}", counted(changed, "row"),
                                  is_in_transaction(database_) ? ", not committed yet" : ""));
     }
     return;

@@ -139,6 +139,10 @@ std::string state_text(std::string_view state, bool is_coloured, bool is_old) {
   return painted(text, is_coloured && !is_old ? mark->colour : "");
 }
 
+std::string counted(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string printable(std::string_view text) {
   std::string clean = utf8_sanitised(text);
   std::replace_if(

@@ -41,6 +41,9 @@ std::string json_text(const Value& value);
 // "✓ converged": never by colour alone.
 std::string state_text(std::string_view state, bool is_coloured, bool is_old);
 
+// "1 row", "2 rows".
+std::string counted(std::int64_t count, std::string_view noun);
+
 // One line without control characters, which could move the cursor or change colours.
 std::string printable(std::string_view text);
 

@@ -1,10 +1,10 @@
 #include "controller/store/accept.h"
 
-#include <algorithm>
+#include "controller/base/json.h"
 
 #include <fmt/format.h>
 
-#include "controller/base/json.h"
+#include <algorithm>
 
 namespace rowlock {
 
@@ -14,17 +14,20 @@ constexpr int kInvariantRowsMax = 1000;
 constexpr int kInvariantTimeMs = 200;
 constexpr std::size_t kViolationsMax = 1000;  // More are cut off; the first ones are reason enough.
 
-std::string filled_in(std::string text, const std::vector<std::pair<std::string, std::string>>& places) {
+std::string filled_in(std::string text,
+                      const std::vector<std::pair<std::string, std::string>>& places) {
   for (const auto& [name, value] : places) {
     const std::string place = "{" + name + "}";
-    for (std::size_t at = text.find(place); at != std::string::npos; at = text.find(place, at + value.size())) {
+    for (std::size_t at = text.find(place); at != std::string::npos;
+         at = text.find(place, at + value.size())) {
       text.replace(at, place.size(), value);
     }
   }
   return text;
 }
 
-std::string joined(const std::vector<std::string>& columns, const std::string& format, const std::string& between) {
+std::string joined(const std::vector<std::string>& columns, const std::string& format,
+                   const std::string& between) {
   std::string all;
   for (const std::string& column : columns) {
     all += (all.empty() ? "" : between) + fmt::format(fmt::runtime(format), column);
@@ -51,14 +54,17 @@ std::string row_in_words(const Row& row) {
   return words;
 }
 
-std::string sentence(const Error& error) { return error.hint.empty() ? error.message : error.message + ": " + error.hint; }
+std::string sentence(const Error& error) {
+  return error.hint.empty() ? error.message : error.message + ": " + error.hint;
+}
 
 }  // namespace
 
 Acceptor::Acceptor(Database& state, const Schema& schema) : state_(state), schema_(schema) {}
 
 Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
-  auto info = state_.query("SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid", {{"name", text.name}});
+  auto info = state_.query("SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid",
+                           {{"name", text.name}});
   if (!info.ok()) {
     return info.error();
   }
@@ -87,13 +93,14 @@ Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
   return table;
 }
 
-// The incoming tables carry the CHECKs of this binary, so that a file whose own ones are older or were taken out is held
-// to the same rules.
+// The incoming tables carry the CHECKs of this binary, so that a file whose own ones are older or
+// were taken out is held to the same rules.
 Result<> Acceptor::prepare() {
   std::vector<Table> tables;
   for (const TableText& text : schema_.desired_tables()) {
     constexpr std::string_view kHead = "CREATE TABLE ";
-    const std::string sql = "CREATE TEMP TABLE IF NOT EXISTS incoming_" + text.sql.substr(kHead.size());
+    const std::string sql =
+        "CREATE TEMP TABLE IF NOT EXISTS incoming_" + text.sql.substr(kHead.size());
     if (auto made = state_.run(sql); !made.ok()) {
       return made.error();
     }
@@ -137,27 +144,31 @@ Result<std::vector<Violation>> Acceptor::copy_in(const std::map<std::string, Tab
         columns.push_back(column);
       }
     }
-    const std::string insert = fmt::format("INSERT INTO temp.incoming_{} ({}) VALUES ({})", table.name,
-                                           joined(columns, "\"{}\"", ", "), joined(columns, ":{}", ", "));
+    const std::string insert =
+        fmt::format("INSERT INTO temp.incoming_{} ({}) VALUES ({})", table.name,
+                    joined(columns, "\"{}\"", ", "), joined(columns, ":{}", ", "));
     for (const Row& row : rows.rows) {
       Values values;
       for (std::size_t i = 0; i < rows.columns.size(); ++i) {
         values.emplace_back(rows.columns[i], row.cells()[i]);
       }
       auto inserted = state_.run(insert, values);
-      if (!inserted.ok() && inserted.error().message.find("constraint failed: ") == std::string::npos) {
+      if (!inserted.ok() &&
+          inserted.error().message.find("constraint failed: ") == std::string::npos) {
         return inserted.error();
       }
       if (!inserted.ok()) {
         const std::string& said = inserted.error().message;
-        found.push_back({table.name, text_of(row.cells().front()), said.substr(said.find("constraint failed: ") + 19)});
+        found.push_back({table.name, text_of(row.cells().front()),
+                         said.substr(said.find("constraint failed: ") + 19)});
       }
     }
   }
   return found;
 }
 
-Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incoming, std::int64_t now_ms) {
+Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incoming,
+                                  std::int64_t now_ms) {
   std::vector<Violation> found;
   {
     auto begun = Transaction::begin(state_);
@@ -205,7 +216,8 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
   return refuse(std::move(found), now_ms);
 }
 
-// Requires: the incoming tables are filled and compared. Takes them over, then asks what that violates.
+// Requires: the incoming tables are filled and compared. Takes them over, then asks what that
+// violates.
 Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision) {
   std::vector<Violation> found;
   const Values values = {{"revision", revision}};
@@ -223,7 +235,9 @@ Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision) {
       return taken.error();
     }
   }
-  auto rows = state_.query("SELECT table_name, row_key, message FROM violation_now ORDER BY table_name, row_key, message");
+  auto rows = state_.query(
+      "SELECT table_name, row_key, message FROM violation_now ORDER BY table_name, row_key, "
+      "message");
   if (!rows.ok()) {
     return rows.error();
   }
@@ -247,16 +261,19 @@ void Acceptor::ask_invariants(std::vector<Violation>& found) {
     const std::string name = invariant.text("name");
     auto rows = state_.guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
     if (!rows.ok()) {
-      found.push_back({"invariant", name, fmt::format("invariant {} cannot be asked: its query {}", name,
-                                                      sentence(rows.error()))});
+      found.push_back({"invariant", name,
+                       fmt::format("invariant {} cannot be asked: its query {}", name,
+                                   sentence(rows.error()))});
     } else if (!rows.value().empty()) {
-      found.push_back({"invariant", name, fmt::format("invariant {}: {} ({})", name, invariant.text("message"),
-                                                      row_in_words(rows.value().front()))});
+      found.push_back({"invariant", name,
+                       fmt::format("invariant {}: {} ({})", name, invariant.text("message"),
+                                   row_in_words(rows.value().front()))});
     }
   }
 }
 
-// Also called without any violation: the file is as it was in force, and an earlier refusal is over.
+// Also called without any violation: the file is as it was in force, and an earlier refusal is
+// over.
 Result<Acceptance> Acceptor::refuse(std::vector<Violation> violations, std::int64_t now_ms) {
   if (violations.empty()) {
     auto refused = state_.scalar("SELECT count(*) FROM refusal");

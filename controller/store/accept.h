@@ -1,14 +1,15 @@
-// Taking over a change of desired.db: copied into the same-named tables of state.db in one transaction, as a numbered
-// revision with a change for every row, or refused whole with every reason.
+// Taking over a change of desired.db: copied into the same-named tables of state.db in one
+// transaction, as a numbered revision with a change for every row, or refused whole with every
+// reason.
 #pragma once
-
-#include <cstdint>
-#include <string>
-#include <vector>
 
 #include "controller/store/database.h"
 #include "controller/store/desired_file.h"
 #include "controller/store/schema.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace rowlock {
 
@@ -19,9 +20,9 @@ struct Violation {
 };
 
 struct Acceptance {
-  std::int64_t revision = 0;           // The new revision; 0: nothing was accepted.
-  std::int64_t changes = 0;            // Rows that it changed.
-  std::vector<Violation> violations;   // Why it was refused; empty when it was not.
+  std::int64_t revision = 0;          // The new revision; 0: nothing was accepted.
+  std::int64_t changes = 0;           // Rows that it changed.
+  std::vector<Violation> violations;  // Why it was refused; empty when it was not.
 };
 
 class Acceptor {
@@ -29,9 +30,9 @@ class Acceptor {
   // Requires: `state` was opened by open_state() and outlives this.
   Acceptor(Database& state, const Schema& schema);
 
-  // Compares the file with what is in force, and takes it over or refuses it. An unreadable file is a refusal too. An error
-  // means that state.db could not be written, or that the file is held by another program just now: nothing has changed,
-  // try again.
+  // Compares the file with what is in force, and takes it over or refuses it. An unreadable file is
+  // a refusal too. An error means that state.db could not be written, or that the file is held by
+  // another program just now: nothing has changed, try again.
   Result<Acceptance> accept(DesiredFile& file, std::int64_t now_ms);
 
  private:

@@ -1,20 +1,19 @@
 #include "controller/store/database.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <chrono>
 #include <cstring>
 #include <unordered_map>
 
-#include <fmt/format.h>
-
 namespace rowlock {
 
 namespace {
 
-constexpr int kBusyTimeoutMs = 5000;       // How long a writer waits for another one.
-constexpr std::size_t kCacheMax = 400;     // Compiled scripts kept; more would mean that text is made up at run time.
-constexpr int kGuardStepsPerLook = 1000;   // Virtual machine steps between two looks at the clock.
+constexpr std::size_t kCacheMax =
+    400;  // Compiled scripts kept; more would mean that text is made up at run time.
+constexpr int kGuardStepsPerLook = 1000;  // Virtual machine steps between two looks at the clock.
 
 // A script is one or more statements, compiled.
 using Script = std::vector<sqlite3_stmt*>;
@@ -37,21 +36,22 @@ Error error_of(sqlite3* handle, int code, const std::string& path) {
       error.hint = "the disk does not answer well: see the kernel's log";
       break;
     case SQLITE_READONLY:
-      error.hint = "the file or its folder cannot be written to: look at its owner, its mode and whether the disk is mounted "
-                   "read-only";
+      error.hint =
+          "the file or its folder cannot be written to: look at its owner, its mode and whether "
+          "the disk is mounted "
+          "read-only";
       break;
     case SQLITE_CANTOPEN:
       error.cause = Cause::not_found;
       error.hint = "is the path right, and may this user read it? `rowlock init` makes a new home";
       break;
-    case SQLITE_NOTADB:
-      error.hint = "it is not a SQLite database: put back a copy";
-      break;
+    case SQLITE_NOTADB: error.hint = "it is not a SQLite database: put back a copy"; break;
     case SQLITE_CORRUPT:
-      error.hint = "the file is damaged: put back a copy, or save what can be read with `sqlite3 FILE .recover`";
+      error.hint =
+          "the file is damaged: put back a copy, or save what can be read with `sqlite3 FILE "
+          ".recover`";
       break;
-    default:
-      break;
+    default: break;
   }
   return error;
 }
@@ -68,7 +68,8 @@ void bind(sqlite3_stmt* statement, const Values& values) {
     } else if (const auto* number = std::get_if<double>(&value)) {
       code = sqlite3_bind_double(statement, index, *number);
     } else if (const auto* text = std::get_if<std::string>(&value)) {
-      code = sqlite3_bind_text64(statement, index, text->data(), text->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+      code = sqlite3_bind_text64(statement, index, text->data(), text->size(), SQLITE_TRANSIENT,
+                                 SQLITE_UTF8);
     }
     CHECK(code == SQLITE_OK);
   }
@@ -76,12 +77,9 @@ void bind(sqlite3_stmt* statement, const Values& values) {
 
 Value cell(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
-    case SQLITE_INTEGER:
-      return std::int64_t{sqlite3_column_int64(statement, column)};
-    case SQLITE_FLOAT:
-      return sqlite3_column_double(statement, column);
-    case SQLITE_NULL:
-      return std::monostate{};
+    case SQLITE_INTEGER: return std::int64_t{sqlite3_column_int64(statement, column)};
+    case SQLITE_FLOAT: return sqlite3_column_double(statement, column);
+    case SQLITE_NULL: return std::monostate{};
     default: {
       const void* bytes = sqlite3_column_blob(statement, column);
       const int size = sqlite3_column_bytes(statement, column);
@@ -91,17 +89,16 @@ Value cell(sqlite3_stmt* statement, int column) {
 }
 
 // Lets a statement read, and nothing else.
-int allow_reading(void*, int action, const char* first, const char* second, const char*, const char*) {
+int allow_reading(void*, int action, const char* first, const char* second, const char*,
+                  const char*) {
   switch (action) {
     case SQLITE_SELECT:
     case SQLITE_READ:
-    case SQLITE_RECURSIVE:
-      return SQLITE_OK;
+    case SQLITE_RECURSIVE: return SQLITE_OK;
     case SQLITE_FUNCTION:
-      return second != nullptr && std::strcmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
-    default:
-      (void)first;
-      return SQLITE_DENY;
+      return second != nullptr && std::strcmp(second, "load_extension") == 0 ? SQLITE_DENY
+                                                                             : SQLITE_OK;
+    default: (void)first; return SQLITE_DENY;
   }
 }
 
@@ -123,7 +120,9 @@ const Value& Row::at(std::string_view column) const {
   return null;
 }
 
-bool Row::is_null(std::string_view column) const { return std::holds_alternative<std::monostate>(at(column)); }
+bool Row::is_null(std::string_view column) const {
+  return std::holds_alternative<std::monostate>(at(column));
+}
 
 std::string Row::text(std::string_view column) const { return text_of(at(column)); }
 
@@ -179,8 +178,10 @@ struct Database::Connection {
 
   Error error(int code) const { return error_of(handle, code, path); }
 
-  // Steps through one statement, giving each row to `row`. The statement is ready for the next time afterwards.
-  Result<> step(sqlite3_stmt* statement, const Values& values, const std::function<bool(sqlite3_stmt*)>& row) {
+  // Steps through one statement, giving each row to `row`. The statement is ready for the next time
+  // afterwards.
+  Result<> step(sqlite3_stmt* statement, const Values& values,
+                const std::function<bool(sqlite3_stmt*)>& row) {
     bind(statement, values);
     int code = SQLITE_ROW;
     while (code == SQLITE_ROW) {
@@ -198,12 +199,13 @@ struct Database::Connection {
     return result;
   }
 
-  // The next statement of `text`, which is moved past it; null when only blanks and comments are left.
+  // The next statement of `text`, which is moved past it; null when only blanks and comments are
+  // left.
   Result<sqlite3_stmt*> compile(std::string_view& text) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
-    const int code = sqlite3_prepare_v3(handle, text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT,
-                                        &statement, &tail);
+    const int code = sqlite3_prepare_v3(handle, text.data(), static_cast<int>(text.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, &tail);
     if (code != SQLITE_OK) {
       return error(code);
     }
@@ -252,16 +254,20 @@ struct Database::Connection {
 
   Result<std::vector<Row>> rows(sqlite3_stmt* statement, const Values& values, int rows_max) {
     auto columns = std::make_shared<std::vector<std::string>>();
-    const int count = sqlite3_column_count(statement);
-    for (int i = 0; i < count; ++i) {
-      columns->emplace_back(sqlite3_column_name(statement, i));
-    }
+    int count = 0;
     std::vector<Row> found;
     bool more = false;
     auto result = step(statement, values, [&](sqlite3_stmt* at) {
       if (rows_max >= 0 && static_cast<int>(found.size()) == rows_max) {
         more = true;
         return false;
+      }
+      if (found.empty()) {  // Not before the first step: it compiles the statement anew when the
+                            // tables have changed.
+        count = sqlite3_column_count(at);
+        for (int i = 0; i < count; ++i) {
+          columns->emplace_back(sqlite3_column_name(at, i));
+        }
       }
       std::vector<Value> cells;
       cells.reserve(static_cast<std::size_t>(count));
@@ -275,7 +281,8 @@ struct Database::Connection {
       return result.error();
     }
     if (more) {
-      return Error{Fault::rejected, Cause::other, fmt::format("returns more than {} rows", rows_max), "narrow the query"};
+      return Error{Fault::rejected, Cause::other,
+                   fmt::format("returns more than {} rows", rows_max), "narrow the query"};
     }
     return found;
   }
@@ -286,7 +293,10 @@ Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
 
-Result<Database> Database::open(const std::string& path, Mode mode) {
+Result<Database> Database::open(const std::string& path, Mode mode, int busy_timeout_ms) {
+  // Counting every allocation takes a lock each time, and nobody reads the count.
+  static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  CHECK(configured == SQLITE_OK);
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_URI;
   switch (mode) {
     case Mode::read_only: flags |= SQLITE_OPEN_READONLY; break;
@@ -299,7 +309,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   if (code != SQLITE_OK) {
     return error_of(connection->handle, code, path);
   }
-  sqlite3_busy_timeout(connection->handle, kBusyTimeoutMs);
+  sqlite3_busy_timeout(connection->handle, busy_timeout_ms);
   Database database(std::move(connection));
   // The first read tells whether the file is a database at all.
   if (auto read = database.query("SELECT count(*) FROM sqlite_schema"); !read.ok()) {
@@ -308,7 +318,9 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   return database;
 }
 
-Result<> Database::run(std::string_view script, const Values& values) { return connection_->run(script, values); }
+Result<> Database::run(std::string_view script, const Values& values) {
+  return connection_->run(script, values);
+}
 
 Result<std::vector<Row>> Database::query(std::string_view query, const Values& values) {
   auto& scripts = connection_->scripts;
@@ -337,7 +349,8 @@ Result<Value> Database::scalar(std::string_view text, const Values& values) {
   return rows.value().empty() ? Value{} : rows.value().front().cells().front();
 }
 
-Result<std::vector<Row>> Database::guarded_query(const std::string& query, int rows_max, int time_max_ms) {
+Result<std::vector<Row>> Database::guarded_query(const std::string& query, int rows_max,
+                                                 int time_max_ms) {
   Moment deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(time_max_ms);
   sqlite3_set_authorizer(connection_->handle, allow_reading, nullptr);
   sqlite3_progress_handler(connection_->handle, kGuardStepsPerLook, stop_when_late, &deadline);
@@ -349,10 +362,13 @@ Result<std::vector<Row>> Database::guarded_query(const std::string& query, int r
   } else if (statement.value() == nullptr ||
              text.find_first_not_of("; \t\r\n") != std::string_view::npos) {
     result = Error{Fault::rejected, Cause::other, "is not one statement", "write one SELECT"};
+  } else if (sqlite3_stmt_readonly(statement.value()) == 0) {
+    result = Error{Fault::rejected, Cause::other, "does more than to read", "write one SELECT"};
   } else {
     result = connection_->rows(statement.value(), {}, rows_max);
     if (!result.ok() && sqlite3_errcode(connection_->handle) == SQLITE_INTERRUPT) {
-      result = Error{Fault::rejected, Cause::deadline, fmt::format("takes more than {} ms", time_max_ms), "narrow the query"};
+      result = Error{Fault::rejected, Cause::deadline,
+                     fmt::format("takes more than {} ms", time_max_ms), "narrow the query"};
     }
   }
   if (statement.ok()) {
@@ -384,7 +400,8 @@ Result<Transaction> Transaction::begin(Database& database) {
 
 Transaction::~Transaction() {
   if (database_ != nullptr) {
-    (void)database_->run("ROLLBACK").ok();  // Nothing to be done about a failure: SQLite has rolled back already.
+    (void)database_->run("ROLLBACK")
+        .ok();  // Nothing to be done about a failure: SQLite has rolled back already.
   }
 }
 

@@ -1,6 +1,8 @@
-// SQLite, as little of it as Rowlock needs: open a file, run statements with named values, read rows. The only folder
-// that includes sqlite3.h. A Database belongs to one thread.
+// SQLite, as little of it as Rowlock needs: open a file, run statements with named values, read
+// rows. The only folder that includes sqlite3.h. A Database belongs to one thread.
 #pragma once
+
+#include "controller/base/result.h"
 
 #include <cstdint>
 #include <functional>
@@ -10,8 +12,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "controller/base/result.h"
 
 struct sqlite3;
 
@@ -53,15 +53,18 @@ class Database {
     create,      // Made when it is not there.
   };
 
-  // Errors say what is wrong with the file and what to do: not a database, truncated, no permission, no such file.
-  static Result<Database> open(const std::string& path, Mode mode);
+  // Errors say what is wrong with the file and what to do: not a database, truncated, no
+  // permission, no such file. Waits up to `busy_timeout_ms` for another program that holds the
+  // file, then and later.
+  static Result<Database> open(const std::string& path, Mode mode, int busy_timeout_ms = 5000);
 
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   ~Database();
 
-  // Runs the statements of `script` one after another, each with those of the values that it names. Values without a
-  // place in a statement are left out; a place without a value is NULL. Stops at the first error.
+  // Runs the statements of `script` one after another, each with those of the values that it names.
+  // Values without a place in a statement are left out; a place without a value is NULL. Stops at
+  // the first error.
   Result<> run(std::string_view script, const Values& values = {});
 
   // The rows of the one statement in `query`. Compiled once, kept for the next time.
@@ -70,14 +73,16 @@ class Database {
   // The first column of the first row, or NULL.
   Result<Value> scalar(std::string_view query, const Values& values = {});
 
-  // Reading under guard, for queries that somebody else wrote: nothing but SELECT on built-in functions, at most `rows_max`
-  // rows (more is an error), for at most `time_max_ms`.
+  // Reading under guard, for queries that somebody else wrote: nothing but SELECT on built-in
+  // functions, at most `rows_max` rows (more is an error), for at most `time_max_ms`.
   Result<std::vector<Row>> guarded_query(const std::string& query, int rows_max, int time_max_ms);
 
-  // What PRAGMA data_version says: another number whenever another connection has committed. About 2 µs.
+  // What PRAGMA data_version says: another number whenever another connection has committed. About
+  // 2 µs.
   Result<std::int64_t> data_version();
 
-  // The statement at the head of `script`, and what follows it; for shells. Empty when there is none left.
+  // The statement at the head of `script`, and what follows it; for shells. Empty when there is
+  // none left.
   std::string path() const;
   sqlite3* handle() const;
 
@@ -87,7 +92,8 @@ class Database {
   std::unique_ptr<Connection> connection_;
 };
 
-// Everything between begin() and commit() happens or does not; a transaction that is dropped is rolled back.
+// Everything between begin() and commit() happens or does not; a transaction that is dropped is
+// rolled back.
 class Transaction {
  public:
   // Takes the write lock at once.

@@ -1,12 +1,20 @@
 #include "controller/store/desired_file.h"
 
-#include <sys/stat.h>
+#include "controller/store/home.h"
 
 #include <fmt/format.h>
 
-#include "controller/store/home.h"
+#include <fstream>
+#include <sys/stat.h>
 
 namespace rowlock {
+
+namespace {
+
+constexpr std::size_t kLogHeadBytes =
+    32;  // With its salts: https://www.sqlite.org/fileformat2.html#walformat
+
+}  // namespace
 
 DesiredFile::Stamp DesiredFile::stamp_of(const std::string& path) {
   struct stat found {};
@@ -19,7 +27,8 @@ DesiredFile::Stamp DesiredFile::stamp_of(const std::string& path) {
 
 bool DesiredFile::changed() {
   if (version_ < 0 || !database_) {
-    return version_ < 0 || stamp_of(path_) != stamp_;
+    return version_ < 0 || stamp_of(path_) != stamp_ ||
+           (has_foreign_log_ && log_head() != log_head_);
   }
   auto version = database_->data_version();
   if (!version.ok()) {
@@ -28,7 +37,8 @@ bool DesiredFile::changed() {
   if (version.value() != version_) {
     return true;
   }
-  // The same commit in a file that looks different: written over by something that is not SQLite, or replaced.
+  // The same commit in a file that looks different: written over by something that is not SQLite,
+  // or replaced.
   return stamp_of(path_) != stamp_;
 }
 
@@ -43,8 +53,13 @@ Result<std::map<std::string, TableRows>> DesiredFile::read() {
   stamp_ = stamp;
   if (!trusted) {
     version_ = -1;  // Another connection counts anew: an equal number would mean nothing.
-    if (auto opened = open(); !opened.ok()) {
+    if (auto own = check_log(); !own.ok()) {
+      database_.reset();
       version_ = 0;
+      return own.error();
+    }
+    if (auto opened = open(); !opened.ok()) {
+      version_ = opened.error().fault == Fault::transient ? -1 : 0;
       return opened.error();
     }
   }
@@ -53,7 +68,36 @@ Result<std::map<std::string, TableRows>> DesiredFile::read() {
     database_.reset();
     version_ = 0;
   }
+  if (tables.ok()) {
+    owner_ = stamp_;
+    log_head_ = log_head();
+  }
   return tables;
+}
+
+std::string DesiredFile::log_head() const {
+  std::string head(kLogHeadBytes, '\0');
+  std::ifstream log(path_ + "-wal", std::ios::binary);
+  log.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(log.gcount()));
+  return head;
+}
+
+// SQLite takes whatever log lies beside a file for its own: one that `mv` has put in the old one's
+// place would read as the old one, and be written over with its pages.
+Result<> DesiredFile::check_log() {
+  const bool is_another_file = stamp_.device != owner_.device || stamp_.inode != owner_.inode;
+  has_foreign_log_ =
+      stamp_ != Stamp{} && is_another_file && !log_head_.empty() && log_head() == log_head_;
+  if (has_foreign_log_) {
+    return Error{
+        Fault::rejected, Cause::other,
+        fmt::format("{} is another file now, but {}-wal still holds edits of the one before", path_,
+                    path_),
+        "to take the new file delete desired.db-wal and desired.db-shm, before any program opens "
+        "it"};
+  }
+  return Done{};
 }
 
 Result<> DesiredFile::open() {
@@ -62,12 +106,13 @@ Result<> DesiredFile::open() {
     return Error{Fault::rejected, Cause::not_found, path_ + " is not there",
                  "put it back, or make it anew from the rows in force with `rowlock revert --all`"};
   }
-  auto opened = Database::open(path_, Database::Mode::read_only);
+  auto opened = Database::open(path_, Database::Mode::read_only,
+                               0);  // The loop must not wait for somebody else's lock.
   if (!opened.ok()) {
     return opened.error();
   }
   database_.emplace(std::move(opened).value());
-  return database_->run("PRAGMA busy_timeout=0");  // The loop must not wait for somebody else's lock.
+  return Done{};
 }
 
 Result<> DesiredFile::check_version() {
@@ -77,10 +122,11 @@ Result<> DesiredFile::check_version() {
   }
   const std::int64_t found = std::get<std::int64_t>(version.value());
   if (found > kDesiredVersion) {
-    return Error{Fault::rejected, Cause::other,
-                 fmt::format("{} is from a newer Rowlock: it has version {}, this one knows up to {}", path_, found,
-                             kDesiredVersion),
-                 "start the newer rowlock, or put back the copy from before the upgrade"};
+    return Error{
+        Fault::rejected, Cause::other,
+        fmt::format("{} is from a newer Rowlock: it has version {}, this one knows up to {}", path_,
+                    found, kDesiredVersion),
+        "start the newer rowlock, or put back the copy from before the upgrade"};
   }
   return Done{};
 }
@@ -98,8 +144,10 @@ Result<std::map<std::string, TableRows>> DesiredFile::read_tables() {
       auto rows = database_->query("SELECT * FROM " + table.name);
       if (!rows.ok()) {
         const bool lost = rows.error().message.find("no such table") != std::string::npos;
-        return lost ? Error{Fault::rejected, Cause::other, fmt::format("{} has no table {}", path_, table.name),
-                            "put back a copy; `rowlock init` in an empty folder makes a file with all tables"}
+        return lost ? Error{Fault::rejected, Cause::other,
+                            fmt::format("{} has no table {}", path_, table.name),
+                            "put back a copy; `rowlock init` in an empty folder makes a file with "
+                            "all tables"}
                     : rows.error();
       }
       TableRows& taken = tables[table.name];

@@ -1,15 +1,16 @@
-// desired.db as the controller sees it: a file that other programs write, and that is only ever read, for well under a
-// millisecond at a time. Whether it changed is asked of SQLite; that it may have changed is told by the folder.
+// desired.db as the controller sees it: a file that other programs write, and that is only ever
+// read, for well under a millisecond at a time. Whether it changed is asked of SQLite; that it may
+// have changed is told by the folder.
 #pragma once
+
+#include "controller/store/database.h"
+#include "controller/store/schema.h"
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "controller/store/database.h"
-#include "controller/store/schema.h"
 
 namespace rowlock {
 
@@ -23,12 +24,14 @@ class DesiredFile {
  public:
   DesiredFile(std::string path, const Schema& schema) : path_(std::move(path)), schema_(schema) {}
 
-  // Whether the file is another one, or holds another commit, than at the last read(). A few microseconds. An unreadable
-  // file counts as changed whenever it differs from what could not be read before.
+  // Whether the file is another one, or holds another commit, than at the last read(). A few
+  // microseconds. An unreadable file counts as changed whenever it differs from what could not be
+  // read before.
   bool changed();
 
-  // Every desired table as of one moment. A file that is not there, is no database, is damaged, is from a newer Rowlock or
-  // has lost a table is an error that says so and what to do. Fault::transient: another program holds it just now.
+  // Every desired table as of one moment. A file that is not there, is no database, is damaged, is
+  // from a newer Rowlock or has lost a table is an error that says so and what to do.
+  // Fault::transient: another program holds it just now.
   Result<std::map<std::string, TableRows>> read();
 
  private:
@@ -42,6 +45,10 @@ class DesiredFile {
   };
   static Stamp stamp_of(const std::string& path);
 
+  // How the write-ahead log beside the file begins; empty when there is none.
+  std::string log_head() const;
+  Result<> check_log();
+
   Result<> open();
   Result<> check_version();
   Result<std::map<std::string, TableRows>> read_tables();
@@ -51,6 +58,9 @@ class DesiredFile {
   std::optional<Database> database_;
   Stamp stamp_;
   std::int64_t version_ = -1;  // data_version at the last read; -1: never read
+  Stamp owner_;                // Of the file that was last read whole,
+  std::string log_head_;  // and how its write-ahead log began then; two logs never begin alike.
+  bool has_foreign_log_ = false;
 };
 
 }  // namespace rowlock

@@ -1,19 +1,17 @@
 #include "controller/store/home.h"
 
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
+#include "controller/base/time.h"
+
+#include <fmt/format.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
-#include <fmt/format.h>
-
-#include "controller/base/time.h"
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 namespace rowlock {
 
@@ -27,9 +25,22 @@ struct UnsafeFileSystem {
   const char* name;
 };
 constexpr UnsafeFileSystem kUnsafe[] = {
-    {FUSE_SUPER_MAGIC, "FUSE or virtiofs"}, {V9FS_MAGIC, "9p"},          {NFS_SUPER_MAGIC, "NFS"},
-    {SMB_SUPER_MAGIC, "SMB"},               {CIFS_SUPER_MAGIC, "SMB"},   {SMB2_SUPER_MAGIC, "SMB"},
+    {FUSE_SUPER_MAGIC, "FUSE or virtiofs"},
+    {V9FS_MAGIC, "9p"},
+    {NFS_SUPER_MAGIC, "NFS"},
+    {SMB_SUPER_MAGIC, "SMB"},
+    {CIFS_SUPER_MAGIC, "SMB"},
+    {SMB2_SUPER_MAGIC, "SMB"},
 };
+
+// A lock that belongs to the open file and not to the process, so that asking who holds it takes
+// nothing: a controller that starts in that moment is not turned away.
+struct flock whole_file(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
 
 bool exists(const std::string& path) {
   struct stat found {};
@@ -45,6 +56,17 @@ Result<std::int64_t> pragma(Database& database, const std::string& name) {
   return number != nullptr ? *number : 0;
 }
 
+// A path as SQLite takes it in a URI: https://www.sqlite.org/uri.html
+std::string read_only_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char letter : path) {
+    const bool has_a_meaning = letter == '%' || letter == '?' || letter == '#';
+    uri += has_a_meaning ? fmt::format("%{:02x}", static_cast<unsigned char>(letter))
+                         : std::string(1, letter);
+  }
+  return uri + "?mode=ro";
+}
+
 Result<> create_desired(const Home& home, const Schema& schema) {
   auto opened = Database::open(home.desired_path(), Database::Mode::create);
   if (!opened.ok()) {
@@ -54,8 +76,9 @@ Result<> create_desired(const Home& home, const Schema& schema) {
   if (auto mode = desired.query("PRAGMA journal_mode=WAL"); !mode.ok()) {
     return mode.error();
   }
-  std::string script = fmt::format("BEGIN IMMEDIATE; PRAGMA application_id={}; PRAGMA user_version={};\n", kApplicationId,
-                                   kDesiredVersion);
+  std::string script =
+      fmt::format("BEGIN IMMEDIATE; PRAGMA application_id={}; PRAGMA user_version={};\n",
+                  kApplicationId, kDesiredVersion);
   for (const TableText& table : schema.desired_tables()) {
     script += table.sql;
   }
@@ -80,10 +103,12 @@ Home Home::at(const std::string& given) {
 Result<> Home::create(const Schema& schema, std::int64_t now_ms) const {
   if (exists(desired_path()) && exists(state_path())) {
     return Error{Fault::rejected, Cause::other, fmt::format("{} is a home already", folder_),
-                 fmt::format("look at it with `rowlock status --home {}`, or choose another folder", folder_)};
+                 fmt::format("look at it with `rowlock status --home {}`, or choose another folder",
+                             folder_)};
   }
   if (mkdir(folder_.c_str(), kFolderMode) != 0 && errno != EEXIST) {
-    return Error{Fault::rejected, Cause::other, fmt::format("cannot make the folder {}: {}", folder_, std::strerror(errno)),
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("cannot make the folder {}: {}", folder_, std::strerror(errno)),
                  "make its parent folder first, or run this as a user who may"};
   }
   if (auto safe = check_file_system(); !safe.ok()) {
@@ -104,14 +129,16 @@ Result<> Home::create(const Schema& schema, std::int64_t now_ms) const {
 Result<> Home::check_file_system() const {
   struct statfs found {};
   if (statfs(folder_.c_str(), &found) != 0) {
-    return Error{Fault::rejected, Cause::not_found, fmt::format("{}: {}", folder_, std::strerror(errno)),
+    return Error{Fault::rejected, Cause::not_found,
+                 fmt::format("{}: {}", folder_, std::strerror(errno)),
                  fmt::format("make a home there with `rowlock init --home {}`", folder_)};
   }
   for (const UnsafeFileSystem& unsafe : kUnsafe) {
     if (static_cast<unsigned int>(found.f_type) == static_cast<unsigned int>(unsafe.magic)) {
-      return Error{Fault::rejected, Cause::other,
-                   fmt::format("{} is on {}, where SQLite's WAL loses data", folder_, unsafe.name),
-                   "put the home on a disk of the machine that runs Rowlock, and edit it there or over SSH"};
+      return Error{
+          Fault::rejected, Cause::other,
+          fmt::format("{} is on {}, where SQLite's WAL loses data", folder_, unsafe.name),
+          "put the home on a disk of the machine that runs Rowlock, and edit it there or over SSH"};
     }
   }
   return Done{};
@@ -120,19 +147,25 @@ Result<> Home::check_file_system() const {
 Result<HomeLock> HomeLock::take(const Home& home, std::int64_t now_ms) {
   const int fd = ::open(home.lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
   if (fd < 0) {
-    return Error{Fault::rejected, Cause::other, fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
-                 fmt::format("is there a home? `rowlock init --home {}` makes one; may this user write there?",
-                             home.folder())};
+    return Error{
+        Fault::rejected, Cause::other,
+        fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
+        fmt::format(
+            "is there a home? `rowlock init --home {}` makes one; may this user write there?",
+            home.folder())};
   }
   HomeLock lock(fd);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  struct flock whole = whole_file(F_WRLCK);
+  if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
     return Error{Fault::rejected, Cause::other,
                  fmt::format("another controller runs on {}: {}", home.folder(), holder(home)),
                  "stop that one first; two controllers on one home would undo each other's work"};
   }
   const std::string text = fmt::format("process {}, since {}\n", getpid(), rfc3339(now_ms));
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    return Error{Fault::transient, Cause::other, fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
+  if (ftruncate(fd, 0) != 0 ||
+      pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    return Error{Fault::transient, Cause::other,
+                 fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
                  "is the disk full or read-only?"};
   }
   return lock;
@@ -144,7 +177,8 @@ std::string HomeLock::holder(const Home& home) {
     return "";
   }
   char text[200] = {};
-  if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
+  struct flock whole = whole_file(F_WRLCK);
+  if (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK) {
     const ssize_t size = pread(fd, text, sizeof text - 1, 0);
     text[size > 0 ? size : 0] = '\0';
   }
@@ -172,9 +206,11 @@ Result<Database> open_state_for_reading(const Home& home, const Schema& schema) 
   const auto ours = static_cast<std::int64_t>(schema.migrations().size());
   if (version.value() != ours) {
     return Error{Fault::rejected, Cause::other,
-                 fmt::format("{} has version {}, this rowlock reads version {}", home.state_path(), version.value(), ours),
-                 version.value() > ours ? "use the newer rowlock that wrote it"
-                                        : "start `rowlock run` of this version once: it brings the file up to date"};
+                 fmt::format("{} has version {}, this rowlock reads version {}", home.state_path(),
+                             version.value(), ours),
+                 version.value() > ours
+                     ? "use the newer rowlock that wrote it"
+                     : "start `rowlock run` of this version once: it brings the file up to date"};
   }
   return state;
 }
@@ -191,8 +227,8 @@ Result<Database> open_desired_for_editing(const Home& home) {
   }
   if (version.value() > kDesiredVersion) {
     return Error{Fault::rejected, Cause::other,
-                 fmt::format("{} has version {}, this rowlock knows up to {}", home.desired_path(), version.value(),
-                             kDesiredVersion),
+                 fmt::format("{} has version {}, this rowlock knows up to {}", home.desired_path(),
+                             version.value(), kDesiredVersion),
                  "use the newer rowlock that wrote it"};
   }
   if (auto set = desired.query("PRAGMA wal_autocheckpoint=0"); !set.ok()) {
@@ -210,11 +246,14 @@ Result<Database> open_for_what_if(const Home& home, const Schema& schema) {
   if (auto readable = open_state_for_reading(home, schema); !readable.ok()) {
     return readable.error();
   }
-  // An empty TEMP table stands in front of the refusals of state.db: what counts here is the edit at hand.
-  const std::string script = "ATTACH 'file:" + home.state_path() + "?mode=ro' AS state;\n" +
-                             "CREATE TEMP TABLE refusal (table_name TEXT, row_key TEXT, message TEXT, since_ms INTEGER);\n" +
-                             schema.views(true);
-  if (auto made = database.run(script); !made.ok()) {
+  // An empty TEMP table stands in front of the refusals of state.db: what counts here is the edit
+  // at hand.
+  const std::string script =
+      "ATTACH :state AS state;\n"
+      "CREATE TEMP TABLE refusal (table_name TEXT, row_key TEXT, message TEXT, since_ms "
+      "INTEGER);\n" +
+      schema.views(true);
+  if (auto made = database.run(script, {{"state", read_only_uri(home.state_path())}}); !made.ok()) {
     return made.error();
   }
   return database;

@@ -1,19 +1,21 @@
-// The home: the folder that holds everything Rowlock knows, and the lock that keeps it to one controller.
+// The home: the folder that holds everything Rowlock knows, and the lock that keeps it to one
+// controller.
 #pragma once
-
-#include <memory>
-#include <string>
 
 #include "controller/base/result.h"
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
+
+#include <memory>
+#include <string>
 
 namespace rowlock {
 
 // `file(1)` and PRAGMA application_id tell by it that a database is ours: "ROWL".
 constexpr std::int64_t kApplicationId = 0x524F574C;
 
-// The shape of desired.db that this binary writes; a file with a higher one is from a newer Rowlock.
+// The shape of desired.db that this binary writes; a file with a higher one is from a newer
+// Rowlock.
 constexpr std::int64_t kDesiredVersion = 1;
 
 class Home {
@@ -28,11 +30,13 @@ class Home {
   std::string state_path() const { return folder_ + "/state.db"; }
   std::string lock_path() const { return folder_ + "/rowlock.lock"; }
 
-  // Makes the folder and both databases, with the node `local`. Rejected when there is a home already; `created` tells what
-  // was made when only part of it was missing (a lost desired.db is made anew from the accepted copy by `revert`).
+  // Makes the folder and both databases, with the node `local`. Rejected when there is a home
+  // already; `created` tells what was made when only part of it was missing (a lost desired.db is
+  // made anew from the accepted copy by `revert`).
   Result<> create(const Schema& schema, std::int64_t now_ms) const;
 
-  // Refuses a folder on which SQLite's WAL is not safe (network and FUSE file systems), saying what to do.
+  // Refuses a folder on which SQLite's WAL is not safe (network and FUSE file systems), saying what
+  // to do.
   Result<> check_file_system() const;
 
  private:
@@ -45,7 +49,8 @@ class HomeLock {
   // Rejected when another controller holds it; the message names that one's process and since when.
   static Result<HomeLock> take(const Home& home, std::int64_t now_ms);
 
-  // What the holder wrote ("process 4711, since 2026-…"), or "" when no controller runs on this home.
+  // What the holder wrote ("process 4711, since 2026-…"), or "" when no controller runs on this
+  // home.
   static std::string holder(const Home& home);
 
   HomeLock(HomeLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -57,19 +62,20 @@ class HomeLock {
   int fd_;
 };
 
-// state.db for the controller, the only one that writes it: migrated, with its tables, views and wake triggers in place.
-// Refused when it is from a newer Rowlock. A table whose text has changed since is rebuilt with the columns both have.
+// state.db for the controller, the only one that writes it: migrated, with its tables, views and
+// wake triggers in place. Refused when it is from a newer Rowlock. A table whose text has changed
+// since is rebuilt with the columns both have.
 Result<Database> open_state(const std::string& path, const Schema& schema, std::int64_t now_ms);
 
 // state.db for a reader. Refused when it is from a newer or an older Rowlock than this one.
 Result<Database> open_state_for_reading(const Home& home, const Schema& schema);
 
-// desired.db as its owner writes it; what `apply`, `revert` and `sql` do is an edit like any other. It never checkpoints:
-// SQLite before 3.51.3 can damage a file when two writers meet there.
+// desired.db as its owner writes it; what `apply`, `revert` and `sql` do is an edit like any other.
+// It never checkpoints: SQLite before 3.51.3 can damage a file when two writers meet there.
 Result<Database> open_desired_for_editing(const Home& home);
 
-// desired.db read-only, attached under it as `state` state.db read-only, with every view as a TEMP view over the edited
-// tables: what an edit would do can be asked before it is committed.
+// desired.db read-only, attached under it as `state` state.db read-only, with every view as a TEMP
+// view over the edited tables: what an edit would do can be asked before it is committed.
 Result<Database> open_for_what_if(const Home& home, const Schema& schema);
 
 }  // namespace rowlock

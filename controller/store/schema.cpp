@@ -1,10 +1,10 @@
 #include "controller/store/schema.h"
 
-#include <cstdlib>
+#include "controller/base/check.h"
 
 #include <fmt/format.h>
 
-#include "controller/base/check.h"
+#include <cstdlib>
 
 namespace rowlock {
 
@@ -96,7 +96,8 @@ void Schema::take(std::string_view marker, const std::string& text) {
   }
 }
 
-// Tables are taken one by one, so that one whose text has changed can be rebuilt; indexes are made anew every time.
+// Tables are taken one by one, so that one whose text has changed can be rebuilt; indexes are made
+// anew every time.
 void Schema::take_tables(const std::string& text, std::vector<TableText>& tables) {
   bool in_table = false;
   std::size_t at = 0;
@@ -124,10 +125,13 @@ std::string Schema::views(bool temporary) const {
     std::string parts;
     for (const std::string& name : view_names_) {
       if (name.ends_with(whole.suffix)) {
-        parts += fmt::format("{}SELECT {} FROM {}", parts.empty() ? "" : "\nUNION ALL\n", whole.columns, name);
+        parts += fmt::format("{}SELECT {} FROM {}", parts.empty() ? "" : "\nUNION ALL\n",
+                             whole.columns, name);
       }
     }
-    all += fmt::format("CREATE VIEW {} AS\n{};\n", whole.name, parts);
+    if (!parts.empty()) {
+      all += fmt::format("CREATE VIEW {} AS\n{};\n", whole.name, parts);
+    }
   }
   if (!temporary) {
     return all;

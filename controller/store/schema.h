@@ -1,22 +1,26 @@
-// The SQL of schema/ and migrations/, taken apart by its markers. Every file of schema/ tells the whole story of one kind
-// in sections that begin with a line of their own:
+// The SQL of schema/ and migrations/, taken apart by its markers. Every file of schema/ tells the
+// whole story of one kind in sections that begin with a line of their own:
 //
-//   -- @desired    tables that a person writes; made in desired.db, and again in state.db for the accepted copy
+//   -- @desired    tables that a person writes; made in desired.db, and again in state.db for the
+//   accepted copy
 //   -- @guard      triggers that keep a person's edits right; in desired.db alone
 //   -- @observed   tables that Rowlock writes, in state.db
-//   -- @views      facts, rules, plan, status, why; the same text serves state.db and, as TEMP views, `rowlock sql`
-//   -- @fill       rows that are the same for everybody; written whenever state.db is opened for writing
-//   -- @wake       TEMP triggers that note in `dirty` which names to plan again after a row was changed
+//   -- @views      facts, rules, plan, status, why; the same text serves state.db and, as TEMP
+//   views, `rowlock sql`
+//   -- @fill       rows that are the same for everybody; written whenever state.db is opened for
+//   writing
+//   -- @wake       TEMP triggers that note in `dirty` which names to plan again after a row was
+//   changed
 //   -- @run NAME   what is run for a step or an outcome, with values as :name
 #pragma once
+
+#include "controller/store/embedded.h"
 
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "controller/store/embedded.h"
 
 namespace rowlock {
 
@@ -44,8 +48,8 @@ class Schema {
   const std::string& fill() const { return fill_; }
   const std::string& wake() const { return wake_; }
 
-  // Every view, as "CREATE VIEW …" or, for temporary ones, "CREATE TEMP VIEW …", with those that unite the kinds: plan,
-  // status, why and violation_now.
+  // Every view, as "CREATE VIEW …" or, for temporary ones, "CREATE TEMP VIEW …", with those that
+  // unite the kinds: plan, status, why and violation_now.
   std::string views(bool temporary) const;
   const std::vector<std::string>& view_names() const { return view_names_; }
 

@@ -1,7 +1,7 @@
 // Opening state.db for the controller: versions, migrations, tables, views.
-#include <fmt/format.h>
-
 #include "controller/store/home.h"
+
+#include <fmt/format.h>
 
 namespace rowlock {
 
@@ -15,13 +15,14 @@ Result<> migrate(Database& state, const Schema& schema, std::int64_t now_ms) {
   const std::int64_t at = std::get<std::int64_t>(version.value());
   const auto newest = static_cast<std::int64_t>(schema.migrations().size());
   if (at > newest) {
-    return Error{Fault::rejected, Cause::other,
-                 fmt::format("{} has version {}, this rowlock knows up to {}", state.path(), at, newest),
-                 "use the newer rowlock that wrote it, or put back the copy from before the upgrade"};
+    return Error{
+        Fault::rejected, Cause::other,
+        fmt::format("{} has version {}, this rowlock knows up to {}", state.path(), at, newest),
+        "use the newer rowlock that wrote it, or put back the copy from before the upgrade"};
   }
   if (at > 0 && at < newest) {
     const std::string copy = fmt::format("{}.before-{}", state.path(), newest);
-    if (auto copied = state.run("VACUUM INTO '" + copy + "'"); !copied.ok()) {
+    if (auto copied = state.run("VACUUM INTO :copy", {{"copy", copy}}); !copied.ok()) {
       return copied.error();
     }
   }
@@ -47,7 +48,8 @@ Result<> migrate(Database& state, const Schema& schema, std::int64_t now_ms) {
 }
 
 // The columns that a table has in the file and in the binary's text alike.
-std::string columns_in_both(Database& state, const std::string& old_table, const std::string& new_table) {
+std::string columns_in_both(Database& state, const std::string& old_table,
+                            const std::string& new_table) {
   auto value = state.scalar(
       "SELECT group_concat('\"' || o.name || '\"', ', ') FROM pragma_table_info(:old) AS o "
       "JOIN pragma_table_info(:new) AS n USING (name)",
@@ -57,7 +59,8 @@ std::string columns_in_both(Database& state, const std::string& old_table, const
 
 // Makes the table, or rebuilds it when its text in the file is another one.
 Result<> make_table(Database& state, const TableText& table) {
-  auto stored = state.scalar("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name", {{"name", table.name}});
+  auto stored = state.scalar("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name",
+                             {{"name", table.name}});
   if (!stored.ok()) {
     return stored.error();
   }
@@ -68,21 +71,35 @@ Result<> make_table(Database& state, const TableText& table) {
   if (text_of(stored.value()).empty()) {
     return state.run(table.sql);
   }
+  // Ids go on counting where they were: names of containers are made of them.
+  auto last_id =
+      state.scalar("SELECT seq FROM sqlite_sequence WHERE name = :name", {{"name", table.name}});
+  if (!last_id.ok()) {
+    return last_id.error();
+  }
   const std::string old = "old_" + table.name;
-  if (auto moved = state.run(fmt::format("DROP TABLE IF EXISTS {1}; CREATE TEMP TABLE {1} AS SELECT * FROM {0}; "
-                                         "DROP TABLE {0};\n{2}",
-                                         table.name, old, table.sql));
+  if (auto moved = state.run(
+          fmt::format("DROP TABLE IF EXISTS {1}; CREATE TEMP TABLE {1} AS SELECT * FROM {0}; "
+                      "DROP TABLE {0};\n{2}",
+                      table.name, old, table.sql));
       !moved.ok()) {
     return moved.error();
   }
   const std::string columns = columns_in_both(state, old, table.name);
-  return state.run(fmt::format("INSERT INTO {0} ({2}) SELECT {2} FROM {1}; DROP TABLE {1};", table.name, old, columns));
+  return state.run(
+      fmt::format(
+          "INSERT INTO {0} ({2}) SELECT {2} FROM {1}; DROP TABLE {1};"
+          "DELETE FROM sqlite_sequence WHERE name = :name AND :seq IS NOT NULL;"
+          "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :seq WHERE :seq IS NOT NULL;",
+          table.name, old, columns),
+      {{"name", table.name}, {"seq", last_id.value()}});
 }
 
 Result<> make_home(Database& state, std::int64_t now_ms) {
   return state.run(
       "INSERT OR IGNORE INTO home (only, id, created_at_ms) VALUES (1, (SELECT group_concat(substr("
-      "'abcdefghjkmnpqrstuvwxyz23456789', 1 + abs(random() % 31), 1), '') FROM json_each('[1,2,3,4,5,6]')), :now_ms);"
+      "'abcdefghjkmnpqrstuvwxyz23456789', 1 + abs(random() % 31), 1), '') FROM "
+      "json_each('[1,2,3,4,5,6]')), :now_ms);"
       "INSERT OR IGNORE INTO clock (only, now_ms, started_at_ms) VALUES (1, :now_ms, :now_ms);",
       {{"now_ms", now_ms}});
 }
@@ -120,8 +137,9 @@ Result<Database> open_state(const std::string& path, const Schema& schema, std::
     return opened.error();
   }
   Database state = std::move(opened).value();
-  for (const char* setting : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA recursive_triggers=OFF",
-                              "PRAGMA application_id=1380931404", "PRAGMA cache_size=-4000"}) {
+  for (const char* setting :
+       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA recursive_triggers=OFF",
+        "PRAGMA application_id=1380931404", "PRAGMA cache_size=-32000"}) {
     if (auto set = state.query(setting); !set.ok()) {
       return set.error();
     }
@@ -139,7 +157,8 @@ Result<Database> open_state(const std::string& path, const Schema& schema, std::
   if (auto committed = std::move(transaction).value().commit(); !committed.ok()) {
     return committed.error();
   }
-  // A name may stand there twice: a trigger that an upsert sets off obeys the upsert, and its own OR IGNORE is lost.
+  // A name may stand there twice: a trigger that an upsert sets off obeys the upsert, and its own
+  // OR IGNORE is lost.
   const std::string wake = "CREATE TEMP TABLE dirty (name TEXT NOT NULL);\n" + schema.wake();
   if (auto made = state.run(wake); !made.ok()) {
     return made.error();

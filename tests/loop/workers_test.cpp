@@ -70,7 +70,7 @@ Test(workers, a_job_runs_elsewhere_and_its_done_on_the_loop_thread_after_it, .ti
   cr_assert(job_thread != here);
 }
 
-Test(workers, a_lane_runs_at_most_four_jobs_at_once, .timeout = 20) {
+Test(workers, a_lane_runs_no_more_jobs_at_once_than_it_may, .timeout = 20) {
   Loop loop;
   Workers workers(loop);
   Gate gate;
@@ -94,13 +94,14 @@ Test(workers, a_lane_runs_at_most_four_jobs_at_once, .timeout = 20) {
       }
     });
   }
-  gate.wait_for(4);
-  cr_assert_eq(workers.running(), 4);
-  cr_assert_eq(workers.queued(), kJobs - 4);
+  constexpr auto kMost = static_cast<int>(Workers::kPerLane);
+  gate.wait_for(kMost);
+  cr_assert_eq(workers.running(), kMost);
+  cr_assert_eq(workers.queued(), kJobs - kMost);
   gate.open();
   loop.run();
 
-  cr_assert_eq(most, 4);
+  cr_assert_eq(most, kMost);
   cr_assert_eq(workers.queued(), 0);
 }
 
@@ -116,7 +117,7 @@ Test(workers, a_lane_that_hangs_holds_up_no_other, .timeout = 20) {
   workers.submit("works", nothing, [&] { loop.stop(); });
   loop.run();
 
-  cr_assert_leq(gate.arrived(), 4);
+  cr_assert_leq(gate.arrived(), static_cast<int>(Workers::kPerLane));
   gate.open();
 }
 
@@ -185,7 +186,7 @@ Test(workers, destruction_drops_the_queue_waits_for_the_running_and_calls_no_don
         },
         [] { cr_assert(false, "done was called after destruction"); });
   }
-  gate.wait_for(4);
+  gate.wait_for(static_cast<int>(Workers::kPerLane));
 
   std::thread opener([&] { gate.open(); });
   workers.reset();
@@ -193,6 +194,6 @@ Test(workers, destruction_drops_the_queue_waits_for_the_running_and_calls_no_don
   loop.post([&] { loop.stop(); });
   loop.run();
 
-  cr_assert_geq(finished, 4);
+  cr_assert_geq(finished, static_cast<int>(Workers::kPerLane));
   cr_assert_eq(finished, gate.arrived());
 }

@@ -10,15 +10,18 @@ namespace {
 
 // One instance that runs and was not asked anything yet, with these checks.
 void start(PlanWorld& world, const std::vector<std::string>& checks) {
-  world.sql("INSERT INTO job (name, image) VALUES ('web', 'good:1');"
-            "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80), ('web', 'admin', 81)");
+  world.sql(
+      "INSERT INTO job (name, image) VALUES ('web', 'good:1');"
+      "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80), ('web', 'admin', 81)");
   for (const std::string& check : checks) {
     world.sql("INSERT INTO job_check (job, type, port, " + check);
   }
   world.settle();
 }
 
-std::string state(PlanWorld& world) { return world.text("SELECT state FROM instance_fact WHERE job = 'web'"); }
+std::string state(PlanWorld& world) {
+  return world.text("SELECT state FROM instance_fact WHERE job = 'web'");
+}
 
 }  // namespace
 
@@ -54,7 +57,8 @@ Test(check_plan, passes_count_in_a_row_and_a_failure_sets_them_back) {
 
 Test(check_plan, all_checks_must_pass) {
   PlanWorld world;
-  start(world, {"name) VALUES ('web', 'http', 'http', 'up')", "name) VALUES ('web', 'tcp', 'admin', 'admin')",
+  start(world, {"name) VALUES ('web', 'http', 'http', 'up')",
+                "name) VALUES ('web', 'tcp', 'admin', 'admin')",
                 "name) VALUES ('web', 'http', '80', 'ready')"});
 
   const std::string none = world.text("SELECT unmet FROM instance_rank");
@@ -116,31 +120,40 @@ Test(check_plan, a_healthy_instance_fails_after_so_many_failures_in_a_row_and_sa
   world.settle();
 
   cr_expect(two == "healthy", "%s", two.c_str());
-  cr_expect(world.text("SELECT reason FROM instance WHERE verdict = 'failed'") == "its checks fail: up: HTTP 503", "%s",
-            world.text("SELECT reason FROM instance").c_str());
+  cr_expect(world.text("SELECT reason FROM instance WHERE verdict = 'failed'") ==
+                "its checks fail: up: HTTP 503",
+            "%s", world.text("SELECT reason FROM instance").c_str());
 }
 
 Test(check_plan, what_a_check_last_said_can_be_read_in_why) {
   PlanWorld world;
-  start(world, {"name, passes) VALUES ('web', 'http', 'http', 'up', 2)", "name) VALUES ('web', 'tcp', 'admin', 'admin')"});
+  start(world, {"name, passes) VALUES ('web', 'http', 'http', 'up', 2)",
+                "name) VALUES ('web', 'tcp', 'admin', 'admin')"});
   world.check_passes("web", "up");
   const std::string instance = world.text("SELECT name FROM instance");
 
-  const std::string why = world.text("SELECT reason FROM why WHERE name = 'web' AND kind = 'check' ORDER BY target");
+  const std::string why =
+      world.text("SELECT reason FROM why WHERE name = 'web' AND kind = 'check' ORDER BY target");
 
-  cr_expect(why == fmt::format("check admin of {0} has not been answered yet check up of {0} passed 1 of 2 times", instance),
-            "%s", why.c_str());
+  cr_expect(
+      why == fmt::format(
+                 "check admin of {0} has not been answered yet check up of {0} passed 1 of 2 times",
+                 instance),
+      "%s", why.c_str());
 }
 
 Test(check_plan, a_probe_goes_to_the_port_by_label_or_number_and_often_until_it_is_healthy) {
   PlanWorld world;
-  start(world, {"name) VALUES ('web', 'http', 'http', 'label')", "name) VALUES ('web', 'tcp', '81', 'number')"});
+  start(world, {"name) VALUES ('web', 'http', 'http', 'label')",
+                "name) VALUES ('web', 'tcp', '81', 'number')"});
 
-  const std::string before = world.text("SELECT name, port, interval_ms FROM check_target ORDER BY name");
+  const std::string before =
+      world.text("SELECT name, port, interval_ms FROM check_target ORDER BY name");
   world.check_passes("web", "label");
   world.check_passes("web", "number");
   world.settle();
-  const std::string after = world.text("SELECT name, port, interval_ms FROM check_target ORDER BY name");
+  const std::string after =
+      world.text("SELECT name, port, interval_ms FROM check_target ORDER BY name");
 
   cr_expect(before == "label|80|1000 number|81|1000", "%s", before.c_str());
   cr_expect(after == "label|80|5000 number|81|5000", "%s", after.c_str());
@@ -163,8 +176,9 @@ Test(check_plan, an_answer_for_what_no_longer_runs_is_dropped) {
   start(world, {"name) VALUES ('web', 'http', 'http', 'up')"});
 
   world.sql("UPDATE instance SET run = 0, verdict = 'stopped'");
-  const auto late = world.rows().run(*world.schema().script("check.passed"),
-                                     {{"instance", std::int64_t{1}}, {"name", "up"}, {"detail", ""}, {"now_ms", world.now_ms()}});
+  const auto late = world.rows().run(
+      *world.schema().script("check.passed"),
+      {{"instance", std::int64_t{1}}, {"name", "up"}, {"detail", ""}, {"now_ms", world.now_ms()}});
 
   cr_expect(late.ok());
   cr_expect(world.text("SELECT count(*) FROM check_state") == "0");

@@ -10,7 +10,8 @@ namespace {
 
 // A job that has converged on good:1.
 void converge(PlanWorld& world, const std::string& columns = "", const std::string& values = "") {
-  world.sql(fmt::format("INSERT INTO job (name, image{}) VALUES ('web', 'good:1'{})", columns, values));
+  world.sql(
+      fmt::format("INSERT INTO job (name, image{}) VALUES ('web', 'good:1'{})", columns, values));
   world.settle();
   world.pass_time(12000);
   cr_assert(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
@@ -40,13 +41,15 @@ std::string course(PlanWorld& world, std::int64_t ms) {
 
 std::string deployments(PlanWorld& world) {
   return world.text(
-      "SELECT d.cause, json_extract(s.body, '$.image'), d.state FROM deployment AS d JOIN spec AS s ON s.id = d.spec "
+      "SELECT d.cause, json_extract(s.body, '$.image'), d.state FROM deployment AS d JOIN spec AS "
+      "s ON s.id = d.spec "
       "ORDER BY d.id");
 }
 
 }  // namespace
 
-Test(deployment_plan, start_first_replaces_one_by_one_and_each_old_one_stays_until_a_new_one_is_proven) {
+Test(deployment_plan,
+     start_first_replaces_one_by_one_and_each_old_one_stays_until_a_new_one_is_proven) {
   PlanWorld world;
   converge(world, ", count", ", 3");
 
@@ -55,7 +58,8 @@ Test(deployment_plan, start_first_replaces_one_by_one_and_each_old_one_stays_unt
   const std::string seen = course(world, 40000);
 
   cr_expect(seen == "3+1 2+2 1+3 0+3", "%s", seen.c_str());
-  cr_expect(world.text("SELECT state, detail FROM status WHERE name = 'web'") == "converged|3/3 healthy");
+  cr_expect(world.text("SELECT state, detail FROM status WHERE name = 'web'") ==
+            "converged|3/3 healthy");
 }
 
 Test(deployment_plan, start_first_with_max_parallel_two_replaces_two_at_a_time) {
@@ -117,8 +121,9 @@ Test(deployment_plan, another_change_on_the_way_supersedes_the_first) {
   world.settle();
   world.pass_time(40000);
 
-  cr_expect(deployments(world) == "edit|good:1|succeeded edit|good:2|superseded edit|good:3|succeeded", "%s",
-            deployments(world).c_str());
+  cr_expect(
+      deployments(world) == "edit|good:1|succeeded edit|good:2|superseded edit|good:3|succeeded",
+      "%s", deployments(world).c_str());
   cr_expect(live(world) == "0+2");
 }
 
@@ -132,13 +137,16 @@ Test(deployment_plan, too_many_failures_go_back_to_the_last_spec_that_was_health
   world.settle();
   world.pass_time(30000);
 
-  cr_expect(deployments(world) == "edit|good:1|succeeded edit|bad:1|failed revert|good:1|succeeded", "%s",
-            deployments(world).c_str());
+  cr_expect(deployments(world) == "edit|good:1|succeeded edit|bad:1|failed revert|good:1|succeeded",
+            "%s", deployments(world).c_str());
   cr_expect(live(world) == "2+0", "%s", live(world).c_str());
   cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "failed");
-  const std::string why = world.text("SELECT reason FROM why WHERE name = 'web' AND kind = 'deployment'");
-  cr_expect(why == "deployment 2 failed: too many instances of the new spec failed: its process ended with exit code 1; "
-                   "the last spec that was healthy runs until the row is changed",
+  const std::string why =
+      world.text("SELECT reason FROM why WHERE name = 'web' AND kind = 'deployment'");
+  cr_expect(why ==
+                "deployment 2 failed: too many instances of the new spec failed: its process ended "
+                "with exit code 1; "
+                "the last spec that was healthy runs until the row is changed",
             "%s", why.c_str());
 }
 
@@ -157,8 +165,9 @@ Test(deployment_plan, a_crash_loop_without_checks_is_no_progress) {
     world.look_at_nodes();
   }
 
-  cr_expect(deployments(world) == "edit|good:1|succeeded edit|good:2|failed revert|good:1|succeeded", "%s",
-            deployments(world).c_str());
+  cr_expect(
+      deployments(world) == "edit|good:1|succeeded edit|good:2|failed revert|good:1|succeeded",
+      "%s", deployments(world).c_str());
 }
 
 Test(deployment_plan, failures_are_counted_beyond_the_history_that_is_kept) {
@@ -175,9 +184,11 @@ Test(deployment_plan, failures_are_counted_beyond_the_history_that_is_kept) {
 
 Test(deployment_plan, no_progress_by_the_deadline_fails_the_deployment) {
   PlanWorld world;
-  world.sql("INSERT INTO job (name, image, progress_deadline_ms, healthy_deadline_ms) VALUES ('web', 'good:1', 20000, 90000);"
-            "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
-            "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
+  world.sql(
+      "INSERT INTO job (name, image, progress_deadline_ms, healthy_deadline_ms) VALUES ('web', "
+      "'good:1', 20000, 90000);"
+      "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
+      "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
 
   world.settle();
   world.pass_time(19000);
@@ -187,14 +198,16 @@ Test(deployment_plan, no_progress_by_the_deadline_fails_the_deployment) {
   cr_expect(before == "edit|good:1|running", "%s", before.c_str());
   cr_expect(deployments(world) == "edit|good:1|failed", "%s", deployments(world).c_str());
   const std::string status = world.text("SELECT state, detail FROM status WHERE name = 'web'");
-  cr_expect(status == "failed|0/1 healthy: no instance became healthy within the progress deadline", "%s", status.c_str());
+  cr_expect(status == "failed|0/1 healthy: no instance became healthy within the progress deadline",
+            "%s", status.c_str());
 }
 
 Test(deployment_plan, an_instance_that_is_not_healthy_by_its_deadline_has_failed) {
   PlanWorld world;
-  world.sql("INSERT INTO job (name, image, healthy_deadline_ms) VALUES ('web', 'good:1', 5000);"
-            "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
-            "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
+  world.sql(
+      "INSERT INTO job (name, image, healthy_deadline_ms) VALUES ('web', 'good:1', 5000);"
+      "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
+      "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
 
   world.settle();
   world.pass_time(6000);
@@ -226,10 +239,12 @@ Test(deployment_plan, an_image_that_does_not_exist_is_rejected_once_and_waits_fo
   world.pass_time(60000);
 
   cr_expect(deployments(world) == "edit|typo:1|failed", "%s", deployments(world).c_str());
-  cr_expect(world.number("SELECT count(*) FROM instance") <= 2, "%s", world.text("SELECT id FROM instance").c_str());
+  cr_expect(world.number("SELECT count(*) FROM instance") <= 2, "%s",
+            world.text("SELECT id FROM instance").c_str());
   const std::string why = world.text("SELECT reason FROM why WHERE name = 'web'");
   cr_expect(why.find("typo:1") != std::string::npos, "%s", why.c_str());
-  cr_expect(why.find("the spec was rejected: change the row") != std::string::npos, "%s", why.c_str());
+  cr_expect(why.find("the spec was rejected: change the row") != std::string::npos, "%s",
+            why.c_str());
 
   world.sql("UPDATE job SET image = 'good:2'");
   world.settle();
@@ -246,8 +261,9 @@ Test(deployment_plan, a_rejected_update_reverts_and_touches_no_healthy_instance)
   world.settle();
   world.pass_time(15000);
 
-  cr_expect(deployments(world) == "edit|good:1|succeeded edit|typo:1|failed revert|good:1|succeeded", "%s",
-            deployments(world).c_str());
+  cr_expect(
+      deployments(world) == "edit|good:1|succeeded edit|typo:1|failed revert|good:1|succeeded",
+      "%s", deployments(world).c_str());
   cr_expect(world.text("SELECT id FROM instance WHERE run = 1 ORDER BY id") == before);
 }
 
@@ -259,14 +275,19 @@ Test(deployment_plan, without_auto_revert_a_failed_deployment_stays_and_the_old_
   world.settle();
   world.pass_time(15000);
 
-  cr_expect(deployments(world) == "edit|good:1|succeeded edit|typo:1|failed", "%s", deployments(world).c_str());
+  cr_expect(deployments(world) == "edit|good:1|succeeded edit|typo:1|failed", "%s",
+            deployments(world).c_str());
   cr_expect(live(world) == "1+0", "%s", live(world).c_str());
 }
 
 Test(deployment_plan, between_two_bad_specs_there_is_no_loop) {
   PlanWorld world;
   converge(world);
-  for (const char* image : {"bad:1", "bad:2", "good:1"}) {  // What was healthy once is not any more.
+  world.sql("UPDATE job SET image = 'good:2'");
+  world.settle();
+  world.pass_time(30000);
+  for (const char* image :
+       {"bad:1", "bad:2", "good:1", "good:2"}) {  // What was healthy once is not any more.
     world.engine().add_image(image);
     world.engine().exit_at_once(image, 1);
   }
@@ -285,8 +306,12 @@ Test(deployment_plan, between_two_bad_specs_there_is_no_loop) {
   const std::string after_second = deployments(world);
   world.pass_time(600000);
 
-  cr_expect(after_first == "edit|good:1|succeeded edit|bad:1|failed revert|good:1|failed", "%s", after_first.c_str());
-  cr_expect(after_second == after_first + " edit|bad:2|failed revert|good:1|failed", "%s", after_second.c_str());
+  cr_expect(
+      after_first ==
+          "edit|good:1|succeeded edit|good:2|succeeded edit|bad:1|failed revert|good:2|failed",
+      "%s", after_first.c_str());
+  cr_expect(after_second == after_first + " edit|bad:2|failed revert|good:2|failed", "%s",
+            after_second.c_str());
   cr_expect(deployments(world) == after_second, "%s", deployments(world).c_str());
 }
 
@@ -315,21 +340,25 @@ Test(deployment_plan, what_no_deployment_points_to_is_forgotten) {
     world.pass_time(1000);
   }
 
-  cr_expect(world.number("SELECT count(*) FROM deployment") <= 22, "%s", world.text("SELECT id FROM deployment").c_str());
+  cr_expect(world.number("SELECT count(*) FROM deployment") <= 22, "%s",
+            world.text("SELECT id FROM deployment").c_str());
   cr_expect(world.number("SELECT count(*) FROM spec") <= 23);
 }
 
 Test(deployment_plan, a_deadline_that_passes_while_a_node_is_away_begins_anew_when_it_is_back) {
   PlanWorld world;
-  world.sql("INSERT INTO job (name, image, progress_deadline_ms, healthy_deadline_ms) VALUES ('web', 'good:1', 20000, 900000);"
-            "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
-            "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
+  world.sql(
+      "INSERT INTO job (name, image, progress_deadline_ms, healthy_deadline_ms) VALUES ('web', "
+      "'good:1', 20000, 900000);"
+      "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
+      "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
   world.settle();
   world.lose("local");
 
   world.pass_time(60000);
   const std::string away = deployments(world);
-  const std::string waits = world.text("SELECT due_at_ms IS NULL FROM plan WHERE kind = 'deployment' AND step = 'wait'");
+  const std::string waits =
+      world.text("SELECT due_at_ms IS NULL FROM plan WHERE kind = 'deployment' AND step = 'wait'");
   world.find("local");
   world.pass_time(15000);
   const std::string back = deployments(world);

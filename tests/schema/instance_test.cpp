@@ -10,13 +10,16 @@ using rowlock::PlanWorld;
 namespace {
 
 void converge(PlanWorld& world, const std::string& columns = "", const std::string& values = "") {
-  world.sql(fmt::format("INSERT INTO job (name, image{}) VALUES ('web', 'good:1'{})", columns, values));
+  world.sql(
+      fmt::format("INSERT INTO job (name, image{}) VALUES ('web', 'good:1'{})", columns, values));
   world.settle();
   world.pass_time(12000);
   cr_assert(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
 }
 
-std::string container(PlanWorld& world) { return world.text("SELECT name FROM instance WHERE run = 1"); }
+std::string container(PlanWorld& world) {
+  return world.text("SELECT name FROM instance WHERE run = 1");
+}
 
 void kill(PlanWorld& world, int exit_code = 1) {
   world.engine().kill(container(world), exit_code);
@@ -36,29 +39,37 @@ Test(instance_plan, an_image_that_is_not_on_the_node_is_pulled) {
     world.turn();
   }
 
-  cr_expect(steps.find("instance.create instance.pull instance.create instance.start instance.promote") != std::string::npos,
-            "%s", steps.c_str());
+  cr_expect(
+      steps.find("instance.create instance.pull instance.create instance.start instance.promote") !=
+          std::string::npos,
+      "%s", steps.c_str());
 }
 
-Test(instance_plan, the_first_restart_is_at_once_and_each_later_one_twice_as_late_up_to_the_maximum) {
+Test(instance_plan,
+     the_first_restart_is_at_once_and_each_later_one_twice_as_late_up_to_the_maximum) {
   PlanWorld world;
   converge(world, ", restart_delay_max_ms, restart_reset_ms", ", 5000, 60000");
 
   std::vector<std::int64_t> delays;
   for (int failure = 0; failure < 6; ++failure) {
     kill(world);
-    const std::int64_t failed_at_ms = world.number("SELECT max(ended_at_ms) FROM instance WHERE run = 0");
+    const std::int64_t failed_at_ms =
+        world.number("SELECT max(ended_at_ms) FROM instance WHERE run = 0");
     while (container(world).empty()) {
-      const std::int64_t due_at_ms = world.number("SELECT due_at_ms FROM plan WHERE kind = 'job' AND step = 'wait'");
+      const std::int64_t due_at_ms =
+          world.number("SELECT due_at_ms FROM plan WHERE kind = 'job' AND step = 'wait'");
       cr_assert_gt(due_at_ms, world.now_ms());
       world.pass_time_without_settling(due_at_ms - world.now_ms());
       world.settle();
     }
-    delays.push_back((world.number("SELECT placed_at_ms FROM instance WHERE run = 1") - failed_at_ms) / 500 * 500);
+    delays.push_back(
+        (world.number("SELECT placed_at_ms FROM instance WHERE run = 1") - failed_at_ms) / 500 *
+        500);
   }
 
-  cr_expect(delays == (std::vector<std::int64_t>{0, 1000, 2000, 4000, 5000, 5000}), "%ld %ld %ld %ld %ld %ld", delays[0],
-            delays[1], delays[2], delays[3], delays[4], delays[5]);
+  cr_expect(delays == (std::vector<std::int64_t>{0, 1000, 2000, 4000, 5000, 5000}),
+            "%ld %ld %ld %ld %ld %ld", delays[0], delays[1], delays[2], delays[3], delays[4],
+            delays[5]);
 }
 
 Test(instance_plan, after_restart_reset_ms_of_health_the_delay_begins_anew) {
@@ -130,8 +141,10 @@ Test(instance_plan, an_exit_is_explained_with_its_code_and_its_last_lines) {
   world.sql("INSERT INTO job (name, image) VALUES ('web', 'bad:1')");
   world.settle();
 
-  const std::string why = world.text("SELECT reason FROM why WHERE name = 'web' AND kind = 'instance'");
-  cr_expect(why.find("failed: its process ended with exit code 3") != std::string::npos, "%s", why.c_str());
+  const std::string why =
+      world.text("SELECT reason FROM why WHERE name = 'web' AND kind = 'instance'");
+  cr_expect(why.find("failed: its process ended with exit code 3") != std::string::npos, "%s",
+            why.c_str());
 }
 
 Test(instance_plan, a_container_that_is_gone_has_failed_and_another_takes_its_slot) {
@@ -170,7 +183,8 @@ Test(instance_plan, a_hint_is_followed_by_a_look) {
   world.settle();
 
   cr_expect(steps == "instance.look", "%s", steps.c_str());
-  cr_expect(world.text("SELECT reason FROM instance WHERE verdict = 'failed'") == "its process ended with exit code 137");
+  cr_expect(world.text("SELECT reason FROM instance WHERE verdict = 'failed'") ==
+            "its process ended with exit code 137");
 }
 
 Test(instance_plan, a_step_that_fails_is_tried_again_later_each_time) {
@@ -218,13 +232,16 @@ Test(instance_plan, a_stop_that_is_rejected_is_tried_again_late_and_not_at_once)
   for (const char* verdict : {"stopped", "failed"}) {
     world.sql("SAVEPOINT before");
     world.sql(fmt::format("UPDATE instance SET run = 0, verdict = '{}', ended_at_ms = 0", verdict));
-    const auto rejected = world.rows().run(
-        *world.schema().script("instance.rejected"),
-        {{"target", "1"}, {"detail", "no"}, {"now_ms", world.now_ms()}, {"name", "web"}, {"step", "stop"}});
+    const auto rejected =
+        world.rows().run(*world.schema().script("instance.rejected"), {{"target", "1"},
+                                                                       {"detail", "no"},
+                                                                       {"now_ms", world.now_ms()},
+                                                                       {"name", "web"},
+                                                                       {"step", "stop"}});
 
     cr_expect(rejected.ok());
-    cr_expect(world.text("SELECT step FROM plan WHERE kind = 'instance'") == "wait", "%s: %s", verdict,
-              world.text("SELECT step FROM plan WHERE kind = 'instance'").c_str());
+    cr_expect(world.text("SELECT step FROM plan WHERE kind = 'instance'") == "wait", "%s: %s",
+              verdict, world.text("SELECT step FROM plan WHERE kind = 'instance'").c_str());
     world.sql("ROLLBACK TO before; RELEASE before");
   }
 }
@@ -234,8 +251,10 @@ Test(instance_plan, one_under_way_is_left_alone) {
   world.sql("INSERT INTO job (name, image) VALUES ('web', 'good:1')");
   world.settle();
 
-  world.sql("INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) VALUES ('instance', 'web', '1', 'x', '', 0);"
-            "UPDATE instance SET container = 'exited'");
+  world.sql(
+      "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) VALUES ('instance', "
+      "'web', '1', 'x', '', 0);"
+      "UPDATE instance SET container = 'exited'");
 
   cr_expect(world.text("SELECT step FROM plan WHERE kind = 'instance'").empty());
 }

@@ -10,14 +10,16 @@ using rowlock::PlanWorld;
 namespace {
 
 void converge(PlanWorld& world, int count = 2) {
-  world.sql(fmt::format("INSERT INTO job (name, image, count) VALUES ('web', 'good:1', {})", count));
+  world.sql(
+      fmt::format("INSERT INTO job (name, image, count) VALUES ('web', 'good:1', {})", count));
   world.settle();
   world.pass_time(12000);
   cr_assert(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
 }
 
 // A container on the engine that no row stands for.
-void put(PlanWorld& world, const std::string& name, const std::string& home, const std::string& job) {
+void put(PlanWorld& world, const std::string& name, const std::string& home,
+         const std::string& job) {
   ContainerSpec spec;
   spec.name = name;
   spec.home = home;
@@ -49,7 +51,8 @@ Test(node_plan, it_is_looked_at_again_every_five_seconds) {
   world.settle();
   const std::int64_t looked_at_ms = world.number("SELECT observed_at_ms FROM node_state");
 
-  const std::int64_t due_at_ms = world.number("SELECT due_at_ms FROM plan WHERE kind = 'node' AND step = 'wait'");
+  const std::int64_t due_at_ms =
+      world.number("SELECT due_at_ms FROM plan WHERE kind = 'node' AND step = 'wait'");
 
   cr_expect_eq(due_at_ms - looked_at_ms, 5000);
 }
@@ -94,7 +97,8 @@ Test(node_plan, instances_of_a_lost_node_are_not_started_elsewhere) {
   world.lose("east");
   world.pass_time(600000);
 
-  cr_expect(world.text("SELECT node, count(*) FROM instance WHERE run = 1 GROUP BY node") == "east|1 west|1");
+  cr_expect(world.text("SELECT node, count(*) FROM instance WHERE run = 1 GROUP BY node") ==
+            "east|1 west|1");
 }
 
 Test(node_plan, a_deleted_node_is_emptied_and_then_forgotten) {
@@ -106,10 +110,12 @@ Test(node_plan, a_deleted_node_is_emptied_and_then_forgotten) {
   world.settle();
   world.pass_time(30000);
 
-  cr_expect(world.text("SELECT node, count(*) FROM instance WHERE run = 1 GROUP BY node") == "west|2", "%s",
-            world.text("SELECT node, run, container FROM instance").c_str());
+  cr_expect(
+      world.text("SELECT node, count(*) FROM instance WHERE run = 1 GROUP BY node") == "west|2",
+      "%s", world.text("SELECT node, run, container FROM instance").c_str());
   for (const auto& container : world.engine("east").containers()) {
-    cr_expect(container.state == rowlock::ContainerState::exited, "%s still runs", container.name.c_str());
+    cr_expect(container.state == rowlock::ContainerState::exited, "%s still runs",
+              container.name.c_str());
   }
 }
 
@@ -127,16 +133,21 @@ Test(node_plan, a_container_of_this_home_without_a_row_is_removed_once_its_job_s
   cr_expect(world.text("SELECT count(*) FROM stray") == "0");
 }
 
-Test(node_plan, a_stray_stays_while_its_job_is_on_its_way) {
+Test(node_plan, a_stray_stays_until_its_job_is_healthy_without_it) {
   PlanWorld world;
-  world.sql("INSERT INTO job (name, image) VALUES ('web', 'good:1')");
+  world.sql(
+      "INSERT INTO job (name, image) VALUES ('web', 'good:1');"
+      "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
+      "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
   world.settle();
 
   put(world, "rowlock-lost", world.text("SELECT id FROM home"), "web");
   world.look_at_nodes();
+  const std::string before = world.text("SELECT step FROM plan WHERE kind = 'stray'");
+  world.check_passes("web", "up");
+  world.settle();
 
-  cr_expect(world.text("SELECT step FROM plan WHERE kind = 'stray'") == "wait");
-  world.pass_time(15000);
+  cr_expect(before == "wait", "%s", before.c_str());
   cr_expect_eq(world.engine().containers().size(), 1);
 }
 
@@ -151,8 +162,8 @@ Test(node_plan, what_others_made_is_shown_and_left_alone) {
 
   cr_expect_eq(world.engine().containers().size(), 2);
   cr_expect(world.text("SELECT name, state, home FROM unmanaged ORDER BY name") ==
-            "another-home|running|other1 somebody-elses|running|", "%s",
-            world.text("SELECT name, state, home FROM unmanaged ORDER BY name").c_str());
+                "another-home|running|other1 somebody-elses|running|",
+            "%s", world.text("SELECT name, state, home FROM unmanaged ORDER BY name").c_str());
 }
 
 Test(node_plan, a_node_with_another_endpoint_is_met_anew) {
@@ -162,5 +173,6 @@ Test(node_plan, a_node_with_another_endpoint_is_met_anew) {
   world.sql("DELETE FROM node WHERE name = 'west'; UPDATE node SET endpoint = 'unix:///west'");
   world.settle();
 
-  cr_expect(world.text("SELECT node, endpoint, reach FROM node_state") == "east|unix:///west|reached");
+  cr_expect(world.text("SELECT node, endpoint, reach FROM node_state") ==
+            "east|unix:///west|reached");
 }

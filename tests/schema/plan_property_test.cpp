@@ -1,5 +1,5 @@
-// What must hold at every moment of any story: edits, deaths and healths in an order from a seed, looked at after every
-// single step.
+// What must hold at every moment of any story: edits, deaths and healths in an order from a seed,
+// looked at after every single step.
 #include "tests/schema/plan_world.h"
 
 #include <criterion/criterion.h>
@@ -21,8 +21,10 @@ class Story {
     max_parallel_ = below(2) + 1;
     world_.engine().add_image("bad:1");
     world_.engine().exit_at_once("bad:1", 1);
-    world_.sql(fmt::format("INSERT INTO job (name, image, count, max_parallel, update_order, min_healthy_ms) "
-                           "VALUES ('web', 'good:1', {}, {}, '{}', 3000)", count_, max_parallel_, order));
+    world_.sql(fmt::format(
+        "INSERT INTO job (name, image, count, max_parallel, update_order, min_healthy_ms) "
+        "VALUES ('web', 'good:1', {}, {}, '{}', 3000)",
+        count_, max_parallel_, order));
     world_.after_step = [this, seed] { look(seed); };
     world_.settle();
     world_.pass_time(5000);
@@ -63,36 +65,42 @@ class Story {
 
   void die() {
     const auto containers = world_.engine().containers();
-    const auto& victim = containers[static_cast<std::size_t>(below(static_cast<int>(containers.size())))];
+    const auto& victim =
+        containers[static_cast<std::size_t>(below(static_cast<int>(containers.size())))];
     world_.engine().kill(victim.name, 1);
     world_.look_at_nodes();
   }
 
   void look(unsigned int seed) {
-    const std::string shared =
-        world_.text("SELECT job, slot FROM instance WHERE run = 1 GROUP BY job, slot HAVING count(*) > 1");
+    const std::string shared = world_.text(
+        "SELECT job, slot FROM instance WHERE run = 1 GROUP BY job, slot HAVING count(*) > 1");
     cr_assert(shared.empty(), "seed %u: two live instances in slot %s", seed, shared.c_str());
 
     const std::int64_t most = count_ + (order_ == "start_first" ? max_parallel_ : 0);
     const std::int64_t live = world_.number("SELECT count(*) FROM instance WHERE run = 1");
-    cr_assert_leq(live, most, "seed %u: %ld live, %s with count %d", seed, live, order_.c_str(), count_);
+    cr_assert_leq(live, most, "seed %u: %ld live, %s with count %d", seed, live, order_.c_str(),
+                  count_);
     if (order_ == "stop_first") {
       const std::int64_t running = world_.number(
-          "SELECT count(*) FROM instance WHERE container IN ('created', 'running', 'paused') AND (run = 1 OR container <> 'created')");
-      cr_assert_leq(running, most, "seed %u: %ld run, stop_first with count %d", seed, running, count_);
+          "SELECT count(*) FROM instance WHERE container IN ('created', 'running', 'paused') AND "
+          "(run = 1 OR container <> 'created')");
+      cr_assert_leq(running, most, "seed %u: %ld run, stop_first with count %d", seed, running,
+                    count_);
     }
 
     // So many proven ones may be taken away by a step, and no more: deaths are not Rowlock's doing.
     const std::int64_t least = count_ - (order_ == "stop_first" ? max_parallel_ : 0);
     const std::string retired = world_.text(
-        "SELECT id FROM instance WHERE verdict = 'stopped' AND container = 'running' AND healthy_at_ms IS NOT NULL "
+        "SELECT id FROM instance WHERE verdict = 'stopped' AND container = 'running' AND "
+        "healthy_at_ms IS NOT NULL "
         "AND healthy_at_ms + 3000 <= ended_at_ms AND ended_at_ms >= (SELECT now_ms FROM clock)");
     const std::int64_t proven = world_.number(
         "SELECT count(*) FROM instance WHERE run = 1 AND container = 'running' "
         "AND healthy_at_ms + 3000 <= (SELECT now_ms FROM clock)");
     if (!retired.empty()) {
-      cr_assert_geq(proven, std::min(least, proven_before_), "seed %u: %ld proven after %s was retired, count %d", seed,
-                    proven, retired.c_str(), count_);
+      cr_assert_geq(proven, std::min(least, proven_before_),
+                    "seed %u: %ld proven after %s was retired, count %d", seed, proven,
+                    retired.c_str(), count_);
     }
     proven_before_ = proven;
   }
@@ -127,7 +135,8 @@ Test(plan_property, stop_first_keeps_its_promises_whatever_happens_and_ends_conv
 
 Test(plan_property, the_same_story_ends_in_the_same_rows) {
   const std::string rows =
-      "SELECT id, slot, spec, run, container, verdict, placed_at_ms, healthy_at_ms, ended_at_ms FROM instance ORDER BY id";
+      "SELECT id, slot, spec, run, container, verdict, placed_at_ms, healthy_at_ms, ended_at_ms "
+      "FROM instance ORDER BY id";
   Story first(7, "start_first");
   Story second(7, "start_first");
   first.play();

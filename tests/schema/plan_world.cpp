@@ -57,7 +57,8 @@ std::string PlanWorld::text(const std::string& query) {
 std::int64_t PlanWorld::number(const std::string& query) { return std::stoll(text(query)); }
 
 std::string PlanWorld::steps() {
-  return text("SELECT kind || '.' || step FROM plan WHERE step <> 'wait' ORDER BY kind, name, target");
+  return text(
+      "SELECT kind || '.' || step FROM plan WHERE step <> 'wait' ORDER BY kind, name, target");
 }
 
 void PlanWorld::set_clock() {
@@ -66,7 +67,8 @@ void PlanWorld::set_clock() {
 
 bool PlanWorld::turn() {
   const auto planned = rows_.query(
-      "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE step <> 'wait' ORDER BY kind, name, target");
+      "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE step <> 'wait' ORDER BY "
+      "kind, name, target");
   cr_assert(planned.ok());
   for (const Row& row : planned.value()) {
     make(row);
@@ -97,13 +99,13 @@ void PlanWorld::pass_time(std::int64_t ms) {
   }
 }
 
-// As the controller does it: the step's script, then, when the world is to be changed, the reconciler and the script of
-// the outcome.
+// As the controller does it: the step's script, then, when the world is to be changed, the
+// reconciler and the script of the outcome.
 void PlanWorld::make(const Row& planned) {
-  Step step{planned.text("kind"), planned.text("name"), planned.text("target"), planned.text("step"),
-            planned.text("reason"), {}};
-  Values values = {{"kind", step.kind}, {"name", step.name},     {"target", step.target},
-                   {"step", step.step}, {"reason", step.reason}, {"now_ms", now_ms_},
+  Step step{planned.text("kind"), planned.text("name"),   planned.text("target"),
+            planned.text("step"), planned.text("reason"), {}};
+  Values values = {{"kind", step.kind},       {"name", step.name},     {"target", step.target},
+                   {"step", step.step},       {"reason", step.reason}, {"now_ms", now_ms_},
                    {"started_at_ms", now_ms_}};
   const std::string id = step.kind + "." + step.step;
   if (const std::string* script = schema_.script(id); script != nullptr) {
@@ -112,37 +114,49 @@ void PlanWorld::make(const Row& planned) {
   if (schema_.script(id + ".done") == nullptr) {
     return;
   }
-  const auto input = rows_.query(fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
-  cr_assert(input.ok() && !input.value().empty(), "no input for %s %s", id.c_str(), step.target.c_str());
+  const auto input =
+      rows_.query(fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
+  cr_assert(input.ok() && !input.value().empty(), "no input for %s %s", id.c_str(),
+            step.target.c_str());
   step.input = input.value().front();
   run(*schema_.script("attempt.begin"), values);
   const Outcome outcome = reconcilers_.at(step.kind)->apply(step, *this);
   values.emplace_back("outcome", std::string(name_of(outcome.kind)));
   values.emplace_back("detail", outcome.detail);
   values.insert(values.end(), outcome.values.begin(), outcome.values.end());
-  const std::string* after = outcome.kind == Outcome::Kind::done ? nullptr : schema_.script(id + ".failed");
+  const std::string* after =
+      outcome.kind == Outcome::Kind::done ? nullptr : schema_.script(id + ".failed");
   after = after != nullptr ? after : schema_.script(id + "." + outcome.result);
-  after = after != nullptr ? after : schema_.script(step.kind + "." + std::string(name_of(outcome.kind)));
+  after = after != nullptr ? after
+                           : schema_.script(step.kind + "." + std::string(name_of(outcome.kind)));
   cr_assert(after != nullptr, "no script after %s ended %s", id.c_str(), outcome.result.c_str());
   run(*after, values);
   run(*schema_.script("attempt.finish"), values);
-  // A look within the millisecond of a step says nothing about what the step did; no two happen in one moment here.
+  // A look within the millisecond of a step says nothing about what the step did; no two happen in
+  // one moment here.
   pass_time_without_settling(1);
 }
 
 void PlanWorld::check_passes(const std::string& job, const std::string& check) {
-  const auto live = rows_.query("SELECT id FROM instance WHERE job = :job AND run = 1", {{"job", job}});
+  const auto live =
+      rows_.query("SELECT id FROM instance WHERE job = :job AND run = 1", {{"job", job}});
   for (const Row& row : live.value()) {
-    run(*schema_.script("check.passed"),
-        {{"instance", row.integer("id")}, {"name", check}, {"detail", "HTTP 200"}, {"now_ms", now_ms_}});
+    run(*schema_.script("check.passed"), {{"instance", row.integer("id")},
+                                          {"name", check},
+                                          {"detail", "HTTP 200"},
+                                          {"now_ms", now_ms_}});
   }
 }
 
-void PlanWorld::check_fails(const std::string& job, const std::string& check, const std::string& detail) {
-  const auto live = rows_.query("SELECT id FROM instance WHERE job = :job AND run = 1", {{"job", job}});
+void PlanWorld::check_fails(const std::string& job, const std::string& check,
+                            const std::string& detail) {
+  const auto live =
+      rows_.query("SELECT id FROM instance WHERE job = :job AND run = 1", {{"job", job}});
   for (const Row& row : live.value()) {
-    run(*schema_.script("check.failed"),
-        {{"instance", row.integer("id")}, {"name", check}, {"detail", detail}, {"now_ms", now_ms_}});
+    run(*schema_.script("check.failed"), {{"instance", row.integer("id")},
+                                          {"name", check},
+                                          {"detail", detail},
+                                          {"now_ms", now_ms_}});
   }
 }
 
@@ -164,10 +178,12 @@ void PlanWorld::find(const std::string& node) {
 
 FakeRuntime& PlanWorld::engine(const std::string& node) { return *engines_.at("unix:///" + node); }
 
-ContainerRuntime& PlanWorld::runtime(const std::string&, const std::string& endpoint) { return *engines_.at(endpoint); }
+ContainerRuntime& PlanWorld::runtime(const std::string&, const std::string& endpoint) {
+  return *engines_.at(endpoint);
+}
 
-Prober& PlanWorld::prober() { cr_assert_fail("no test probes"); }
+Prober& PlanWorld::prober() { UNREACHABLE(); }  // No test here probes.
 
-Clock& PlanWorld::clock() { cr_assert_fail("the clock is a row"); }
+Clock& PlanWorld::clock() { UNREACHABLE(); }  // The clock is a row.
 
 }  // namespace rowlock

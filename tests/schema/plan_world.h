@@ -1,5 +1,6 @@
-// Plays the world for plan tests: rows go in, the schema's own scripts make the steps of the plan on a fake engine, and
-// rows come out. One step after the other on one thread, with a clock that the test moves.
+// Plays the world for plan tests: rows go in, the schema's own scripts make the steps of the plan
+// on a fake engine, and rows come out. One step after the other on one thread, with a clock that
+// the test moves.
 #pragma once
 
 #include "controller/store/database.h"
@@ -17,7 +18,8 @@ namespace rowlock {
 
 class PlanWorld final : public World {
  public:
-  // Begins with the nodes named (none of them looked at yet), at 1,000,000 ms, with the images good:1, good:2 and good:3.
+  // Begins with the nodes named (none of them looked at yet), at 1,000,000 ms, with the images
+  // good:1, good:2 and good:3.
   explicit PlanWorld(const std::vector<std::string>& nodes = {"local"});
 
   // -- Rows in. A statement that fails ends the test.
@@ -39,8 +41,9 @@ class PlanWorld final : public World {
 
   // -- Eyes.
   void check_passes(const std::string& job, const std::string& check);
-  void check_fails(const std::string& job, const std::string& check, const std::string& detail = "HTTP 503");
-  void look_at_nodes();  // Every node is observed again, now.
+  void check_fails(const std::string& job, const std::string& check,
+                   const std::string& detail = "HTTP 503");
+  void look_at_nodes();                // Every node is observed again, now.
   void lose(const std::string& node);  // It does not answer from now on.
   void find(const std::string& node);
 

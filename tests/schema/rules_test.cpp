@@ -1,5 +1,5 @@
-// The exhaustive walk: every combination of facts of every kind matches exactly one rule, and every rule leads to a step
-// that something can make, whatever comes of it.
+// The exhaustive walk: every combination of facts of every kind matches exactly one rule, and every
+// rule leads to a step that something can make, whatever comes of it.
 #include "tests/schema/plan_world.h"
 
 #include <criterion/criterion.h>
@@ -12,13 +12,16 @@ using rowlock::Row;
 
 namespace {
 
-// What the CASEs of a fact view can say, as one JSON array a fact; a new value goes here and into the rules.
+// What the CASEs of a fact view can say, as one JSON array a fact; a new value goes here and into
+// the rules.
 struct Kind {
   const char* name;
   std::vector<std::pair<const char*, const char*>> facts;
 };
 const std::vector<Kind> kKinds = {
-    {"job", {{"asked", R"(["new","changed","same","gone"])"}, {"vacancy", R"(["none","held","later","nowhere","due"])"}}},
+    {"job",
+     {{"asked", R"(["new","changed","same","gone"])"},
+      {"vacancy", R"(["none","held","later","nowhere","due"])"}}},
     {"deployment",
      {{"state", R"(["running","succeeded","failed"])"},
       {"progress", R"(["complete","moving","rejected","failing","stalled"])"},
@@ -26,10 +29,13 @@ const std::vector<Kind> kKinds = {
     {"instance",
      {{"hold", R"(["busy","blind","hinted","backoff","free"])"},
       {"role", R"(["keep","replaced","surplus","unwanted","ended","expired"])"},
-      {"state", R"(["none","unpulled","created","paused","starting","passing","healthy","proven","failing","overdue",
-                    "exited","spent","gone"])"}}},
-    {"node", {{"role", R"(["new","known","leaving","gone"])"}, {"look", R"(["busy","due","later"])"}}},
-    {"stray", {{"hold", R"(["busy","blind","backoff","free"])"}, {"needed", R"(["no","perhaps"])"}}},
+      {"state",
+       R"(["none","unpulled","created","paused","starting","passing","healthy","proven","failing",
+           "overdue","exited","spent","gone"])"}}},
+    {"node",
+     {{"role", R"(["new","known","leaving","gone"])"}, {"look", R"(["busy","due","later"])"}}},
+    {"stray",
+     {{"hold", R"(["busy","blind","backoff","free"])"}, {"needed", R"(["no","perhaps"])"}}},
 };
 
 // A query of every combination of a kind's facts.
@@ -38,7 +44,8 @@ std::string domain_of(const Kind& kind) {
   std::string tables;
   for (const auto& [fact, values] : kind.facts) {
     columns += fmt::format("{}{}.value AS {}", columns.empty() ? "" : ", ", fact, fact);
-    tables += fmt::format("{}json_each('{}') AS {}", tables.empty() ? "" : " CROSS JOIN ", values, fact);
+    tables +=
+        fmt::format("{}json_each('{}') AS {}", tables.empty() ? "" : " CROSS JOIN ", values, fact);
   }
   return fmt::format("SELECT {} FROM {}", columns, tables);
 }
@@ -47,7 +54,8 @@ std::string domain_of(const Kind& kind) {
 std::string rule_matches(const Kind& kind) {
   std::string matches;
   for (const auto& [fact, values] : kind.facts) {
-    matches += fmt::format("{0}(r.{1} = '*' OR r.{1} = d.{1})", matches.empty() ? "" : " AND ", fact);
+    matches +=
+        fmt::format("{0}(r.{1} = '*' OR r.{1} = d.{1})", matches.empty() ? "" : " AND ", fact);
   }
   return matches;
 }
@@ -67,8 +75,9 @@ Test(rules, every_kind_with_rules_is_walked) {
 
   for (const std::string& view : world.schema().view_names()) {
     if (view.ends_with("_rule")) {
-      const bool is_known = std::any_of(kKinds.begin(), kKinds.end(),
-                                        [&](const Kind& kind) { return std::string(kind.name) + "_rule" == view; });
+      const bool is_known = std::any_of(kKinds.begin(), kKinds.end(), [&](const Kind& kind) {
+        return std::string(kind.name) + "_rule" == view;
+      });
       cr_expect(is_known, "%s is not walked", view.c_str());
     }
   }
@@ -79,7 +88,8 @@ Test(rules, every_combination_of_facts_matches_exactly_one_rule) {
 
   for (const Kind& kind : kKinds) {
     const std::string odd = world.text(
-        fmt::format("SELECT {0}, (SELECT count(*) FROM {1}_rule AS r WHERE {2}) AS rules FROM ({3}) AS d WHERE rules <> 1",
+        fmt::format("SELECT {0}, (SELECT count(*) FROM {1}_rule AS r WHERE {2}) AS rules FROM "
+                    "({3}) AS d WHERE rules <> 1",
                     facts_of(kind, "d"), kind.name, rule_matches(kind), domain_of(kind)));
     cr_expect(odd.empty(), "%s: none or several rules for %s", kind.name, odd.c_str());
   }
@@ -89,9 +99,9 @@ Test(rules, every_rule_can_be_reached) {
   PlanWorld world;
 
   for (const Kind& kind : kKinds) {
-    const std::string odd =
-        world.text(fmt::format("SELECT {0} FROM {1}_rule AS r WHERE NOT EXISTS (SELECT 1 FROM ({3}) AS d WHERE {2})",
-                               facts_of(kind, "r"), kind.name, rule_matches(kind), domain_of(kind)));
+    const std::string odd = world.text(fmt::format(
+        "SELECT {0} FROM {1}_rule AS r WHERE NOT EXISTS (SELECT 1 FROM ({3}) AS d WHERE {2})",
+        facts_of(kind, "r"), kind.name, rule_matches(kind), domain_of(kind)));
     cr_expect(odd.empty(), "%s: no facts for %s", kind.name, odd.c_str());
   }
 }
@@ -100,33 +110,43 @@ Test(rules, the_cases_are_the_rules_written_out) {
   PlanWorld world;
 
   for (const Kind& kind : kKinds) {
-    if (world.number(fmt::format("SELECT count(*) FROM sqlite_schema WHERE name = '{}_case'", kind.name)) == 0) {
+    if (world.number(fmt::format("SELECT count(*) FROM sqlite_schema WHERE name = '{}_case'",
+                                 kind.name)) == 0) {
       continue;
     }
-    const std::string ruled = fmt::format("SELECT {0}, r.step, r.reason FROM ({1}) AS d JOIN {2}_rule AS r ON {3}",
-                                          facts_of(kind, "d"), domain_of(kind), kind.name, rule_matches(kind));
-    const std::string cases = fmt::format("SELECT {}, r.step, r.reason FROM {}_case AS r", facts_of(kind, "r"), kind.name);
-    cr_expect(world.text(ruled + " EXCEPT " + cases).empty(), "%s: a rule is missing from the cases", kind.name);
+    const std::string ruled =
+        fmt::format("SELECT {0}, r.step, r.reason FROM ({1}) AS d JOIN {2}_rule AS r ON {3}",
+                    facts_of(kind, "d"), domain_of(kind), kind.name, rule_matches(kind));
+    const std::string cases = fmt::format("SELECT {}, r.step, r.reason FROM {}_case AS r",
+                                          facts_of(kind, "r"), kind.name);
+    cr_expect(world.text(ruled + " EXCEPT " + cases).empty(),
+              "%s: a rule is missing from the cases", kind.name);
     cr_expect(world.text(cases + " EXCEPT " + ruled).empty(), "%s: a case has no rule", kind.name);
   }
 }
 
 Test(rules, every_step_can_be_made_and_every_outcome_recorded) {
   PlanWorld world;
-  const auto has = [&](const std::string& script) { return world.schema().script(script) != nullptr; };
+  const auto has = [&](const std::string& script) {
+    return world.schema().script(script) != nullptr;
+  };
 
   for (const Kind& kind : kKinds) {
-    const auto steps = world.rows().query(fmt::format("SELECT DISTINCT step FROM {}_rule", kind.name));
+    const auto steps =
+        world.rows().query(fmt::format("SELECT DISTINCT step FROM {}_rule", kind.name));
     cr_assert(steps.ok());
     for (const Row& row : steps.value()) {
       const std::string step = row.text("step");
       const std::string id = std::string(kind.name) + "." + step;
       const bool changes_the_world = has(id + ".done");
-      cr_expect(step == "none" || step == "wait" || has(id) || changes_the_world, "nothing makes %s", id.c_str());
+      cr_expect(step == "none" || step == "wait" || has(id) || changes_the_world,
+                "nothing makes %s", id.c_str());
       for (const char* result : {"done", "transient", "rejected", "broken"}) {
-        const bool is_recorded = has(id + "." + result) || has(std::string(kind.name) + "." + result) ||
+        const bool is_recorded = has(id + "." + result) ||
+                                 has(std::string(kind.name) + "." + result) ||
                                  (result != std::string("done") && has(id + ".failed"));
-        cr_expect(!changes_the_world || is_recorded, "nothing records that %s ended %s", id.c_str(), result);
+        cr_expect(!changes_the_world || is_recorded, "nothing records that %s ended %s", id.c_str(),
+                  result);
       }
     }
   }
@@ -137,61 +157,94 @@ Test(rules, every_reason_that_is_shown_has_words) {
 
   for (const Kind& kind : kKinds) {
     const std::string odd = world.text(
-        fmt::format("SELECT {}, step FROM {}_rule AS r WHERE step <> 'none' AND reason = ''", facts_of(kind, "r"), kind.name));
+        fmt::format("SELECT {}, step FROM {}_rule AS r WHERE step <> 'none' AND reason = ''",
+                    facts_of(kind, "r"), kind.name));
     cr_expect(odd.empty(), "%s: no reason for %s", kind.name, odd.c_str());
   }
 }
 
 namespace {
 
+// Draws values from a seed.
+class Dice {
+ public:
+  explicit Dice(unsigned int seed) : random_(seed) {}
+  std::string one_of(const std::vector<std::string>& values) {
+    return values[std::uniform_int_distribution<std::size_t>(0, values.size() - 1)(random_)];
+  }
+  std::string moment() { return one_of({"0", "999000", "1000000", "2000000"}); }
+  std::string moment_or_null() { return one_of({"NULL", moment()}); }
+  std::string flag() { return one_of({"0", "1"}); }
+  std::string node() { return one_of({"local", "other", "lost"}); }
+
+ private:
+  std::mt19937 random_;
+};
+
+std::string any_job(Dice& dice, const std::string& job) {
+  return fmt::format(
+      "INSERT INTO job (name, image, count, update_order, max_parallel, auto_revert) "
+      "VALUES ('{0}', '{1}', {2}, '{3}', {4}, {5});"
+      "INSERT INTO job_check (job, name, type, port) VALUES ('{0}', 'up', 'tcp', '80');",
+      job, dice.one_of({"good:1", "good:2"}), dice.one_of({"0", "1", "3"}),
+      dice.one_of({"start_first", "stop_first"}), dice.one_of({"1", "2"}), dice.flag());
+}
+
+std::string any_deployments(Dice& dice, const std::string& job) {
+  return fmt::format(
+      "INSERT INTO spec (job, body) SELECT '{0}', '{{}}' WHERE {1} "
+      "UNION ALL SELECT job, body FROM job_spec WHERE job = '{0}';"
+      "INSERT INTO deployment (job, asked, spec, cause, state, current, started_at_ms, failures) "
+      "SELECT job, id, id, '{2}', '{3}', id = (SELECT max(id) FROM spec WHERE job = '{0}'), {4}, "
+      "{5} FROM spec WHERE job = '{0}';",
+      job, dice.flag(), dice.one_of({"edit", "revert"}),
+      dice.one_of({"running", "succeeded", "failed"}), dice.moment(), dice.one_of({"0", "3"}));
+}
+
+std::string any_instance(Dice& dice, const std::string& job, int slot) {
+  const std::string run = dice.flag();
+  return fmt::format(
+      "INSERT INTO instance (job, slot, spec, node, name, run, container, verdict, rejected, log, "
+      "streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms, started_at_ms, "
+      "healthy_at_ms, ended_at_ms, since_ms, retry_at_ms, hinted) "
+      "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
+      "0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + {1}) % 2 LIMIT "
+      "1;",
+      job, slot, dice.node(), run,
+      dice.one_of(
+          {"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
+      run == "1" ? "NULL" : dice.one_of({"'stopped'", "'failed'"}), dice.one_of({"0", "0", "1"}),
+      dice.one_of({"NULL", "'log'"}), dice.moment_or_null(), dice.moment_or_null(),
+      run == "1" ? "NULL" : dice.moment(), dice.moment(), dice.flag());
+}
+
 // Rows of every kind in any state that the tables allow, sensible or not.
-std::string any_rows(std::mt19937& random) {
-  const auto one_of = [&](const std::vector<std::string>& values) {
-    return values[std::uniform_int_distribution<std::size_t>(0, values.size() - 1)(random)];
-  };
-  const std::vector<std::string> moments = {"0", "999000", "1000000", "2000000"};
-  const std::vector<std::string> maybe = {"NULL", "0", "999000", "1000000", "2000000"};
-  const std::vector<std::string> flags = {"0", "1"};
+std::string any_rows(Dice& dice) {
   std::string rows;
   for (const std::string job : {"a", "b", "c"}) {
-    if (one_of(flags) == "1") {
-      rows += fmt::format(
-          "INSERT INTO job (name, image, count, update_order, max_parallel, auto_revert) VALUES ('{}', '{}', {}, '{}', {}, {});",
-          job, one_of({"good:1", "good:2"}), one_of({"0", "1", "3"}), one_of({"start_first", "stop_first"}),
-          one_of({"1", "2"}), one_of(flags));
-      rows += fmt::format("INSERT INTO job_check (job, name, type, port) VALUES ('{}', 'up', 'tcp', '80');", job);
-    }
-    rows += fmt::format("INSERT INTO spec (job, body) SELECT '{0}', '{{}}' WHERE {1}"
-                        " UNION ALL SELECT job, body FROM job_spec WHERE job = '{0}';", job, one_of(flags));
-    rows += fmt::format(
-        "INSERT INTO deployment (job, asked, spec, cause, state, current, started_at_ms, failures) "
-        "SELECT job, id, id, '{}', '{}', id = (SELECT max(id) FROM spec WHERE job = '{}'), {}, {} FROM spec WHERE job = '{}';",
-        one_of({"edit", "revert"}), one_of({"running", "succeeded", "failed"}), job, one_of(moments), one_of({"0", "3"}), job);
+    rows += dice.flag() == "1" ? any_job(dice, job) : "";
+    rows += any_deployments(dice, job);
     for (int slot = 0; slot < 5; ++slot) {
-      const std::string run = one_of(flags);
-      rows += fmt::format(
-          "INSERT INTO instance (job, slot, spec, node, name, run, container, verdict, rejected, log, streak, cpus, memory_mb, "
-          "stop_signal, stop_timeout_ms, placed_at_ms, started_at_ms, healthy_at_ms, ended_at_ms, since_ms, retry_at_ms, hinted) "
-          "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, 0, {8}, {9}, {10}, 0, "
-          "{11}, {12} FROM spec WHERE job = '{0}' ORDER BY random() LIMIT 1;",
-          job, slot, one_of({"local", "other", "lost"}), run,
-          one_of({"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
-          run == "1" ? "NULL" : one_of({"'stopped'", "'failed'"}), one_of({"0", "0", "0", "1"}), one_of({"NULL", "'log'"}),
-          one_of(maybe), one_of(maybe), run == "1" ? "NULL" : one_of(moments), one_of(moments), one_of(flags));
+      rows += any_instance(dice, job, slot);
     }
-    rows += fmt::format("INSERT INTO stray (node, name, job, since_ms, retry_at_ms) VALUES ('{}', '{}', '{}', 0, {});",
-                        one_of({"local", "other", "lost"}), job, job, one_of(moments));
+    rows += fmt::format(
+        "INSERT INTO stray (node, name, job, since_ms, retry_at_ms) VALUES ('{}', '{}', '{}', 0, "
+        "{});",
+        dice.node(), job, job, dice.moment());
   }
-  rows += "INSERT INTO check_state (instance, name, passes, failures, since_ms) SELECT id, 'up', id % 2, id % 4, 0 FROM instance;";
+  rows +=
+      "INSERT INTO check_state (instance, name, passes, failures, since_ms) "
+      "SELECT id, 'up', id % 2, id % 4, 0 FROM instance;";
   for (const std::string node : {"local", "other", "lost"}) {
-    rows += fmt::format("INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, look_at_ms, hinted) "
-                        "VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {});",
-                        node, one_of({"", "unix:///local"}), one_of({"unseen", "reached", "reached", "lost"}), one_of(moments),
-                        one_of(flags));
+    rows += fmt::format(
+        "INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, "
+        "look_at_ms, hinted) VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {});",
+        node, dice.one_of({"", "unix:///local"}),
+        dice.one_of({"unseen", "reached", "reached", "lost"}), dice.moment(), dice.flag());
   }
-  rows += "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
-          "SELECT 'instance', job, id, 'x', '', 0 FROM instance WHERE abs(random()) % 5 = 0;";
-  return rows;
+  return rows +
+         "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
+         "SELECT 'instance', job, id, 'x', '', 0 FROM instance WHERE id % 5 = 0;";
 }
 
 }  // namespace
@@ -200,21 +253,28 @@ Test(rules, whatever_the_rows_the_facts_lie_within_the_domain_and_the_plan_is_th
   PlanWorld world;
 
   for (unsigned int seed = 0; seed < 300; ++seed) {
-    std::mt19937 random(seed);
+    Dice dice(seed);
     world.sql("SAVEPOINT rows");
-    const auto inserted = world.rows().run(any_rows(random));
-    cr_assert(inserted.ok(), "seed %u: %s", seed, inserted.ok() ? "" : inserted.error().message.c_str());
+    const auto inserted = world.rows().run(any_rows(dice));
+    cr_assert(inserted.ok(), "seed %u: %s", seed,
+              inserted.ok() ? "" : inserted.error().message.c_str());
 
     for (const Kind& kind : kKinds) {
-      const std::string odd = world.text(fmt::format("SELECT {0} FROM {1}_fact AS f EXCEPT SELECT {2} FROM ({3}) AS d",
-                                                     facts_of(kind, "f"), kind.name, facts_of(kind, "d"), domain_of(kind)));
+      const std::string odd = world.text(
+          fmt::format("SELECT {0} FROM {1}_fact AS f EXCEPT SELECT {2} FROM ({3}) AS d",
+                      facts_of(kind, "f"), kind.name, facts_of(kind, "d"), domain_of(kind)));
       cr_expect(odd.empty(), "seed %u: %s says %s", seed, kind.name, odd.c_str());
     }
-    const std::string plan = "SELECT kind, name, target, step, reason, due_at_ms FROM plan ORDER BY 1, 2, 3, 4";
-    cr_expect(world.text(plan) == world.text(plan), "seed %u: another plan for the same rows", seed);
-    const std::string twice = world.text("SELECT kind, target FROM plan WHERE kind <> 'job' GROUP BY 1, 2 HAVING count(*) > 1");
+    const std::string plan =
+        "SELECT kind, name, target, step, reason, due_at_ms FROM plan ORDER BY 1, 2, 3, 4";
+    cr_expect(world.text(plan) == world.text(plan), "seed %u: another plan for the same rows",
+              seed);
+    const std::string twice = world.text(
+        "SELECT kind, target FROM plan WHERE kind <> 'job' GROUP BY 1, 2 HAVING count(*) > 1");
     cr_expect(twice.empty(), "seed %u: two steps at once for %s", seed, twice.c_str());
-    const std::string late = world.text("SELECT kind, name, target, reason FROM plan WHERE due_at_ms <= (SELECT now_ms FROM clock)");
+    const std::string late = world.text(
+        "SELECT kind, name, target, reason FROM plan WHERE due_at_ms <= (SELECT now_ms FROM "
+        "clock)");
     cr_expect(late.empty(), "seed %u: waits for a moment that has passed: %s", seed, late.c_str());
     world.sql("ROLLBACK TO rows; RELEASE rows");
   }

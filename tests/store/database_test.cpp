@@ -26,7 +26,8 @@ Database opened(const std::string& path) {
 void make_large(const std::string& path) {
   Database database = opened(path);
   cr_assert(database
-                .run("CREATE TABLE t (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+                .run("CREATE TABLE t (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                     "FROM n WHERE i < 5000) "
                      "INSERT INTO t SELECT hex(randomblob(50)) FROM n;")
                 .ok());
 }
@@ -55,7 +56,8 @@ Test(database, a_file_that_is_no_database_says_so) {
 
   const std::string said = error_of(folder / "notes.db");
 
-  cr_expect(said.find("it is not a SQLite database: put back a copy") != std::string::npos, "%s", said.c_str());
+  cr_expect(said.find("it is not a SQLite database: put back a copy") != std::string::npos, "%s",
+            said.c_str());
 }
 
 Test(database, a_truncated_file_says_that_it_is_damaged) {
@@ -86,7 +88,8 @@ Test(database, a_file_opened_for_reading_cannot_be_written) {
   const auto written = database.run("DELETE FROM t");
 
   cr_expect(!written.ok());
-  cr_expect(written.error().hint.find("cannot be written to") != std::string::npos, "%s", written.error().hint.c_str());
+  cr_expect(written.error().hint.find("cannot be written to") != std::string::npos, "%s",
+            written.error().hint.c_str());
 }
 
 Test(database, another_writer_makes_it_busy_and_that_is_transient) {
@@ -106,8 +109,9 @@ Test(database, another_writer_makes_it_busy_and_that_is_transient) {
 Test(database, values_keep_their_types) {
   Database database = opened(":memory:");
 
-  const auto rows = database.query("SELECT :a AS a, :b AS b, :c AS c, :d AS d, :absent AS e",
-                                   {{"a", std::int64_t{1} << 60}, {"b", 0.5}, {"c", "ä\0x"}, {"unused", "x"}, {"d", Value{}}});
+  const auto rows = database.query(
+      "SELECT :a AS a, :b AS b, :c AS c, :d AS d, :absent AS e",
+      {{"a", std::int64_t{1} << 60}, {"b", 0.5}, {"c", "ä\0x"}, {"unused", "x"}, {"d", Value{}}});
 
   cr_assert(rows.ok());
   const Row& row = rows.value().front();
@@ -120,7 +124,9 @@ Test(database, values_keep_their_types) {
 
 Test(database, a_script_stops_at_its_first_error_and_can_be_run_again) {
   Database database = opened(":memory:");
-  const std::string script = "CREATE TABLE IF NOT EXISTS t (x CHECK (x > 0)); INSERT INTO t VALUES (:x); INSERT INTO t VALUES (2);";
+  const std::string script =
+      "CREATE TABLE IF NOT EXISTS t (x CHECK (x > 0)); INSERT INTO t VALUES (:x); INSERT INTO t "
+      "VALUES (2);";
 
   const auto failed = database.run(script, {{"x", std::int64_t{-1}}});
   const auto first = database.run(script, {{"x", std::int64_t{1}}});
@@ -128,7 +134,8 @@ Test(database, a_script_stops_at_its_first_error_and_can_be_run_again) {
 
   cr_expect(!failed.ok());
   cr_expect(first.ok() && second.ok());
-  cr_expect(rowlock::text_of(database.scalar("SELECT group_concat(x, '') FROM t").value()) == "1212");
+  cr_expect(rowlock::text_of(database.scalar("SELECT group_concat(x, '') FROM t").value()) ==
+            "1212");
 }
 
 Test(database, a_transaction_that_is_dropped_has_not_happened) {
@@ -165,39 +172,71 @@ Test(database, the_data_version_changes_with_the_commits_of_others_alone) {
   cr_expect_neq(ours.data_version().value(), before);
 }
 
+Test(database, a_question_asked_before_a_table_changed_answers_in_the_columns_of_today) {
+  TempFolder folder;
+  Database ours = opened(folder / "a.db");
+  Database other = opened(folder / "a.db");
+  cr_assert(ours.run("CREATE TABLE t (x, y, z); INSERT INTO t VALUES (1, 2, 3)").ok());
+  cr_assert(ours.query("SELECT * FROM t").ok());
+
+  cr_assert(other.run("ALTER TABLE t DROP COLUMN y").ok());
+  const auto rows = ours.query("SELECT * FROM t");
+
+  cr_assert(rows.ok());
+  cr_expect(rows.value().front().columns() == (std::vector<std::string>{"x", "z"}));
+  cr_expect_eq(rows.value().front().integer("z"), 3);
+}
+
 Test(database, a_guarded_query_reads_and_does_nothing_else) {
   TempFolder folder;
   Database database = opened(folder / "a.db");
-  cr_assert(database.run("CREATE TABLE t (x); INSERT INTO t VALUES (1), (2)").ok());
+  cr_assert(database.run("CREATE TABLE t (x PRIMARY KEY); INSERT INTO t VALUES (1), (2)").ok());
   const std::string other = "ATTACH '" + (folder / "b.db") + "' AS b";
 
-  for (const std::string& query :
-       {std::string("DELETE FROM t"), std::string("INSERT INTO t VALUES (3)"), std::string("UPDATE t SET x = 3"),
-        std::string("DROP TABLE t"), std::string("CREATE TABLE u (x)"), std::string("CREATE TEMP TABLE u (x)"), other,
-        std::string("PRAGMA user_version = 7"), std::string("PRAGMA table_info(t)"), std::string("VACUUM"),
-        std::string("BEGIN"), std::string("COMMIT"), std::string("REINDEX"), std::string("ANALYZE"),
-        std::string("SELECT load_extension('x')"), std::string("SELECT 1; DELETE FROM t"), std::string(""),
-        std::string("-- nothing"), std::string("SELECT * FROM nothing"), std::string("SELEKT 1"),
-        std::string("SELECT writefile('/tmp/x', 'y')")}) {
+  for (const std::string& query : {std::string("DELETE FROM t"),
+                                   std::string("INSERT INTO t VALUES (3)"),
+                                   std::string("UPDATE t SET x = 3"),
+                                   std::string("DROP TABLE t"),
+                                   std::string("CREATE TABLE u (x)"),
+                                   std::string("CREATE TEMP TABLE u (x)"),
+                                   other,
+                                   std::string("PRAGMA user_version = 7"),
+                                   std::string("PRAGMA table_info(t)"),
+                                   std::string("VACUUM"),
+                                   std::string("BEGIN"),
+                                   std::string("COMMIT"),
+                                   std::string("REINDEX"),
+                                   std::string("ANALYZE"),
+                                   std::string("SELECT load_extension('x')"),
+                                   std::string("SELECT 1; DELETE FROM t"),
+                                   std::string(""),
+                                   std::string("-- nothing"),
+                                   std::string("SELECT * FROM nothing"),
+                                   std::string("SELEKT 1"),
+                                   std::string("SELECT writefile('/tmp/x', 'y')")}) {
     const auto rows = database.guarded_query(query, 10, 1000);
     cr_expect(!rows.ok(), "allowed: %s", query.c_str());
     cr_expect(rows.ok() || rows.error().fault == rowlock::Fault::rejected, "%s", query.c_str());
   }
   const auto allowed = database.guarded_query(
-      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i), max(x) FROM n, t;", 10, 1000);
+      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i), "
+      "max(x) FROM n, t;",
+      10, 1000);
   cr_expect(allowed.ok() && allowed.value().front().integer("sum(i)") == 12);
   cr_expect(database.run("INSERT INTO t VALUES (3)").ok(), "the guard is gone afterwards");
 }
 
 Test(database, a_guarded_query_is_bounded_in_rows_and_time) {
   Database database = opened(":memory:");
-  const std::string endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT ";
+  const std::string endless =
+      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT ";
 
   const auto many = database.guarded_query(endless + "i FROM n", 100, 10000);
   const auto slow = database.guarded_query(endless + "count(*) FROM n", 100, 50);
   const auto exact = database.guarded_query(endless + "i FROM n LIMIT 100", 100, 10000);
 
   cr_expect(!many.ok() && many.error().message == "returns more than 100 rows");
-  cr_expect(!slow.ok() && slow.error().message == "takes more than 50 ms", "%s", slow.ok() ? "" : slow.error().message.c_str());
+  cr_expect(!slow.ok() && slow.error().message == "takes more than 50 ms", "%s",
+            slow.ok() ? "" : slow.error().message.c_str());
   cr_expect(exact.ok() && exact.value().size() == 100);
 }

@@ -21,7 +21,9 @@ TempFolder::~TempFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-Shell::Shell(const std::string& path) { cr_assert_eq(sqlite3_open(path.c_str(), &handle_), SQLITE_OK); }
+Shell::Shell(const std::string& path) {
+  cr_assert_eq(sqlite3_open(path.c_str(), &handle_), SQLITE_OK);
+}
 
 Shell::~Shell() { sqlite3_close(handle_); }
 

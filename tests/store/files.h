@@ -1,5 +1,5 @@
-// A home in a folder of its own that goes away with the test, and the engineer's side of it: another connection, opened as
-// the stock shell opens it.
+// A home in a folder of its own that goes away with the test, and the engineer's side of it:
+// another connection, opened as the stock shell opens it.
 #pragma once
 
 #include "controller/store/accept.h"

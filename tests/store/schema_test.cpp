@@ -34,7 +34,8 @@ CREATE UNIQUE INDEX voyage_by_boat ON voyage (boat) WHERE boat <> '';
 CREATE VIEW boat_fact AS
 SELECT name FROM boat;
 CREATE VIEW boat_plan AS
-SELECT 'boat' AS kind, name, name AS target, 'row' AS step, '' AS reason, NULL AS due_at_ms FROM boat_fact;
+SELECT 'boat' AS kind, name, name AS target, 'row' AS step, '' AS reason, NULL AS due_at_ms
+FROM boat_fact;
 
 -- @fill
 
@@ -61,11 +62,14 @@ Test(schema, a_file_is_taken_apart_by_its_markers) {
   cr_assert_eq(schema.desired_tables().size(), 1);
   cr_expect(schema.desired_tables()[0].name == "boat");
   cr_expect(schema.desired_tables()[0].sql ==
-            "CREATE TABLE boat (\n  name TEXT PRIMARY KEY,  -- phrase; with a semicolon\n  oars INTEGER\n);\n");
+            "CREATE TABLE boat (\n  name TEXT PRIMARY KEY,  -- phrase; with a semicolon\n  oars "
+            "INTEGER\n);\n");
   cr_expect(schema.observed_tables()[0].name == "voyage");
   cr_expect(schema.observed_tables()[0].sql.ends_with(") WITHOUT ROWID;\n"));
-  cr_expect(schema.indexes() == "CREATE UNIQUE INDEX IF NOT EXISTS voyage_by_boat ON voyage (boat) WHERE boat <> '';\n", "%s",
-            schema.indexes().c_str());
+  cr_expect(
+      schema.indexes() ==
+          "CREATE UNIQUE INDEX IF NOT EXISTS voyage_by_boat ON voyage (boat) WHERE boat <> '';\n",
+      "%s", schema.indexes().c_str());
   cr_expect(schema.guard().find("CREATE TRIGGER boat_guard") != std::string::npos);
   cr_expect(schema.fill().find("INSERT INTO voyage") != std::string::npos);
   cr_expect(schema.wake().empty());
@@ -91,8 +95,8 @@ Test(schema, the_views_of_all_kinds_are_united_and_can_be_temporary) {
   const std::string views = schema.views(false);
   const std::string temporary = schema.views(true);
 
-  cr_expect(views.find("CREATE VIEW plan AS\nSELECT kind, name, target, step, reason, due_at_ms FROM boat_plan;") !=
-                std::string::npos,
+  cr_expect(views.find("CREATE VIEW plan AS\nSELECT kind, name, target, step, reason, due_at_ms "
+                       "FROM boat_plan;") != std::string::npos,
             "%s", views.c_str());
   cr_expect(temporary.find("CREATE VIEW") == std::string::npos);
   cr_expect(temporary.find("CREATE TEMP VIEW boat_fact") != std::string::npos);
@@ -101,8 +105,8 @@ Test(schema, the_views_of_all_kinds_are_united_and_can_be_temporary) {
 Test(schema, the_embedded_one_has_the_tables_that_people_write) {
   const Schema schema;
 
-  for (const char* wanted : {"job", "job_env", "job_port", "job_check", "job_mount", "job_constraint", "node", "invariant",
-                             "approval"}) {
+  for (const char* wanted : {"job", "job_env", "job_port", "job_check", "job_mount",
+                             "job_constraint", "node", "invariant", "approval"}) {
     bool found = false;
     for (const auto& table : schema.desired_tables()) {
       found = found || table.name == wanted;

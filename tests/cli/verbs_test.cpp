@@ -1,0 +1,91 @@
+// The verbs as scripts see them: exit codes, and what is asked of the home before they begin.
+#include "controller/cli/opened.h"
+#include "tests/cli/cli_home.h"
+
+using rowlock_test::CliHome;
+using rowlock_test::code_of;
+using rowlock_test::message_of;
+
+Test(cli_verbs, a_folder_without_a_home_is_bad_configuration) {
+  const std::string folder = CliHome::new_folder();
+
+  const auto obstacle = rowlock::obstacle_at(rowlock::Home(folder), false);
+
+  cr_assert(obstacle.has_value());
+  cr_expect(obstacle->exit_code == rowlock::kExitConfiguration);
+  cr_expect(obstacle->error.hint.find("rowlock init --home " + folder) != std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+Test(cli_verbs, a_home_is_made_once) {
+  const CliHome given;
+
+  cr_expect(code_of(rowlock::init(given.call)) == 1);
+}
+
+Test(cli_verbs, status_tells_differences_by_its_code_only_when_asked) {
+  const CliHome given;
+  given.edit("INSERT INTO job (name, image) VALUES ('web', 'web:1')");
+  given.accept();
+
+  cr_expect(code_of(rowlock::status(given.call, {})) == 0);
+  cr_expect(code_of(rowlock::status(given.call, {.wants_exit_code = true})) == 2);
+}
+
+Test(cli_verbs, plan_tells_steps_by_its_code_only_when_asked) {
+  const CliHome given;
+  cr_expect(code_of(rowlock::plan(given.call, {.wants_exit_code = true})) == 0);
+  given.edit("INSERT INTO job (name, image) VALUES ('web', 'web:1')");
+  given.accept();
+
+  cr_expect(code_of(rowlock::plan(given.call, {})) == 0);
+  cr_expect(code_of(rowlock::plan(given.call, {.wants_exit_code = true})) == 2);
+}
+
+Test(cli_verbs, why_knows_names_and_near_misses) {
+  const CliHome given;
+  given.edit("INSERT INTO job (name, image) VALUES ('web', 'web:1')");
+  given.accept();
+
+  cr_expect(code_of(rowlock::why(given.call, {"web"})) == 0);
+  const auto missed = rowlock::why(given.call, {"wep"});
+  cr_assert(!missed.ok());
+  cr_expect(missed.error().hint == "did you mean `rowlock why web`?");
+}
+
+Test(cli_verbs, a_state_db_that_is_none_is_bad_configuration) {
+  const CliHome given;
+  for (const char* part : {"-wal", "-shm", ""}) {
+    std::filesystem::remove(given.home.state_path() + part);
+  }
+  given.file("state.db", std::string(5000, 'x'));
+
+  cr_expect(code_of(rowlock::status(given.call, {})) == rowlock::kExitConfiguration);
+}
+
+Test(cli_verbs, a_writer_elsewhere_is_busy_not_broken) {
+  const CliHome given;
+  auto opened = rowlock::open_desired_for_editing(given.home);
+  auto other = std::move(opened).value();
+  const auto held = rowlock::Transaction::begin(other);
+  cr_assert(held.ok());
+
+  const auto applied = rowlock::apply(given.call, {.files = {given.file("x.sql", "SELECT 1")}});
+
+  cr_expect(code_of(applied) == rowlock::kExitBusy, "%s", message_of(applied).c_str());
+}
+
+Test(cli_verbs, a_controller_that_does_not_run_makes_states_old) {
+  const CliHome given;
+  auto opened = rowlock::open_state_for_reading(given.home, given.schema);
+  auto state = std::move(opened).value();
+
+  const auto absent = rowlock::sight_of_controller(given.home, state);
+  cr_assert(absent.ok());
+  cr_expect(absent.value().presence == rowlock::Presence::absent);
+
+  const auto lock = rowlock::HomeLock::take(given.home, rowlock::system_now_ms());
+  cr_assert(lock.ok());
+  const auto running = rowlock::sight_of_controller(given.home, state);
+  cr_expect(running.value().presence == rowlock::Presence::runs);
+}

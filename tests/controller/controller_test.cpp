@@ -1,0 +1,260 @@
+// The loop on a real home, with an executor that the test steps by hand: one turn after the other,
+// and what a controller that was stopped in between leaves to the next one.
+#include "controller/controller.h"
+
+#include "reconcilers/registry.h"
+#include "tests/fakes/fake_runtime.h"
+#include "tests/store/files.h"
+
+#include <criterion/criterion.h>
+#include <fmt/format.h>
+
+#include <deque>
+
+using namespace rowlock;
+
+namespace {
+
+// Work waits until the test says so.
+class HandExecutor final : public Executor {
+ public:
+  void submit(const std::string&, std::function<Outcome()> work,
+              std::function<void(Outcome)> done) override {
+    waiting_.emplace_back(std::move(work), std::move(done));
+  }
+  bool make_one() {
+    if (waiting_.empty()) {
+      return false;
+    }
+    auto [work, done] = std::move(waiting_.front());
+    waiting_.pop_front();
+    done(work());
+    return true;
+  }
+  void forget() { waiting_.clear(); }
+  std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;
+};
+
+class HandClock final : public Clock {
+ public:
+  std::int64_t now_ms() const override { return ms; }
+  std::int64_t ms = 1'000'000;
+};
+
+class OneEngine final : public World {
+ public:
+  OneEngine() {
+    engine.add_image("good:1");
+    engine.add_image("good:2");
+  }
+  ContainerRuntime& runtime(const std::string&, const std::string&) override { return engine; }
+  Prober& prober() override { UNREACHABLE(); }  // No test here probes.
+  Clock& clock() override { return time; }
+
+  FakeRuntime engine;
+  HandClock time;
+};
+
+struct Boat {
+  MadeHome made;
+  Database state = made.state();
+  DesiredFile desired{made.home.desired_path(), made.schema};
+  Reconcilers reconcilers = all_reconcilers();
+  OneEngine world;
+  HandExecutor executor;
+  std::FILE* nowhere = std::fopen("/dev/null", "w");
+  Log log{Log::Format::json, nowhere};
+  std::unique_ptr<Controller> controller;
+  Shell shell{made.home.desired_path()};
+
+  Boat() { start(); }
+  ~Boat() { std::fclose(nowhere); }
+
+  // A controller takes over, whatever the last one left.
+  void start() {
+    executor.forget();
+    controller = std::make_unique<Controller>(
+        Controller::Parts{state, made.schema, desired, reconcilers, world, executor, log, [] {}});
+    cr_assert(controller->begin().ok());
+  }
+  Controller::Pass pass() {
+    auto passed = controller->pass();
+    cr_assert(passed.ok(), "%s", passed.ok() ? "" : passed.error().message.c_str());
+    return std::move(passed).value();
+  }
+  void settle() {
+    pass();
+    while (executor.make_one()) {
+      ++world.time.ms;
+      pass();
+    }
+  }
+  // Lets time go by as the loop would: to the moment that a pass names, and no further.
+  void pass_time(std::int64_t ms) {
+    const std::int64_t end_ms = world.time.ms + ms;
+    settle();
+    while (world.time.ms < end_ms) {
+      world.time.ms =
+          std::min(end_ms, std::max(world.time.ms + 1, pass().due_at_ms.value_or(end_ms)));
+      settle();
+    }
+  }
+  std::string text(const std::string& query) { return text_of(state.scalar(query).value()); }
+};
+
+}  // namespace
+
+Test(controller, an_edited_row_becomes_a_running_container) {
+  Boat boat;
+  boat.settle();
+
+  cr_assert(
+      boat.shell
+          .run("INSERT INTO job (name, image, command) VALUES ('web', 'good:1', '[\"serve\"]')")
+          .empty());
+  boat.settle();
+
+  const auto containers = boat.world.engine.containers();
+  cr_assert_eq(containers.size(), 1);
+  cr_expect(containers[0].state == ContainerState::running);
+  cr_expect(containers[0].job == "web");
+  cr_expect(containers[0].home == boat.text("SELECT id FROM home"));
+}
+
+Test(controller, a_pass_with_nothing_to_do_writes_nothing) {
+  Boat boat;
+  cr_assert(boat.shell.run("INSERT INTO job (name, image) VALUES ('web', 'good:1')").empty());
+  boat.pass_time(20000);
+  Shell watcher(boat.made.home.state_path());
+  const std::string before = watcher.value("PRAGMA data_version");
+
+  const auto idle = boat.pass();
+
+  cr_expect(watcher.value("PRAGMA data_version") == before, "state.db was written");
+  cr_assert(idle.due_at_ms.has_value());
+  cr_expect_gt(*idle.due_at_ms, boat.world.time.ms);
+}
+
+Test(controller, a_step_is_marked_before_it_is_made) {
+  Boat boat;
+  boat.settle();
+  cr_assert(boat.shell.run("INSERT INTO job (name, image) VALUES ('web', 'good:1')").empty());
+
+  boat.pass();
+
+  cr_expect_eq(boat.executor.waiting(), 1);
+  cr_expect(boat.world.engine.containers().empty());
+  cr_expect(boat.text("SELECT step FROM attempt WHERE finished_at_ms IS NULL") == "create");
+}
+
+Test(controller, a_controller_that_was_stopped_before_or_after_any_step_is_continued) {
+  for (const bool made : {false, true}) {
+    for (int stop_after = 0; stop_after < 14; ++stop_after) {
+      Boat boat;
+      cr_assert(boat.shell
+                    .run("INSERT INTO job (name, image, count, min_healthy_ms) VALUES ('web', "
+                         "'good:1', 2, 1000)")
+                    .empty());
+      boat.pass_time(10000);
+      cr_assert(boat.shell.run("UPDATE job SET image = 'good:2'").empty());
+
+      boat.pass();
+      for (int made_steps = 0; made_steps < stop_after; ++made_steps) {
+        if (!boat.executor.make_one()) {
+          boat.world.time.ms += 1000;
+        }
+        boat.pass();
+      }
+      if (made) {
+        boat.executor.make_one();  // Made, but its outcome dies with the controller.
+      }
+      boat.start();
+      boat.pass_time(60000);
+
+      cr_expect(boat.text("SELECT state FROM status WHERE name = 'web'") == "converged",
+                "stopped after %d steps%s: %s", stop_after, made ? " and one more made" : "",
+                boat.text("SELECT detail FROM status WHERE name = 'web'").c_str());
+      int running = 0;
+      for (const auto& container : boat.world.engine.containers()) {
+        running += container.state == ContainerState::running ? 1 : 0;
+        cr_expect(container.state != ContainerState::running || container.image == "good:2");
+      }
+      cr_expect_eq(running, 2, "stopped after %d steps: %d run", stop_after, running);
+      cr_expect(boat.text("SELECT count(*) FROM stray") == "0");
+    }
+  }
+}
+
+Test(controller, answers_of_several_checks_in_one_pass_are_all_recorded) {
+  Boat boat;
+  cr_assert(boat.shell
+                .run("INSERT INTO job (name, image, count) VALUES ('web', 'good:1', 2);"
+                     "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
+                     "INSERT INTO job_check (job, name, type, port, passes) VALUES ('web', 'up', "
+                     "'tcp', 'http', 3)")
+                .empty());
+  boat.settle();
+
+  for (int round = 0; round < 3; ++round) {
+    for (const std::int64_t instance : {1, 2}) {
+      boat.controller->note("check.passed",
+                            {{"instance", instance}, {"name", "up"}, {"detail", "ok"}});
+    }
+  }
+  boat.settle();
+
+  cr_expect(boat.text("SELECT group_concat(healthy_at_ms IS NOT NULL) FROM instance") == "1,1");
+}
+
+Test(controller, a_wait_wakes_it_at_its_moment_and_no_sooner) {
+  Boat boat;
+  cr_assert(
+      boat.shell.run("INSERT INTO job (name, image, min_healthy_ms) VALUES ('web', 'good:1', 7000)")
+          .empty());
+  boat.settle();
+  const std::int64_t healthy_at_ms = std::stoll(boat.text("SELECT healthy_at_ms FROM instance"));
+
+  std::int64_t passes = 0;
+  while (boat.text("SELECT state FROM deployment") == "running" && passes < 100) {
+    ++passes;
+    boat.world.time.ms = *boat.pass().due_at_ms;
+    boat.settle();
+  }
+
+  cr_expect_eq(std::stoll(boat.text("SELECT finished_at_ms FROM deployment")),
+               healthy_at_ms + 7000);
+  cr_expect_lt(passes, 10);
+}
+
+Test(controller, a_lost_node_past_a_deadline_does_not_keep_it_busy) {
+  Boat boat;
+  cr_assert(
+      boat.shell
+          .run(
+              "INSERT INTO job (name, image, progress_deadline_ms) VALUES ('web', 'good:1', 20000);"
+              "INSERT INTO job_port (job, label, port) VALUES ('web', 'http', 80);"
+              "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')")
+          .empty());
+  boat.settle();
+  boat.world.engine.set_faults(
+      [](const std::string&, const std::string&) { return FaultPlan::unreachable; });
+  boat.pass_time(60000);
+
+  const std::int64_t now_ms = boat.world.time.ms;
+  const auto pass = boat.pass();
+
+  cr_expect_gt(*pass.due_at_ms, now_ms + 100);
+}
+
+Test(controller, a_hint_for_something_unknown_is_harmless) {
+  Boat boat;
+  boat.settle();
+
+  boat.controller->hint("instance", "no-such-container");
+  boat.controller->hint("node", "no-such-node");
+
+  boat.settle();
+}
