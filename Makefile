@@ -123,11 +123,11 @@ bench: ## Measure against the bare engine and print the ratios
 	+@$(AGAIN) build/release/rowlock build/release/bench
 	@ROWLOCK_TEST_BINARY='$(CURDIR)/build/release/rowlock' tools/engine run build/release/bench
 
-simulate: ## Run the simulator over many seeds (SEEDS=10000)
+simulate: ## Run the simulator over many seeds (SEEDS=10000), or one again (SEED=n)
 	@tools/setup build
 	+@$(AGAIN) build/release/tests
-	@ROWLOCK_SIMULATOR_SEEDS=$(SEEDS) timeout --foreground 7200 \
-	  build/release/tests --filter 'simulator*/*' --verbose=1
+	@ROWLOCK_SIMULATOR_SEEDS=$(SEEDS) ROWLOCK_SIMULATOR_SEED=$(SEED) timeout --foreground 7200 \
+	  build/release/tests --filter 'simulator$(if $(SEED),,*)/*' --verbose=1
 
 clean: ## Remove build/
 	@rm -rf build

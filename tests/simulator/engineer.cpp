@@ -1,8 +1,8 @@
 #include "tests/simulator/engineer.h"
 
-#include <fmt/format.h>
-
 #include "tests/simulator/engines.h"
+
+#include <fmt/format.h>
 
 namespace rowlock::simulator {
 
@@ -23,46 +23,57 @@ std::string Engineer::approvals() {
   auto revision = stage_.state().scalar("SELECT COALESCE(max(id), 0) FROM revision");
   CHECK(revision.ok());
   return fmt::format(
-      "DELETE FROM approval; INSERT INTO approval (revision, table_name, deletes) VALUES ({0}, 'job', 99), "
+      "DELETE FROM approval; INSERT INTO approval (revision, table_name, deletes) VALUES ({0}, "
+      "'job', 99), "
       "({0}, 'job_check', 99), ({0}, 'job_port', 99), ({0}, 'job_constraint', 99);",
       text_of(revision.value()));
 }
 
-void Engineer::commit(const std::string& sql) { run("BEGIN IMMEDIATE;" + approvals() + sql + "; COMMIT;"); }
+void Engineer::commit(const std::string& sql) {
+  run("BEGIN IMMEDIATE;" + approvals() + sql + "; COMMIT;");
+}
 
 void Engineer::begin() {
   std::string rows = "INSERT INTO node (name) VALUES ('local');";
   if (random_.chance(400)) {
-    rows += fmt::format("INSERT INTO node (name, endpoint) VALUES ('north', '{}');", Engines::endpoint_of("north"));
+    rows += fmt::format("INSERT INTO node (name, endpoint) VALUES ('north', '{}');",
+                        Engines::endpoint_of("north"));
   }
-  for (std::int64_t i = random_.between(1, 3); i > 0; --i) {
+  for (std::int64_t i = random_.between(1, 2); i > 0; --i) {
     rows += new_job(kJobs[static_cast<std::size_t>(i)]);
   }
   commit(rows);
 }
 
-void Engineer::add_job(const std::string& name, const std::string& columns, const std::string& values) {
-  commit(fmt::format("INSERT OR IGNORE INTO node (name) VALUES ('local');"
-                     "INSERT INTO job (name, min_healthy_ms, healthy_deadline_ms, progress_deadline_ms, {}) "
-                     "VALUES ('{}', 2000, 20000, 60000, {});",
-                     columns, name, values) +
-         checks_of(name));
+void Engineer::add_job(const std::string& name, const std::string& columns,
+                       const std::string& values) {
+  commit(
+      fmt::format(
+          "INSERT OR IGNORE INTO node (name) VALUES ('local');"
+          "INSERT INTO job (name, min_healthy_ms, healthy_deadline_ms, progress_deadline_ms, {}) "
+          "VALUES ('{}', 2000, 20000, 60000, {});",
+          columns, name, values) +
+      checks_of(name));
 }
 
 std::string Engineer::new_image(int bad_permille) {
   const char* sort = "web";
-  if (random_.chance(bad_permille)) sort = random_.pick(std::vector<const char*>{"sick", "crash", "ghost"});
+  if (random_.chance(bad_permille))
+    sort = random_.pick(std::vector<const char*>{"sick", "crash", "ghost"});
   return fmt::format("{}:{}", sort, ++images_ % 60);
 }
 
 std::string Engineer::checks_of(const std::string& name) {
-  std::string rows = fmt::format("INSERT INTO job_port (job, label, port) VALUES ('{}', 'main', 80);", name);
-  const auto check = [&](const char* called, const char* type, const char* more, const char* value) {
+  std::string rows =
+      fmt::format("INSERT INTO job_port (job, label, port) VALUES ('{}', 'main', 80);", name);
+  const auto check = [&](const char* called, const char* type, const char* more,
+                         const char* value) {
     if (random_.chance(400)) return;
-    rows += fmt::format("INSERT INTO job_check (job, name, type, port, interval_ms, passes, failures, grace_ms{}) "
-                        "VALUES ('{}', '{}', '{}', 'main', {}, {}, {}, {}{});",
-                        more, name, called, type, random_.between(2, 5) * 1000, random_.between(1, 3),
-                        random_.between(1, 3), random_.chance(300) ? "8000" : "NULL", value);
+    rows += fmt::format(
+        "INSERT INTO job_check (job, name, type, port, interval_ms, passes, failures, grace_ms{}) "
+        "VALUES ('{}', '{}', '{}', 'main', {}, {}, {}, {}{});",
+        more, name, called, type, random_.between(2, 5) * 1000, random_.between(1, 3),
+        random_.between(1, 3), random_.chance(300) ? "8000" : "NULL", value);
   };
   check("tcp", "tcp", "", "");
   check("ready", "http", ", path", ", '/ready'");
@@ -72,13 +83,15 @@ std::string Engineer::checks_of(const std::string& name) {
 
 std::string Engineer::new_job(const std::string& name) {
   const std::string image = new_image(150);
-  return fmt::format("INSERT INTO job (name, count, image, update_order, max_parallel, min_healthy_ms, "
-                     "healthy_deadline_ms, progress_deadline_ms, auto_revert, restart_delay_max_ms, restart_reset_ms) "
-                     "VALUES ('{}', {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {});",
-                     name, random_.between(1, 4), image, random_.chance(500) ? "start_first" : "stop_first",
-                     random_.between(1, 2), random_.between(0, 4) * 1000, random_.between(15, 30) * 1000,
-                     random_.between(50, 90) * 1000, random_.chance(750) ? 1 : 0, random_.between(8, 16) * 1000,
-                     random_.between(20, 60) * 1000) +
+  return fmt::format(
+             "INSERT INTO job (name, count, image, update_order, max_parallel, min_healthy_ms, "
+             "healthy_deadline_ms, progress_deadline_ms, auto_revert, restart_delay_max_ms, "
+             "restart_reset_ms) "
+             "VALUES ('{}', {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {});",
+             name, random_.between(1, 3), image, random_.chance(500) ? "start_first" : "stop_first",
+             random_.between(1, 2), random_.between(0, 3) * 1000, random_.between(8, 20) * 1000,
+             random_.between(40, 70) * 1000, random_.chance(750) ? 1 : 0,
+             random_.between(8, 16) * 1000, random_.between(20, 60) * 1000) +
          checks_of(name);
 }
 
@@ -104,24 +117,40 @@ std::string Engineer::edit_policy(const std::string& name) {
   switch (random_.between(0, 4)) {
     case 0: return fmt::format("UPDATE job SET max_parallel = {}{}", random_.between(1, 3), where);
     case 1:
-      return "UPDATE job SET update_order = CASE update_order WHEN 'stop_first' THEN 'start_first' ELSE 'stop_first' END" +
+      return "UPDATE job SET update_order = CASE update_order WHEN 'stop_first' THEN 'start_first' "
+             "ELSE 'stop_first' END" +
              where;
-    case 2: return fmt::format("UPDATE job SET min_healthy_ms = {}{}", random_.between(0, 5) * 1000, where);
+    case 2:
+      return fmt::format("UPDATE job SET min_healthy_ms = {}{}", random_.between(0, 5) * 1000,
+                         where);
     case 3: return "UPDATE job SET restart = restart + 1" + where;
     default:
-      return fmt::format("DELETE FROM job_check WHERE job = '{0}'; DELETE FROM job_port WHERE job = '{0}'; {1}", name,
-                         checks_of(name));
+      return fmt::format(
+          "DELETE FROM job_check WHERE job = '{0}'; DELETE FROM job_port WHERE job = '{0}'; {1}",
+          name, checks_of(name));
   }
 }
 
 std::string Engineer::edit_jobs() {
   const std::string name = random_.pick(kJobs);
-  auto there = stage_.desired().scalar("SELECT count(*) FROM job WHERE name = :name", {{"name", name}});
+  auto there =
+      stage_.desired().scalar("SELECT count(*) FROM job WHERE name = :name", {{"name", name}});
   auto all = stage_.desired().scalar("SELECT count(*) FROM job");
   CHECK(there.ok() && all.ok());
   if (std::get<std::int64_t>(there.value()) == 0) return new_job(name);
   if (std::get<std::int64_t>(all.value()) == 1) return "UPDATE job SET restart = restart + 1";
   return fmt::format("DELETE FROM job WHERE name = '{}'", name);
+}
+
+std::string Engineer::edit_nodes() {
+  auto there = stage_.desired().scalar("SELECT count(*) FROM node WHERE name = 'north'");
+  CHECK(there.ok());
+  if (std::get<std::int64_t>(there.value()) == 0) {
+    return fmt::format("INSERT INTO node (name, endpoint) VALUES ('north', '{}')",
+                       Engines::endpoint_of("north"));
+  }
+  return random_.chance(500) ? "UPDATE node SET eligible = 1 - eligible WHERE name = 'north'"
+                             : "DELETE FROM node WHERE name = 'north'";
 }
 
 std::string Engineer::edit() {
@@ -137,14 +166,19 @@ std::string Engineer::edit() {
     sql = edit_policy(name);
   } else if (sort == 7) {
     sql = edit_jobs();
+  } else if (sort == 8 && random_.chance(500)) {
+    sql = edit_nodes();
   } else if (sort == 8) {
-    sql = fmt::format("INSERT OR IGNORE INTO job_constraint (job, attribute, value) VALUES ('{}', 'node', 'nowhere')",
-                      name);  // Refused, with all that follows, until it is taken back.
+    sql = fmt::format(
+        "INSERT OR IGNORE INTO job_constraint (job, attribute, value) VALUES ('{}', 'node', "
+        "'nowhere')",
+        name);  // Refused, with all that follows, until it is taken back.
     timeline_.after(random_.between(1000, 20000), [this] {
       if (!holds_open_) tidy_up();
     });
   } else {
-    return hold_open(fmt::format("UPDATE job SET image = '{}' WHERE name = '{}'", new_image(100), name));
+    return hold_open(
+        fmt::format("UPDATE job SET image = '{}' WHERE name = '{}'", new_image(100), name));
   }
   commit(sql);
   return sql;
@@ -156,13 +190,38 @@ void Engineer::tidy_up() {
   commit("DELETE FROM job_constraint WHERE value = 'nowhere'");
 }
 
-void Engineer::set_exam() {
+// Those that run a good spec now and must go back to it. Without a check, a spec may have succeeded
+// that is no good, so such jobs are left out.
+std::map<std::string, std::string> Engineer::proven_images() {
+  auto rows = stage_.state().query(
+      "SELECT j.name, j.image FROM job AS j JOIN status AS s ON s.kind = 'job' AND s.name = j.name "
+      "WHERE s.state = 'converged' AND j.count > 0 AND j.auto_revert = 1 "
+      "AND j.name IN (SELECT job FROM job_check)");
+  CHECK(rows.ok());
+  std::map<std::string, std::string> proven;
+  for (const Row& row : rows.value()) {
+    if (is_good(row.text("image"))) proven.emplace(row.text("name"), row.text("image"));
+  }
+  return proven;
+}
+
+std::map<std::string, std::string> Engineer::set_exam() {
+  const std::map<std::string, std::string> proven = proven_images();
   auto rows = stage_.desired().query("SELECT name FROM job ORDER BY name");
   CHECK(rows.ok());
   for (const Row& row : rows.value()) {
-    commit(fmt::format("UPDATE job SET image = '{}', count = max(count, 1) WHERE name = '{}'", new_image(250),
-                       row.text("name")));
+    const std::string where = fmt::format("WHERE name = '{}'", row.text("name"));
+    const std::string change =
+        fmt::format("UPDATE job SET image = '{}', count = max(count, 1) {}", new_image(250), where);
+    if (random_.chance(600)) {
+      commit(change);
+      continue;
+    }
+    // One slip after the other: the first has not ended when the second comes.
+    commit(fmt::format("UPDATE job SET image = '{}' {}", new_image(1000), where));
+    timeline_.after(random_.between(500, 4000), [this, change] { commit(change); });
   }
+  return proven;
 }
 
 }  // namespace rowlock::simulator

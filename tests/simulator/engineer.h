@@ -1,19 +1,21 @@
-// The engineer, who edits desired.db whenever it suits: good and bad images, counts, policies, jobs that come and go,
-// transactions that stay open or are rolled back, and edits that are refused.
+// The engineer, who edits desired.db whenever it suits: good and bad images, counts, policies, jobs
+// that come and go, transactions that stay open or are rolled back, and edits that are refused.
 #pragma once
-
-#include <string>
-#include <vector>
 
 #include "tests/simulator/stage.h"
 #include "tests/simulator/timeline.h"
 #include "tests/simulator/weather.h"
 
+#include <map>
+#include <string>
+#include <vector>
+
 namespace rowlock::simulator {
 
 class Engineer {
  public:
-  Engineer(Timeline& timeline, Random& random, Stage& stage) : timeline_(timeline), random_(random), stage_(stage) {}
+  Engineer(Timeline& timeline, Random& random, Stage& stage)
+      : timeline_(timeline), random_(random), stage_(stage) {}
 
   // The nodes and the first jobs.
   void begin();
@@ -28,7 +30,8 @@ class Engineer {
   void tidy_up();
 
   // A last change of every job's spec, made in calm weather: what must become of it is known.
-  void set_exam();
+  // Returns the images to which a job must go back if its new one is bad.
+  std::map<std::string, std::string> set_exam();
 
   void run(const std::string& sql);
 
@@ -41,6 +44,8 @@ class Engineer {
   std::string checks_of(const std::string& name);
   std::string edit_policy(const std::string& name);
   std::string edit_jobs();
+  std::string edit_nodes();
+  std::map<std::string, std::string> proven_images();
   std::string hold_open(const std::string& sql);
 
   Timeline& timeline_;

@@ -49,12 +49,15 @@ class Engines::Runtime final : public ContainerRuntime {
   Result<> pull(const std::string& image) override { return fake.pull(image); }
   Result<> create(const ContainerSpec& spec) override { return fake.create(spec); }
   Result<> start(const std::string& name) override { return fake.start(name); }
-  Result<> stop(const std::string& name, const std::string& signal, std::int64_t timeout_ms) override {
+  Result<> stop(const std::string& name, const std::string& signal,
+                std::int64_t timeout_ms) override {
     return fake.stop(name, signal, timeout_ms);
   }
   Result<> resume(const std::string& name) override { return fake.resume(name); }
   Result<> remove(const std::string& name) override { return fake.remove(name); }
-  Result<std::string> log_tail(const std::string& name, int lines) override { return fake.log_tail(name, lines); }
+  Result<std::string> log_tail(const std::string& name, int lines) override {
+    return fake.log_tail(name, lines);
+  }
   Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
                           std::int64_t timeout_ms) override {
     return fake.exec(name, command, timeout_ms);
@@ -123,7 +126,8 @@ void Engines::on_hint(std::function<void(const std::string&)> listener) {
   }
 }
 
-// ---- Calls -------------------------------------------------------------------------------------------------------
+// ---- Calls
+// -----------------------------------------------------------------------------------
 
 FaultPlan Engines::drawn_fault() {
   if (random_.chance(weather_.fails)) return FaultPlan::fail_before;
@@ -131,7 +135,8 @@ FaultPlan Engines::drawn_fault() {
   return FaultPlan::none;
 }
 
-FaultPlan Engines::before_call(const std::string& node, const std::string& verb, const std::string& name) {
+FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
+                               const std::string& name) {
   if (const auto away = away_until_ms_.find(node);
       away != away_until_ms_.end() && timeline_.now_ms() < away->second) {
     return FaultPlan::unreachable;
@@ -145,7 +150,7 @@ FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
     note_answer(name, kExecCheck, passed);
   }
   if (plan == FaultPlan::fail_before) return plan;
-  if (verb == "start") ready_at_ms_[name] = timeline_.now_ms() + random_.between(0, 4000);
+  if (verb == "start") ready_at_ms_[name] = timeline_.now_ms() + random_.between(0, 2000);
   if (on_call_) {
     const Container* const found = find(name);
     on_call_({node, verb, name, found});
@@ -153,7 +158,8 @@ FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
   return plan;
 }
 
-// ---- Programs ----------------------------------------------------------------------------------------------------
+// ---- Programs
+// --------------------------------------------------------------------------------
 
 bool Engines::passes_now(const Container& container) const {
   const auto flaps = flaps_until_ms_.find(container.name);
@@ -175,7 +181,6 @@ void Engines::probe(const Probe& probe, std::function<void(const ProbeResult&)> 
       }
     }
     done({passed, passed ? "well" : "unwell"});
-    if (on_answer_) on_answer_();
   });
 }
 
@@ -188,13 +193,17 @@ void Engines::note_answer(const std::string& container, const std::string& check
   }
   streak.passes = passed ? streak.passes + 1 : 0;
   streak.failures = passed ? 0 : streak.failures + 1;
+  if (on_answer_) on_answer_(container, passed);
 }
 
-void Engines::doubt_streaks() {
-  for (auto& [key, streak] : streaks_) streak.passes = streak.failures = 1000;
+void Engines::doubt_streaks(const std::string& container) {
+  for (auto& [key, streak] : streaks_) {
+    if (container.empty() || key.first == container) streak.passes = streak.failures = 1000;
+  }
 }
 
-// ---- The truth ---------------------------------------------------------------------------------------------------
+// ---- The truth
+// -------------------------------------------------------------------------------
 
 std::vector<std::pair<std::string, Container>> Engines::containers() const {
   std::vector<std::pair<std::string, Container>> all;

@@ -1,6 +1,12 @@
-// The world outside: two engines, the programs in their containers, and the probes that ask how those are. It breaks as the
-// weather says, and keeps the truth that the checkers compare Rowlock's rows with.
+// The world outside: two engines, the programs in their containers, and the probes that ask how
+// those are. It breaks as the weather says, and keeps the truth that the checkers compare Rowlock's
+// rows with.
 #pragma once
+
+#include "controller/world.h"
+#include "tests/fakes/fake_runtime.h"
+#include "tests/simulator/timeline.h"
+#include "tests/simulator/weather.h"
 
 #include <functional>
 #include <map>
@@ -10,17 +16,14 @@
 #include <utility>
 #include <vector>
 
-#include "controller/world.h"
-#include "tests/fakes/fake_runtime.h"
-#include "tests/simulator/timeline.h"
-#include "tests/simulator/weather.h"
-
 namespace rowlock::simulator {
 
-// Programs by their image's name: web runs well, sick never passes a check, crash ends at once, ghost is in no registry.
+// Programs by their image's name: web runs well, sick never passes a check, crash ends at once,
+// ghost is in no registry.
 bool is_good(const std::string& image);
 
-// How a container answered a check, so often in a row, and before it last turned: Rowlock may not have heard of that yet.
+// How a container answered a check, so often in a row, and before it last turned: Rowlock may not
+// have heard of that yet.
 struct Streak {
   std::int64_t passes = 0;
   std::int64_t failures = 0;
@@ -30,7 +33,9 @@ struct Streak {
 
   // The most that Rowlock may believe at that moment.
   std::int64_t passes_at(std::int64_t now_ms) const { return most(passes, passes_before, now_ms); }
-  std::int64_t failures_at(std::int64_t now_ms) const { return most(failures, failures_before, now_ms); }
+  std::int64_t failures_at(std::int64_t now_ms) const {
+    return most(failures, failures_before, now_ms);
+  }
 
  private:
   std::int64_t most(std::int64_t now, std::int64_t before, std::int64_t now_ms) const {
@@ -39,7 +44,8 @@ struct Streak {
   }
 };
 
-// A call that reached an engine, and what it is about to be done to; null when there is no such container.
+// A call that reached an engine, and what it is about to be done to; null when there is no such
+// container.
 struct Call {
   std::string node;
   std::string verb;
@@ -66,13 +72,16 @@ class Engines final : public World, public Prober {
   std::vector<std::string> nodes() const;
   static std::string endpoint_of(const std::string& node);
 
-  // The next call is one whose answer nobody waits for: it was on its way when the controller was killed, or came too late.
+  // The next call is one whose answer nobody waits for: it was on its way when the controller was
+  // killed, or came too late.
   void be_late(bool late) { late_ = late; }
 
   // Asked before a call does anything; told of hints after it.
   void on_call(std::function<void(const Call&)> listener) { on_call_ = std::move(listener); }
   void on_hint(std::function<void(const std::string& container)> listener);
-  void on_answer(std::function<void()> listener) { on_answer_ = std::move(listener); }
+  void on_answer(std::function<void(const std::string& container, bool passed)> listener) {
+    on_answer_ = std::move(listener);
+  }
 
   // -- The truth.
   std::vector<std::pair<std::string, Container>> containers() const;  // With their nodes.
@@ -80,9 +89,11 @@ class Engines final : public World, public Prober {
   const Streak& streak(const std::string& container, const std::string& check) {
     return streaks_[{container, check}];
   }
-  // After a crash nobody can tell which answers were recorded: no streak is held against Rowlock.
-  void doubt_streaks();
-  bool was_touched_late(const std::string& container) const { return touched_late_.contains(container); }
+  // When nobody can tell which answers were recorded, no streak is held against Rowlock.
+  void doubt_streaks(const std::string& container = "");  // Of all, if none is named.
+  bool was_touched_late(const std::string& container) const {
+    return touched_late_.contains(container);
+  }
 
  private:
   class Runtime;
@@ -97,12 +108,12 @@ class Engines final : public World, public Prober {
   Weather weather_;
   std::map<std::string, std::unique_ptr<Runtime>> runtimes_;
   std::map<std::string, std::int64_t> away_until_ms_;
-  std::map<std::string, std::int64_t> ready_at_ms_;   // A program takes a moment to start,
+  std::map<std::string, std::int64_t> ready_at_ms_;     // A program takes a moment to start,
   std::map<std::string, std::int64_t> flaps_until_ms_;  // and may be unwell for a while.
   std::map<std::pair<std::string, std::string>, Streak> streaks_;
   std::set<std::string> touched_late_;
   std::function<void(const Call&)> on_call_;
-  std::function<void()> on_answer_;
+  std::function<void(const std::string&, bool)> on_answer_;
   mutable Container found_;
   bool late_ = false;
 };

@@ -11,11 +11,13 @@ constexpr std::int64_t kLateMs = 20000;  // So long after its deadline a call ma
 
 }  // namespace
 
-void Hands::submit(const std::string& lane, std::function<Outcome()> work, std::function<void(Outcome)> done) {
+void Hands::submit(const std::string& lane, std::function<Outcome()> work,
+                   std::function<void(Outcome)> done) {
   auto pending = std::make_shared<Pending>();
   pending->work = std::move(work);
   pending->done = std::move(done);
-  const bool is_check = lane.ends_with("/exec");  // Hangs no longer than its own deadline: then it has failed.
+  const bool is_check =
+      lane.ends_with("/exec");  // Hangs no longer than its own deadline: then it has failed.
   const bool changes = !lane.ends_with("/look") && !is_check;
   pending->number = changes ? ++steps_ : 0;
   under_way_.push_back(pending);
@@ -53,7 +55,8 @@ void Hands::answer(const std::shared_ptr<Pending>& pending) {
   }
   pending->is_unheard = true;
   if (pending->hangs) {
-    pending->done(Outcome::of({Fault::transient, Cause::deadline, "the engine did not answer in time", ""}));
+    pending->done(
+        Outcome::of({Fault::transient, Cause::deadline, "the engine did not answer in time", ""}));
   } else {
     pending->done(pending->outcome);
     if (pending->number > 0 && on_step_) (void)on_step_(pending->number, Moment::recorded);

@@ -1,13 +1,14 @@
-// Steps are made here instead of on threads: each at some later moment, and its answer arrives later still. Some hang until
-// their deadline, whether the change was made or not; the controller may be killed in between.
+// Steps are made here instead of on threads: each at some later moment, and its answer arrives
+// later still. Some hang until their deadline, whether the change was made or not; the controller
+// may be killed in between.
 #pragma once
+
+#include "controller/reconciler.h"
+#include "tests/simulator/engines.h"
 
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "controller/reconciler.h"
-#include "tests/simulator/engines.h"
 
 namespace rowlock::simulator {
 
@@ -26,8 +27,11 @@ class Hands final : public Executor {
 
   void calm() { weather_ = Weather{}; }
 
-  // Called around each step that changes something, with its number. True: the controller was killed by it.
-  void on_step(std::function<bool(int step, Moment moment)> listener) { on_step_ = std::move(listener); }
+  // Called around each step that changes something, with its number. True: the controller was
+  // killed by it.
+  void on_step(std::function<bool(int step, Moment moment)> listener) {
+    on_step_ = std::move(listener);
+  }
   int steps() const { return steps_; }
   bool is_idle() const;
 

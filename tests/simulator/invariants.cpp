@@ -1,18 +1,20 @@
 #include "tests/simulator/invariants.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
-
-#include <fmt/format.h>
 
 namespace rowlock::simulator {
 
 namespace {
 
-constexpr std::int64_t kPolicyLastsMs = 180000;  // So long what a policy once allowed may still be seen.
+constexpr std::int64_t kPolicyLastsMs =
+    180000;  // So long what a policy once allowed may still be seen.
 constexpr std::int64_t kMinuteMs = 60000;
-constexpr std::size_t kPlacementsMax = 9;  // In one slot in a minute: at once, then after 1, 2, 4 … seconds.
-constexpr std::size_t kStepsMax = 400;     // For one job in a minute.
+constexpr std::size_t kPlacementsMax =
+    14;  // In one slot in a minute: at once, then after 1, 2, 4, 8, 8 … seconds.
+constexpr std::size_t kStepsMax = 400;  // For one job in a minute.
 
 bool is_active(const Container& container) {
   return container.state == ContainerState::running || container.state == ContainerState::paused;
@@ -24,35 +26,43 @@ class KeepsEnoughHealthy final : public Invariant {
     for (const auto& [id, instance] : turn.after.instances) {
       const auto was = turn.before.instances.find(id);
       const auto job = turn.after.jobs.find(instance.job);
-      const bool is_let_go = was != turn.before.instances.end() && was->second.runs && !instance.runs &&
-                             instance.verdict == "stopped";
-      if (!is_let_go || !instance.healthy || instance.container != "running" || job == turn.after.jobs.end()) continue;
+      const bool is_let_go = was != turn.before.instances.end() && was->second.runs &&
+                             !instance.runs && instance.verdict == "stopped" &&
+                             !instance.reason.starts_with("its job or its node was deleted");
+      if (!is_let_go || !instance.healthy || instance.container != "running" ||
+          job == turn.after.jobs.end())
+        continue;
       const std::int64_t left = turn.after.others_that_serve(instance.job, instance.name);
       if (left < job->second.least()) {
-        return fmt::format("{} was healthy and is let go ({}); {} healthy ones stay, the policy keeps {}", instance.name,
-                           instance.reason, left, job->second.least());
+        return fmt::format(
+            "{} was healthy and is let go ({}); {} healthy ones stay, the policy keeps {}",
+            instance.name, instance.reason, left, job->second.least());
       }
     }
     return std::nullopt;
   }
 };
 
-// What Rowlock keeps, it does not stop; a running container without a row goes only when it is not needed.
+// What Rowlock keeps, it does not stop; a running container without a row goes only when it is not
+// needed.
 class StopsOnlyWhatItLetGo final : public Invariant {
   Violated before(const Deed& deed) override {
     const bool ends_it = deed.call.verb == "stop" || deed.call.verb == "remove";
-    if (!ends_it || deed.call.found == nullptr || deed.call.found->state != ContainerState::running) return std::nullopt;
+    if (!ends_it || deed.call.found == nullptr || deed.call.found->state != ContainerState::running)
+      return std::nullopt;
     const InstanceRow* const row = deed.rows.find(deed.call.container);
     if (row != nullptr) {
-      return row->runs ? Violated(fmt::format("{} {}, which is to run", deed.call.verb, row->name)) : std::nullopt;
+      return row->runs ? Violated(fmt::format("{} {}, which is to run", deed.call.verb, row->name))
+                       : std::nullopt;
     }
     const auto job = deed.rows.jobs.find(deed.call.found->job);
     if (job == deed.rows.jobs.end() || job->second.has_failed) return std::nullopt;
     if (deed.engines.was_touched_late(deed.call.container)) return std::nullopt;
-    const std::int64_t left = deed.rows.others_that_serve(deed.call.found->job, deed.call.container);
+    const std::int64_t left =
+        deed.rows.others_that_serve(deed.call.found->job, deed.call.container);
     if (left >= job->second.least()) return std::nullopt;
-    return fmt::format("{} of the stray {}, while {} others serve and the policy keeps {}", deed.call.verb,
-                       deed.call.container, left, job->second.least());
+    return fmt::format("{} of the stray {}, while {} others serve and the policy keeps {}",
+                       deed.call.verb, deed.call.container, left, job->second.least());
   }
 };
 
@@ -60,7 +70,8 @@ class StopsOnlyWhatItLetGo final : public Invariant {
 class TouchesOnlyItsOwn final : public Invariant {
   Violated before(const Deed& deed) override {
     const bool looks = deed.call.verb == "inspect" || deed.call.verb == "log_tail";
-    if (looks || deed.call.found == nullptr || deed.call.found->home != "others") return std::nullopt;
+    if (looks || deed.call.found == nullptr || deed.call.found->home != "others")
+      return std::nullopt;
     return fmt::format("{} {}, which is not Rowlock's", deed.call.verb, deed.call.container);
   }
 };
@@ -70,14 +81,15 @@ class Policies {
  public:
   struct Most {
     std::int64_t count = 0;
-    std::int64_t surge = 0;       // With those of the next spec beside them.
-    bool is_stop_first = true;    // All the time.
+    std::int64_t surge = 0;     // With those of the next spec beside them.
+    bool is_stop_first = true;  // All the time.
   };
 
   void note(const Snapshot& rows, std::int64_t now_ms) {
     for (const auto& [name, job] : rows.jobs) {
       auto& past = past_[name];
-      if (past.empty() || past.back().job.count != job.count || past.back().job.max_parallel != job.max_parallel ||
+      if (past.empty() || past.back().job.count != job.count ||
+          past.back().job.max_parallel != job.max_parallel ||
           past.back().job.start_first != job.start_first) {
         past.push_back({job, now_ms});
       }
@@ -115,12 +127,15 @@ class StartsNoMoreThanAllowed final : public Invariant {
   }
 
   Violated before(const Deed& deed) override {
-    const InstanceRow* const row = deed.call.verb == "start" ? deed.rows.find(deed.call.container) : nullptr;
+    const InstanceRow* const row =
+        deed.call.verb == "start" ? deed.rows.find(deed.call.container) : nullptr;
     if (row == nullptr || deed.engines.was_touched_late(row->name)) return std::nullopt;
     std::int64_t active = 1;
     std::int64_t kept = 1;
     for (const auto& [node, other] : deed.engines.containers()) {
-      if (other.job != row->job || other.name == row->name || other.home == "others" || !is_active(other)) continue;
+      if (other.job != row->job || other.name == row->name || other.home == "others" ||
+          !is_active(other))
+        continue;
       if (deed.engines.was_touched_late(other.name)) continue;
       const InstanceRow* const its = deed.rows.find(other.name);
       if (its == nullptr) continue;  // A stray: nobody knows of it yet.
@@ -132,10 +147,12 @@ class StartsNoMoreThanAllowed final : public Invariant {
     }
     const Policies::Most most = policies_.most(row->job);
     if (kept > most.surge) {
-      return fmt::format("starts {}: {} kept ones, the policy allows {}", row->name, kept, most.surge);
+      return fmt::format("starts {}: {} kept ones, the policy allows {}", row->name, kept,
+                         most.surge);
     }
     if (most.is_stop_first && active > most.count) {
-      return fmt::format("starts {} before another has stopped: {} run, the count is {}", row->name, active, most.count);
+      return fmt::format("starts {} before another has stopped: {} run, the count is {}", row->name,
+                         active, most.count);
     }
     return std::nullopt;
   }
@@ -143,7 +160,8 @@ class StartsNoMoreThanAllowed final : public Invariant {
   Policies policies_;
 };
 
-// An instance counts as healthy once every check has passed so often in a row, and as unwell once one has failed so often.
+// An instance counts as healthy once every check has passed so often in a row, and as unwell once
+// one has failed so often.
 class BelievesItsChecks final : public Invariant {
   Violated after(const Turn& turn) override {
     for (const auto& [id, instance] : turn.after.instances) {
@@ -151,40 +169,48 @@ class BelievesItsChecks final : public Invariant {
       if (was == turn.before.instances.end()) continue;
       const auto checks = turn.after.checks.find(instance.job);
       const std::vector<CheckRow> none;
-      const std::vector<CheckRow>& asked = checks == turn.after.checks.end() ? none : checks->second;
+      const std::vector<CheckRow>& asked =
+          checks == turn.after.checks.end() ? none : checks->second;
       if (instance.healthy && !was->second.healthy) {
         for (const CheckRow& check : asked) {
-          if (turn.engines.streak(instance.name, check.name).passes_at(turn.now_ms) < check.passes) {
-            return fmt::format("{} counts as healthy, but check {} has not passed {} times", instance.name, check.name,
-                               check.passes);
+          if (turn.engines.streak(instance.name, check.name).passes_at(turn.now_ms) <
+              check.passes) {
+            return fmt::format("{} counts as healthy, but check {} has not passed {} times",
+                               instance.name, check.name, check.passes);
           }
         }
       }
-      const bool is_failed = was->second.runs && !instance.runs && instance.reason.starts_with("its checks fail");
-      const bool is_unwell = std::any_of(asked.begin(), asked.end(), [&](const CheckRow& check) {
-        return turn.engines.streak(instance.name, check.name).failures_at(turn.now_ms) >= check.failures;
-      });
+      const bool is_failed =
+          was->second.runs && !instance.runs && instance.reason.starts_with("its checks fail");
+      if (!is_failed) continue;
+      const auto has_failed = [&turn, &name = instance.name](const CheckRow& check) {
+        return turn.engines.streak(name, check.name).failures_at(turn.now_ms) >= check.failures;
+      };
+      const bool is_unwell = std::any_of(asked.begin(), asked.end(), has_failed);
       const Container* const found = turn.engines.find(instance.name);
       const bool has_ended = found == nullptr || found->state != ContainerState::running;
-      if (is_failed && !is_unwell && !has_ended) {
-        return fmt::format("{} has failed ({}), but no check has failed so often", instance.name, instance.reason);
+      if (!is_unwell && !has_ended) {
+        return fmt::format("{} has failed ({}), but no check has failed so often", instance.name,
+                           instance.reason);
       }
     }
     return std::nullopt;
   }
 };
 
-// Unknown is not absent: nothing is done on a node that cannot be reached, and nothing there counts as gone.
+// Unknown is not absent: nothing is done on a node that cannot be reached, and nothing there counts
+// as gone.
 class TouchesNoUnreachableNode final : public Invariant {
   Violated after(const Turn& turn) override {
     for (const StepRow& step : turn.after.begun) {
       if (step.kind != "instance") continue;
-      const auto instance = turn.after.instances.find(std::strtoll(step.target.c_str(), nullptr, 10));
+      const auto instance =
+          turn.after.instances.find(std::strtoll(step.target.c_str(), nullptr, 10));
       if (instance == turn.after.instances.end()) continue;
       const auto reach = turn.after.reach.find(instance->second.node);
       if (reach == turn.after.reach.end() || reach->second != "reached") {
-        return fmt::format("step {} for {} on node {}, which cannot be reached", step.step, instance->second.name,
-                           instance->second.node);
+        return fmt::format("step {} for {} on node {}, which cannot be reached", step.step,
+                           instance->second.name, instance->second.node);
       }
     }
     for (const auto& [id, instance] : turn.after.instances) {
@@ -212,8 +238,8 @@ class TakesItsTime final : public Invariant {
       if (turn.before.instances.contains(id)) continue;
       const std::string place = fmt::format("{}/{}/{}", instance.job, instance.slot, instance.spec);
       if (is_over(placements_[place], turn.now_ms, kPlacementsMax)) {
-        return fmt::format("{}: slot {} was filled more than {} times in a minute", instance.job, instance.slot,
-                           kPlacementsMax);
+        return fmt::format("{}: slot {} was filled more than {} times in a minute", instance.job,
+                           instance.slot, kPlacementsMax);
       }
     }
     return std::nullopt;

@@ -1,14 +1,14 @@
-// What must hold at every moment of a simulation, each a small checker. They compare what Rowlock believes (its rows) and
-// does (its calls) with what is so (the engines).
+// What must hold at every moment of a simulation, each a small checker. They compare what Rowlock
+// believes (its rows) and does (its calls) with what is so (the engines).
 #pragma once
+
+#include "tests/simulator/engines.h"
+#include "tests/simulator/snapshot.h"
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "tests/simulator/engines.h"
-#include "tests/simulator/snapshot.h"
 
 namespace rowlock::simulator {
 

@@ -1,21 +1,25 @@
 #include "tests/simulator/play.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdlib>
-
-#include <fmt/format.h>
+#include <malloc.h>
 
 namespace rowlock::simulator {
 
 namespace {
 
-constexpr std::uint64_t kSeedsByDefault = 400;
+constexpr std::uint64_t kSeedsByDefault = 300;
+
+constexpr int kKeptBytes = 256 << 20;
 
 std::uint64_t playing = 0;
 
 // A CHECK that stops the program must not hide which seed it was.
 void tell_seed(int) {
-  fmt::print(stderr, "the program stopped itself; to see it again: make simulate SEED={}\n", playing);
+  fmt::print(stderr, "the program stopped itself; to see it again: make simulate SEED={}\n",
+             playing);
 }
 
 std::optional<std::uint64_t> number_of(const char* variable) {
@@ -29,17 +33,21 @@ std::optional<std::uint64_t> number_of(const char* variable) {
 std::string play(Stage& stage, std::uint64_t seed) {
   playing = seed;
   std::signal(SIGABRT, tell_seed);
+  mallopt(M_TRIM_THRESHOLD,
+          kKeptBytes);  // A plan needs much for a moment: do not give it back each time.
   const Violated violated = Simulation(stage, seed).run();
   if (!violated) return "";
   Simulation again(stage, seed);
   again.tell_all();
   (void)again.run();
-  return fmt::format("seed {}: {}\nits last moments:\n{}to see it again: make simulate SEED={}", seed, *violated,
-                     again.story(), seed);
+  return fmt::format("seed {}: {}\nits last moments:\n{}to see it again: make simulate SEED={}",
+                     seed, *violated, again.story(), seed);
 }
 
 std::optional<std::uint64_t> one_seed() { return number_of("ROWLOCK_SIMULATOR_SEED"); }
 
-std::uint64_t seeds_to_play() { return number_of("ROWLOCK_SIMULATOR_SEEDS").value_or(kSeedsByDefault); }
+std::uint64_t seeds_to_play() {
+  return number_of("ROWLOCK_SIMULATOR_SEEDS").value_or(kSeedsByDefault);
+}
 
 }  // namespace rowlock::simulator

@@ -1,15 +1,15 @@
 // Playing seeds, and telling how to play one again.
 #pragma once
 
+#include "tests/simulator/simulation.h"
+
 #include <cstdint>
 #include <string>
 
-#include "tests/simulator/simulation.h"
-
 namespace rowlock::simulator {
 
-// Plays one seed. Empty when nothing was violated; else what was, the last things that happened, and the command that plays
-// it again.
+// Plays one seed. Empty when nothing was violated; else what was, the last things that happened,
+// and the command that plays it again.
 std::string play(Stage& stage, std::uint64_t seed);
 
 // The seed that is asked for with ROWLOCK_SIMULATOR_SEED, if any.

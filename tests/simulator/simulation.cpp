@@ -1,17 +1,17 @@
 #include "tests/simulator/simulation.h"
 
-#include <fmt/format.h>
-
 #include "reconcilers/registry.h"
+
+#include <fmt/format.h>
 
 namespace rowlock::simulator {
 
 namespace {
 
 constexpr std::size_t kStoryMax = 120;
-constexpr std::int64_t kSettleMs = 600000;   // Within so long everything must be as it is to be.
+constexpr std::int64_t kSettleMs = 600000;  // Within so long everything must be as it is to be.
 constexpr std::int64_t kLookEveryMs = 1000;
-constexpr std::int64_t kStableMs = 12000;    // And stay so, over two looks at every node.
+constexpr std::int64_t kStableMs = 8000;  // And stay so, over two looks at every node.
 
 std::FILE* nowhere() {
   static std::FILE* const file = std::fopen("/dev/null", "w");
@@ -29,18 +29,20 @@ struct Simulation::Process {
 
   Process(Simulation& of, std::function<void()> wake)
       : desired(of.stage_.home().desired_path(), of.stage_.schema()),
-        controller({of.stage_.state(), of.stage_.schema(), desired, of.reconcilers_, of.engines_, of.hands_, of.log_,
-                    std::move(wake)}),
-        checks(of.stage_.state(), of.engines_, of.hands_, [this, &of](const std::string& script, Values values) {
-          controller.note(script, std::move(values));
-          of.wake(1);
-        }) {}
+        controller({of.stage_.state(), of.stage_.schema(), desired, of.reconcilers_, of.engines_,
+                    of.hands_, of.log_, std::move(wake)}),
+        checks(of.stage_.state(), of.engines_, of.hands_,
+               [this, &of](const std::string& script, Values values) {
+                 controller.note(script, std::move(values));
+                 of.wake(1);
+               }) {}
 };
 
-Simulation::Simulation(Stage& stage, std::uint64_t seed) : Simulation(stage, seed, [&] {
-  Random random(seed ^ 0x5EED);
-  return Weather::drawn_from(random);
-}()) {}
+Simulation::Simulation(Stage& stage, std::uint64_t seed)
+    : Simulation(stage, seed, [&] {
+        Random random(seed ^ 0x5EED);
+        return Weather::drawn_from(random);
+      }()) {}
 
 Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
     : stage_(stage),
@@ -54,6 +56,9 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       invariants_(all_invariants()) {
   engines_.on_call([this](const Call& call) { judge(call); });
   engines_.on_hint([this](const std::string& container) { hint(container); });
+  engines_.on_answer([this](const std::string& container, bool passed) {
+    if (tells_all_) tell(fmt::format("check of {} {}", container, passed ? "passed" : "failed"));
+  });
   stage_.clear();
 }
 
@@ -64,7 +69,7 @@ Violated Simulation::run() {
   engineer_.begin();
   wake(1);
   stir();
-  play_until(timeline_.now_ms() + random_.between(60000, 180000));
+  play_until(timeline_.now_ms() + random_.between(20000, 80000));
   is_calm_ = true;
   weather_ = Weather{};
   engines_.calm();
@@ -72,7 +77,7 @@ Violated Simulation::run() {
   engineer_.tidy_up();
   tell("all is calm");
   if (Violated violated = settle(Standard::lenient)) return violated;
-  engineer_.set_exam();
+  proven_ = engineer_.set_exam();
   tell("exam");
   return settle(Standard::strict);
 }
@@ -85,7 +90,7 @@ Violated Simulation::settle(Standard standard) {
   std::string missing;
   while (!violated_ && timeline_.now_ms() < deadline_ms) {
     play_until(timeline_.now_ms() + kLookEveryMs);
-    missing = unsettled(stage_, engines_, standard);
+    missing = unsettled(stage_, engines_, standard, proven_);
     if (!missing.empty()) {
       stable_since_ms = -1;
     } else if (stable_since_ms < 0) {
@@ -104,7 +109,8 @@ void Simulation::play_until(std::int64_t moment_ms) {
   while (!is_over && !violated_) timeline_.step();
 }
 
-// ---- The controller ----------------------------------------------------------------------------------------------
+// ---- The controller
+// --------------------------------------------------------------------------
 
 void Simulation::restart() {
   process_ = std::make_unique<Process>(*this, [this] { wake(1); });
@@ -125,12 +131,19 @@ void Simulation::crash() {
     stage_.forget_connection();
   }
   if (random_.chance(weather_.rows_lost)) lose_a_row();
-  timeline_.after(random_.chance(800) ? random_.between(1, 2000) : random_.between(2000, 40000), [this] { restart(); });
+  timeline_.after(random_.chance(800) ? random_.between(1, 2000) : random_.between(2000, 40000),
+                  [this] { restart(); });
+}
+
+void Simulation::crash_after(std::int64_t delay_ms) {
+  timeline_.after(delay_ms, [this] { crash(); });
 }
 
 // A row may be lost with a damaged or restored state.db; its container is then nobody's.
 void Simulation::lose_a_row() {
-  CHECK(stage_.state().run("DELETE FROM instance WHERE id = (SELECT min(id) FROM instance WHERE run = 1)").ok());
+  CHECK(stage_.state()
+            .run("DELETE FROM instance WHERE id = (SELECT min(id) FROM instance WHERE run = 1)")
+            .ok());
   stage_.forget_connection();
   rows_ = take_snapshot(stage_.state(), rows_);
   tell("a row was lost");
@@ -164,21 +177,15 @@ void Simulation::pass() {
 
 void Simulation::look() {
   Snapshot after = take_snapshot(stage_.state(), rows_);
-  const Turn turn{rows_, after, engines_, timeline_.now_ms()};
-  if (tells_all_) {
-    for (const StepRow& step : after.begun) {
-      if (step.step != "observe") tell(fmt::format("step {} {} of {}", step.step, step.target, step.name));
-    }
-    for (const auto& [id, row] : after.instances) {
-      const auto was = rows_.instances.find(id);
-      const bool is_new = was == rows_.instances.end();
-      if (is_new || was->second.runs != row.runs || was->second.container != row.container ||
-          was->second.healthy != row.healthy) {
-        tell(fmt::format("row {} slot {} spec {}: {}{}{} {}", row.name, row.slot, row.spec, row.runs ? "run " : "",
-                         row.container, row.healthy ? " healthy" : "", row.reason));
-      }
-    }
+  if (tells_all_) tell_changes(after);
+  // Answers from around a pause are dropped, and those before and after it stand in a row.
+  for (const auto& [id, row] : after.instances) {
+    const auto was = rows_.instances.find(id);
+    const bool is_changed = was != rows_.instances.end() && was->second.container != row.container;
+    if (is_changed) engines_.doubt_streaks(row.name);
   }
+  if (after.reach != rows_.reach) engines_.doubt_streaks();
+  const Turn turn{rows_, after, engines_, timeline_.now_ms()};
   for (const auto& invariant : invariants_) {
     if (Violated found = invariant->after(turn)) violate(*found);
   }
@@ -204,7 +211,8 @@ void Simulation::hint(const std::string& container) {
   });
 }
 
-// ---- What goes wrong by itself -----------------------------------------------------------------------------------
+// ---- What goes wrong by itself
+// ---------------------------------------------------------------
 
 void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happens) {
   if (every_ms == 0) return;
@@ -217,15 +225,17 @@ void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happe
 
 void Simulation::stir() {
   now_and_then(weather_.crash_ms, [this] { crash(); });
-  for (const auto& [what, every_ms] : {std::pair{"die", weather_.die_ms}, {"pause", weather_.pause_ms},
-                                       {"erase", weather_.erase_ms}, {"flap", weather_.flap_ms},
+  for (const auto& [what, every_ms] : {std::pair{"die", weather_.die_ms},
+                                       {"pause", weather_.pause_ms},
+                                       {"erase", weather_.erase_ms},
+                                       {"flap", weather_.flap_ms},
                                        {"hint", weather_.spurious_ms}}) {
     now_and_then(every_ms, [this, what = std::string(what)] { harm(what); });
   }
   now_and_then(weather_.unreachable_ms, [this] {
     const std::string node = random_.pick(engines_.nodes());
     tell("unreachable: " + node);
-    engines_.take_away(node, random_.between(1000, 40000));
+    engines_.take_away(node, random_.between(1000, 20000));
   });
   now_and_then(weather_.edit_ms, [this] {
     tell("edit: " + engineer_.edit());
@@ -248,7 +258,8 @@ void Simulation::harm(const std::string& what) {
   if (what == "hint") hint(random_.chance(500) ? name : "no-such-container");
 }
 
-// ---- The story ---------------------------------------------------------------------------------------------------
+// ---- The story
+// -------------------------------------------------------------------------------
 
 void Simulation::violate(const std::string& what) {
   tell("VIOLATED: " + what);
@@ -259,6 +270,28 @@ void Simulation::tell(const std::string& what) {
   if (!tells_all_) return;
   story_.push_back(fmt::format("{:>8} {}", timeline_.elapsed_ms(), what));
   if (story_.size() > kStoryMax) story_.pop_front();
+}
+
+void Simulation::tell_changes(const Snapshot& after) {
+  for (const StepRow& step : after.begun) {
+    if (step.step != "observe")
+      tell(fmt::format("step {} {} of {}", step.step, step.target, step.name));
+  }
+  for (const auto& [node, reach] : after.reach) {
+    const auto was = rows_.reach.find(node);
+    if (was == rows_.reach.end() || was->second != reach)
+      tell(fmt::format("node {} is {}", node, reach));
+  }
+  for (const auto& [id, row] : after.instances) {
+    const auto was = rows_.instances.find(id);
+    const bool is_new = was == rows_.instances.end();
+    if (is_new || was->second.runs != row.runs || was->second.container != row.container ||
+        was->second.healthy != row.healthy) {
+      tell(fmt::format("row {} slot {} spec {}: {}{}{} {}", row.name, row.slot, row.spec,
+                       row.runs ? "run " : "", row.container, row.healthy ? " healthy" : "",
+                       row.reason));
+    }
+  }
 }
 
 std::string Simulation::story() const {

@@ -1,24 +1,25 @@
-// The whole controller, its real SQL and its real reconcilers, in a world that fails, on a virtual clock, from one seed.
-// First comes the chaos that the weather makes; then all is calm, and what is wanted must come to be; then an exam: a last
-// change of every job, of which it is known what must become.
+// The whole controller, its real SQL and its real reconcilers, in a world that fails, on a virtual
+// clock, from one seed. First comes the chaos that the weather makes; then all is calm, and what is
+// wanted must come to be; then an exam: a last change of every job, of which it is known what must
+// become.
 #pragma once
+
+#include "controller/base/log.h"
+#include "controller/controller.h"
+#include "reconcilers/check.h"
+#include "tests/simulator/ending.h"
+#include "tests/simulator/engineer.h"
+#include "tests/simulator/engines.h"
+#include "tests/simulator/hands.h"
+#include "tests/simulator/invariants.h"
+#include "tests/simulator/stage.h"
+#include "tests/simulator/timeline.h"
 
 #include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "controller/base/log.h"
-#include "controller/controller.h"
-#include "reconcilers/check.h"
-#include "tests/simulator/engineer.h"
-#include "tests/simulator/ending.h"
-#include "tests/simulator/engines.h"
-#include "tests/simulator/hands.h"
-#include "tests/simulator/invariants.h"
-#include "tests/simulator/stage.h"
-#include "tests/simulator/timeline.h"
 
 namespace rowlock::simulator {
 
@@ -35,6 +36,7 @@ class Simulation {
   void start();
   Violated settle(Standard standard);  // Lets time pass until all is as it must be in the end.
   void crash();
+  void crash_after(std::int64_t delay_ms);
   Engineer& engineer() { return engineer_; }
   Hands& hands() { return hands_; }
   Engines& engines() { return engines_; }
@@ -58,6 +60,7 @@ class Simulation {
   void hint(const std::string& container);
   void violate(const std::string& what);
   void tell(const std::string& what);
+  void tell_changes(const Snapshot& after);
 
   Stage& stage_;
   Random random_;
@@ -72,6 +75,7 @@ class Simulation {
   Snapshot rows_;
   std::vector<std::unique_ptr<Invariant>> invariants_;
   Violated violated_;
+  std::map<std::string, std::string> proven_;  // See Engineer::set_exam().
   std::deque<std::string> story_;
   bool is_calm_ = false;
   bool tells_all_ = false;

@@ -1,10 +1,11 @@
-// Many seeds, each a small world in which everything fails now and then. Split in parts, so that each core has its own.
-#include <chrono>
+// Many seeds, each a small world in which everything fails now and then. Split in parts, so that
+// each core has its own.
+#include "tests/simulator/play.h"
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
 
-#include "tests/simulator/play.h"
+#include <chrono>
 
 using namespace rowlock;
 using namespace rowlock::simulator;
@@ -30,7 +31,8 @@ void play_part(std::uint64_t part) {
     ++played;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-  fmt::print(stderr, "simulator: {} seeds, {:.0f} a second\n", played, static_cast<double>(played) / took.count());
+  fmt::print(stderr, "simulator: {} seeds, {:.0f} a second\n", played,
+             static_cast<double>(played) / took.count());
 }
 
 }  // namespace

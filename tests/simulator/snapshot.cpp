@@ -11,9 +11,16 @@ std::vector<Row> rows_of(Database& state, std::string_view query, const Values& 
 }
 
 InstanceRow instance_of(const Row& row) {
-  return {row.text("job"),        row.integer("slot"),   row.integer("spec"),        row.text("node"),
-          row.text("name"),       row.integer("run") == 1, !row.is_null("healthy_at_ms"), row.text("container"),
-          row.text("verdict"),    row.text("reason")};
+  return {row.text("job"),
+          row.integer("slot"),
+          row.integer("spec"),
+          row.text("node"),
+          row.text("name"),
+          row.integer("run") == 1,
+          !row.is_null("healthy_at_ms"),
+          row.text("container"),
+          row.text("verdict"),
+          row.text("reason")};
 }
 
 }  // namespace
@@ -35,27 +42,33 @@ const InstanceRow* Snapshot::find(const std::string& container) const {
 
 Snapshot take_snapshot(Database& state, const Snapshot& before) {
   Snapshot taken;
-  for (const Row& row : rows_of(state,
-                                "SELECT id, job, slot, spec, node, name, run, container, verdict, reason, healthy_at_ms "
-                                "FROM instance")) {
+  for (const Row& row : rows_of(
+           state,
+           "SELECT id, job, slot, spec, node, name, run, container, verdict, reason, healthy_at_ms "
+           "FROM instance")) {
     taken.instances.emplace(row.integer("id"), instance_of(row));
   }
-  for (const Row& row : rows_of(state,
-                                "SELECT name, count, max_parallel, update_order, EXISTS (SELECT 1 FROM deployment "
-                                "WHERE job = name AND current = 1 AND state = 'failed') AS has_failed FROM job")) {
+  for (const Row& row :
+       rows_of(state,
+               "SELECT name, count, max_parallel, update_order, EXISTS (SELECT 1 FROM deployment "
+               "WHERE job = name AND current = 1 AND state = 'failed') AS has_failed FROM job")) {
     taken.jobs.emplace(row.text("name"), JobRow{row.integer("count"), row.integer("max_parallel"),
-                                                row.text("update_order") == "start_first", row.integer("has_failed") == 1});
+                                                row.text("update_order") == "start_first",
+                                                row.integer("has_failed") == 1});
   }
   for (const Row& row : rows_of(state, "SELECT job, name, passes, failures FROM job_check")) {
-    taken.checks[row.text("job")].push_back({row.text("name"), row.integer("passes"), row.integer("failures")});
+    taken.checks[row.text("job")].push_back(
+        {row.text("name"), row.integer("passes"), row.integer("failures")});
   }
   for (const Row& row : rows_of(state, "SELECT node, reach FROM node_state")) {
     taken.reach.emplace(row.text("node"), row.text("reach"));
   }
   taken.last_attempt = before.last_attempt;
-  for (const Row& row : rows_of(state, "SELECT id, kind, name, target, step FROM attempt WHERE id > :after ORDER BY id",
-                                {{"after", before.last_attempt}})) {
-    taken.begun.push_back({row.text("kind"), row.text("name"), row.text("target"), row.text("step")});
+  for (const Row& row : rows_of(
+           state, "SELECT id, kind, name, target, step FROM attempt WHERE id > :after ORDER BY id",
+           {{"after", before.last_attempt}})) {
+    taken.begun.push_back(
+        {row.text("kind"), row.text("name"), row.text("target"), row.text("step")});
     taken.last_attempt = row.integer("id");
   }
   return taken;

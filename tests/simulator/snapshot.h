@@ -1,12 +1,12 @@
 // What Rowlock believes, as its rows say after a pass.
 #pragma once
 
+#include "controller/store/database.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "controller/store/database.h"
 
 namespace rowlock::simulator {
 

@@ -1,13 +1,14 @@
-// Where simulations are played: a home in memory with the real databases. It is cleared for the next seed instead of being
-// made anew, so that statements stay compiled; that is most of the simulator's speed.
+// Where simulations are played: a home in memory with the real databases. It is cleared for the
+// next seed instead of being made anew, so that statements stay compiled; that is most of the
+// simulator's speed.
 #pragma once
-
-#include <memory>
-#include <string>
 
 #include "controller/store/database.h"
 #include "controller/store/home.h"
 #include "controller/store/schema.h"
+
+#include <memory>
+#include <string>
 
 namespace rowlock::simulator {
 

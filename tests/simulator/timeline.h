@@ -1,13 +1,13 @@
-// Virtual time: what is to happen, ordered by moment and then by when it was thought of. Nothing waits; the clock jumps
-// from one event to the next.
+// Virtual time: what is to happen, ordered by moment and then by when it was thought of. Nothing
+// waits; the clock jumps from one event to the next.
 #pragma once
+
+#include "controller/world.h"
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <utility>
-
-#include "controller/world.h"
 
 namespace rowlock::simulator {
 
@@ -18,7 +18,9 @@ class Timeline final : public Clock {
   std::int64_t now_ms() const override { return now_ms_; }
   std::int64_t elapsed_ms() const { return now_ms_ - kBeginningMs; }
 
-  void after(std::int64_t delay_ms, std::function<void()> happens) { at(now_ms_ + delay_ms, std::move(happens)); }
+  void after(std::int64_t delay_ms, std::function<void()> happens) {
+    at(now_ms_ + delay_ms, std::move(happens));
+  }
   void at(std::int64_t moment_ms, std::function<void()> happens) {
     events_.emplace(std::make_pair(std::max(moment_ms, now_ms_), sequence_++), std::move(happens));
   }

@@ -1,30 +1,30 @@
-// What can go wrong in one simulation, and how often. Each seed leaves some of it out: a world in which everything fails
-// at once hides what a single failure does.
+// What can go wrong in one simulation, and how often. Each seed leaves some of it out: a world in
+// which everything fails at once hides what a single failure does.
 #pragma once
 
-#include <cstdint>
-
 #include "tests/simulator/random.h"
+
+#include <cstdint>
 
 namespace rowlock::simulator {
 
 struct Weather {
   // Of a thousand calls or steps.
-  std::int64_t fails = 0;         // A call answers with an error and has done nothing.
-  std::int64_t loses = 0;         // A call is made, and its answer is lost.
-  std::int64_t hangs = 0;         // A step has no answer until its deadline; made at once, late, or never.
-  std::int64_t hints_lost = 0;    // Of a thousand hints.
-  std::int64_t rows_lost = 0;     // Of a thousand restarts: an instance row is gone from state.db.
+  std::int64_t fails = 0;  // A call answers with an error and has done nothing.
+  std::int64_t loses = 0;  // A call is made, and its answer is lost.
+  std::int64_t hangs = 0;  // A step has no answer until its deadline; made at once, late, or never.
+  std::int64_t hints_lost = 0;  // Of a thousand hints.
+  std::int64_t rows_lost = 0;   // Of a thousand restarts: an instance row is gone from state.db.
   // About every so many milliseconds; 0: never.
-  std::int64_t crash_ms = 0;      // The controller is killed.
-  std::int64_t die_ms = 0;        // A container ends.
-  std::int64_t pause_ms = 0;      // A container is paused.
-  std::int64_t erase_ms = 0;      // A container is removed.
+  std::int64_t crash_ms = 0;        // The controller is killed.
+  std::int64_t die_ms = 0;          // A container ends.
+  std::int64_t pause_ms = 0;        // A container is paused.
+  std::int64_t erase_ms = 0;        // A container is removed.
   std::int64_t unreachable_ms = 0;  // A node is away for a while.
-  std::int64_t flap_ms = 0;       // A program fails its checks for a while.
-  std::int64_t spurious_ms = 0;   // A hint about nothing.
-  std::int64_t edit_ms = 0;       // The engineer edits desired.db.
-  std::int64_t latency_ms = 20;   // A call takes up to so long, and so does its answer.
+  std::int64_t flap_ms = 0;         // A program fails its checks for a while.
+  std::int64_t spurious_ms = 0;     // A hint about nothing.
+  std::int64_t edit_ms = 0;         // The engineer edits desired.db.
+  std::int64_t latency_ms = 20;     // A call takes up to so long, and so does its answer.
 
   static Weather drawn_from(Random& random) {
     Weather drawn;
@@ -36,15 +36,15 @@ struct Weather {
     perhaps(drawn.hangs, 5, 60);
     perhaps(drawn.hints_lost, 100, 1000);
     perhaps(drawn.rows_lost, 100, 500);
-    perhaps(drawn.crash_ms, 3000, 60000);
-    perhaps(drawn.die_ms, 5000, 60000);
-    perhaps(drawn.pause_ms, 10000, 60000);
-    perhaps(drawn.erase_ms, 10000, 60000);
-    perhaps(drawn.unreachable_ms, 30000, 90000);
-    perhaps(drawn.flap_ms, 10000, 60000);
-    perhaps(drawn.spurious_ms, 2000, 20000);
+    perhaps(drawn.crash_ms, 2000, 30000);
+    perhaps(drawn.die_ms, 3000, 30000);
+    perhaps(drawn.pause_ms, 5000, 30000);
+    perhaps(drawn.erase_ms, 5000, 30000);
+    perhaps(drawn.unreachable_ms, 10000, 40000);
+    perhaps(drawn.flap_ms, 5000, 30000);
+    perhaps(drawn.spurious_ms, 1000, 10000);
     perhaps(drawn.latency_ms, 20, 3000);
-    drawn.edit_ms = random.between(8000, 60000);
+    drawn.edit_ms = random.between(3000, 20000);
     return drawn;
   }
 };

@@ -1,0 +1,133 @@
+#include "tests/simulator/mutants.h"
+
+namespace rowlock::simulator {
+
+namespace {
+
+constexpr std::string_view kInstance = "schema/instance.sql";
+constexpr std::string_view kJob = "schema/job.sql";
+constexpr std::string_view kPlacement = "schema/placement.sql";
+constexpr std::string_view kNode = "schema/node.sql";
+constexpr std::string_view kDeployment = "schema/deployment.sql";
+
+bool is_blank(char c) { return c == ' ' || c == '\n'; }
+
+// How many characters of `text` are `from`, however many blanks stand in a place; 0: others.
+std::size_t matched(std::string_view text, std::string_view from) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (at == text.size() || is_blank(text[at]) != is_blank(from[i])) return 0;
+    if (!is_blank(from[i]) && text[at] != from[i]) return 0;
+    ++at;
+    if (!is_blank(from[i])) continue;
+    while (i + 1 < from.size() && is_blank(from[i + 1])) ++i;
+    while (at < text.size() && is_blank(text[at])) ++at;
+  }
+  return at;
+}
+
+// Everywhere in the text. Returns whether it was there.
+bool substitute(std::string& text, const Substitution& substitution) {
+  bool is_found = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::size_t size = matched(std::string_view(text).substr(at), substitution.from);
+    if (size == 0) continue;
+    text.replace(at, size, substitution.to);
+    at += substitution.to.size();
+    is_found = true;
+  }
+  return is_found;
+}
+
+std::vector<Mutant> mutants_of_roles() {
+  return {
+      {"old instances make way at once",
+       {{kInstance, "i.stale_rank > i.count - i.fresh_proven",
+         "i.stale_rank > 0 - i.fresh_proven"}}},
+      {"one old instance too many makes way",
+       {{kInstance, "i.stale_rank > i.count - i.fresh_proven",
+         "i.stale_rank + 1 > i.count - i.fresh_proven"}}},
+      {"stop_first keeps none",
+       {{kInstance, "WHEN 'stop_first' THEN i.max_parallel", "WHEN 'stop_first' THEN 500"}}},
+      {"a surplus stays",
+       {{kInstance, "i.fresh_rank > i.count ", "i.fresh_rank > i.count + 500 "}}},
+      {"one more than the surplus goes",
+       {{kInstance, "i.fresh_rank > i.count ", "i.fresh_rank >= i.count "}}},
+      {"what belongs to a deleted job stays",
+       {{kInstance, "'unwanted', '*',        'retire',", "'unwanted', '*',        'none',"}}},
+      {"blind counts as free",
+       {{kInstance, "WHEN n.reach IS NOT 'reached' ", "WHEN n.reach IS 'never' "}}},
+      {"one check may be missing",
+       {{kInstance, "i.healthy_at_ms IS NULL AND i.unmet = 0 ",
+         "i.healthy_at_ms IS NULL AND i.unmet <= 1 "}}},
+  };
+}
+
+std::vector<Mutant> mutants_of_steps() {
+  return {
+      {"restarts do not wait",
+       {{kJob, "WHEN v.due_at_ms > (SELECT now_ms FROM clock) ", "WHEN v.due_at_ms > 9e15 "}}},
+      {"as many at once as there is work",
+       {{kPlacement, "t.count + t.max_parallel - t.fresh_live - t.stale_live",
+         "t.count + 500 - t.fresh_live - t.stale_live"},
+        {kPlacement, "t.max_parallel - (t.fresh_live - t.fresh_proven)", "500"}}},
+      {"stop_first does not wait for the stop",
+       {{kPlacement, "(t.stopping = 0 OR t.update_order = 'start_first')", "true"},
+        {kPlacement, "t.count - t.fresh_live - t.stale_live - t.stopping",
+         "t.count - t.fresh_live - t.stale_live"}}},
+      {"reverts to any earlier spec",
+       {{kDeployment, "e.state = 'succeeded' AND e.spec <> d.spec) AS fallback",
+         "e.spec <> d.spec) AS fallback"},
+        {kDeployment, "e.state = 'succeeded' AND e.spec <> d.spec ORDER BY e.id DESC",
+         "e.spec <> d.spec ORDER BY e.id DESC"}}},
+      {"a failing deployment goes on",
+       {{kDeployment, "'failing',  'yes', 'revert',", "'failing',  'yes', 'none',  "}}},
+      {"a changed spec is not rolled out",
+       {{kJob, "('changed', 'none',    'deploy',", "('changed', 'none',    'none',  "}}},
+      {"a removed container is not missed",
+       {{kInstance, "'keep',     'gone',     'fail',", "'keep',     'gone',     'none',"}}},
+      {"a paused container stays so",
+       {{kInstance, "'keep',     'paused',   'resume',", "'keep',     'paused',   'none',  "}}},
+      {"what was let go runs on",
+       {{kInstance, "'expired',  'healthy',  'stop',", "'expired',  'healthy',  'none',"},
+        {kInstance, "'expired',  'proven',   'stop',", "'expired',  'proven',   'none',"}}},
+      {"a stray stays for good",
+       {{kNode, "('free',    'no',      'remove',", "('free',    'no',      'none',  "}}},
+      {"a stray goes at once",
+       {{kNode, "('free',    'perhaps', 'wait',  ", "('free',    'perhaps', 'remove',"}}},
+      {"an old look is believed over a new step",
+       {{kNode, "AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms)",
+         "AND false"}}},
+      {"a step under way is begun again",
+       {{kInstance, "AND a.finished_at_ms IS NULL) ", "AND a.finished_at_ms IS NULL AND false) "}}},
+      {"an unreachable node holds nothing",
+       {{kNode, "-- @run node.observe.failed\n",
+         "-- @run node.observe.failed\n\nUPDATE instance SET container = 'gone' WHERE node = "
+         ":target;\n"}}},
+  };
+}
+
+}  // namespace
+
+std::vector<Mutant> all_mutants() {
+  std::vector<Mutant> all = mutants_of_roles();
+  for (Mutant& mutant : mutants_of_steps()) all.push_back(std::move(mutant));
+  return all;
+}
+
+MutatedSchema::MutatedSchema(const Mutant& mutant) {
+  const auto originals = embedded_files();
+  for (const EmbeddedFile& file : originals) texts_.emplace_back(file.text);
+  for (const Substitution& substitution : mutant.substitutions) {
+    bool is_found = false;
+    for (std::size_t i = 0; i < originals.size(); ++i) {
+      if (originals[i].name == substitution.file) is_found = substitute(texts_[i], substitution);
+    }
+    if (!is_found) missing_ = substitution.from;
+  }
+  for (std::size_t i = 0; i < originals.size(); ++i) {
+    files_.push_back({originals[i].name, texts_[i]});
+  }
+}
+
+}  // namespace rowlock::simulator

@@ -1,0 +1,48 @@
+// A checker that never finds anything proves nothing: each mutant must be caught, within a bounded
+// number of seeds.
+#include "tests/simulator/mutants.h"
+#include "tests/simulator/play.h"
+
+#include <criterion/criterion.h>
+#include <fmt/format.h>
+
+using namespace rowlock;
+using namespace rowlock::simulator;
+
+namespace {
+
+constexpr std::uint64_t kSeedsMax = 300;
+constexpr std::size_t kParts = 4;
+
+// Returns after how many seeds it was caught; 0: never.
+std::uint64_t seeds_to_catch(const Mutant& mutant, std::string& how) {
+  const MutatedSchema mutated(mutant);
+  cr_assert(mutated.missing().empty(), "%s: the schema has no such text any more: %s",
+            mutant.name.data(), mutated.missing().c_str());
+  const Schema schema = mutated.schema();
+  Stage stage(schema);
+  for (std::uint64_t seed = 0; seed < kSeedsMax; ++seed) {
+    if (const Violated violated = Simulation(stage, seed).run()) {
+      how = *violated;
+      return seed + 1;
+    }
+  }
+  return 0;
+}
+
+void catch_part(std::size_t part) {
+  const std::vector<Mutant> mutants = all_mutants();
+  for (std::size_t i = part; i < mutants.size(); i += kParts) {
+    std::string how;
+    const std::uint64_t seeds = seeds_to_catch(mutants[i], how);
+    cr_expect(seeds > 0, "nobody saw within %lu seeds that %s", kSeedsMax, mutants[i].name.data());
+    fmt::print(stderr, "mutant: {}: caught by seed {}: {}\n", mutants[i].name, seeds, how);
+  }
+}
+
+}  // namespace
+
+Test(simulator_mutants, every_mutant_is_caught_1) { catch_part(0); }
+Test(simulator_mutants, every_mutant_is_caught_2) { catch_part(1); }
+Test(simulator_mutants, every_mutant_is_caught_3) { catch_part(2); }
+Test(simulator_mutants, every_mutant_is_caught_4) { catch_part(3); }
