@@ -1,11 +1,11 @@
 // The Engine API, as plainly as it can be called.
 #include "tests/bench/bare_engine.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-
-#include <fmt/format.h>
 
 namespace rowlock::bench {
 
@@ -20,7 +20,8 @@ void give_up(const std::string& sentence) {
   std::exit(1);
 }
 
-HttpAnswer BareEngine::call(const std::string& method, const std::string& path, const std::string& body) {
+HttpAnswer BareEngine::call(const std::string& method, const std::string& path,
+                            const std::string& body) {
   HttpRequest request;
   request.method = method;
   request.path = path;
@@ -41,7 +42,8 @@ HttpAnswer BareEngine::call(const std::string& method, const std::string& path, 
 
 void BareEngine::create_and_start(const std::string& name, bool restart_always) {
   const std::string body = fmt::format(
-      R"({{"Image":"{}","Cmd":["sleep","3600"],"HostConfig":{{"NetworkMode":"host","CapDrop":["ALL"],)"
+      R"({{"Image":"{}","Cmd":["sleep","3600"],)"
+      R"("HostConfig":{{"NetworkMode":"host","CapDrop":["ALL"],)"
       R"("SecurityOpt":["no-new-privileges"],"PidsLimit":1024,"RestartPolicy":{{"Name":"{}"}}}}}})",
       kImage, restart_always ? "always" : "no");
   call("POST", "/containers/create?name=" + name, body);
@@ -50,13 +52,16 @@ void BareEngine::create_and_start(const std::string& name, bool restart_always) 
 
 // By its process, as the world would: a container killed through the engine is not restarted by it.
 void BareEngine::kill(const std::string& name) {
-  const auto process = static_cast<pid_t>(get("/containers/" + name + "/json")["State"]["Pid"].as_integer());
+  const auto process =
+      static_cast<pid_t>(get("/containers/" + name + "/json")["State"]["Pid"].as_integer());
   if (process <= 1 || ::kill(process, SIGKILL) != 0) {
     give_up("no process to kill in " + name);
   }
 }
 
-void BareEngine::remove(const std::string& name) { call("DELETE", "/containers/" + name + "?force=1"); }
+void BareEngine::remove(const std::string& name) {
+  call("DELETE", "/containers/" + name + "?force=1");
+}
 
 Json BareEngine::get(const std::string& path) {
   auto parsed = Json::parse(call("GET", path).body);
@@ -66,7 +71,8 @@ Json BareEngine::get(const std::string& path) {
   return parsed.value();
 }
 
-StartEvents::StartEvents(std::string endpoint) : http_(std::move(endpoint)), thread_([this] { listen(); }) {}
+StartEvents::StartEvents(std::string endpoint)
+    : http_(std::move(endpoint)), thread_([this] { listen(); }) {}
 
 StartEvents::~StartEvents() {
   stop_ = true;
@@ -76,7 +82,8 @@ StartEvents::~StartEvents() {
 void StartEvents::listen() {
   std::string rest;
   HttpRequest request;
-  request.path = "/events?filters=" + percent_encoded(R"({"type":["container"],"event":["start"]})");
+  request.path =
+      "/events?filters=" + percent_encoded(R"({"type":["container"],"event":["start"]})");
   request.stop = &stop_;
   request.on_bytes = [&](std::string_view bytes) {
     rest += bytes;
@@ -95,7 +102,8 @@ void StartEvents::hear(const std::string& line) {
   const Moment at = now();
   const auto event = Json::parse(line);
   const std::lock_guard lock(mutex_);
-  starts_.push_back({event.ok() ? event.value()["Actor"]["Attributes"]["name"].as_string() : "", at});
+  starts_.push_back(
+      {event.ok() ? event.value()["Actor"]["Attributes"]["name"].as_string() : "", at});
   heard_.notify_all();
 }
 

@@ -1,6 +1,10 @@
-// The engine without Rowlock: the fewest calls that make a container run, on a connection that is kept alive, and the
-// engine's own events as the clock for both sides.
+// The engine without Rowlock: the fewest calls that make a container run, on a connection that is
+// kept alive, and the engine's own events as the clock for both sides.
 #pragma once
+
+#include "controller/adapters/docker_http.h"
+#include "controller/base/json.h"
+#include "tests/bench/samples.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -11,10 +15,6 @@
 #include <thread>
 #include <vector>
 
-#include "controller/adapters/docker_http.h"
-#include "controller/base/json.h"
-#include "tests/bench/samples.h"
-
 namespace rowlock::bench {
 
 // The image every measured container is made from.
@@ -24,7 +24,8 @@ class BareEngine {
  public:
   explicit BareEngine(std::string endpoint) : http_(std::move(endpoint)) {}
 
-  // Makes and starts a container that sleeps on the host network. Stops the program when the engine refuses.
+  // Makes and starts a container that sleeps on the host network. Stops the program when the engine
+  // refuses.
   void create_and_start(const std::string& name, bool restart_always = false);
   void kill(const std::string& name);
   void remove(const std::string& name);
@@ -41,8 +42,8 @@ class StartEvents {
   explicit StartEvents(std::string endpoint);
   ~StartEvents();
 
-  // Waits until `count` starts after `since` have a name with this beginning, and returns the moment of the last of them.
-  // Stops the program after a minute.
+  // Waits until `count` starts after `since` have a name with this beginning, and returns the
+  // moment of the last of them. Stops the program after a minute.
   Moment await(const std::string& prefix, std::size_t count, Moment since);
 
  private:

@@ -1,11 +1,13 @@
-// `make bench`: what Rowlock costs, as ratios inside one run. Each pair is interleaved on the same engine and image, so
-// that a busy machine slows both sides alike. The targets are the project's own; a figure over its target is marked.
-#include <cstdio>
-#include <cstdlib>
+// `make bench`: what Rowlock costs, as ratios inside one run. Each pair is interleaved on the same
+// engine and image, so that a busy machine slows both sides alike. ONLY=plan (notice, first, ten,
+// kill, idle, look) measures just that. The targets are the project's own; a figure over its target
+// is marked.
+#include "tests/bench/measures.h"
 
 #include <fmt/format.h>
 
-#include "tests/bench/measures.h"
+#include <cstdio>
+#include <cstdlib>
 
 int main() {
   using namespace rowlock::bench;
@@ -22,14 +24,18 @@ int main() {
       figures.push_back(std::move(figure));
     }
   };
-  fmt::print("{:<58} {:>9} {:>9}  {}  {}\n", "what", "measured", "target", "      ", "ms: median (5 % … 95 %)");
-  take(measure_plan_of_one_job());
-  take(measure_notice());
-  measure_engine(endpoint, take);
+  fmt::print("{:<58} {:>9} {:>9}  {}  {}\n", "what", "measured", "target", "      ",
+             "ms: median (5 % … 95 %)");
+  const char* chosen = std::getenv("ONLY");
+  const std::string only = chosen != nullptr ? chosen : "";
+  if (only.empty() || only == "plan") take(measure_plan_of_one_job());
+  if (only.empty() || only == "notice") take(measure_notice());
+  if (only != "plan" && only != "notice") measure_engine(endpoint, only, take);
   int missed = 0;
   for (const Figure& figure : figures) {
     missed += figure.is_met ? 0 : 1;
   }
-  fmt::print("{} of {} figures met\n", figures.size() - static_cast<std::size_t>(missed), figures.size());
+  fmt::print("{} of {} figures met\n", figures.size() - static_cast<std::size_t>(missed),
+             figures.size());
   return 0;
 }

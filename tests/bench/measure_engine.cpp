@@ -1,14 +1,4 @@
 // What needs an engine. The engine's own start events are the clock for both sides of every pair.
-#include <fstream>
-#include <sstream>
-#include <thread>
-
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
-
 #include "controller/adapters/real_world.h"
 #include "controller/base/time.h"
 #include "controller/controller.h"
@@ -17,12 +7,21 @@
 #include "tests/bench/measures.h"
 #include "tests/bench/service.h"
 
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <thread>
+#include <unistd.h>
+
 namespace rowlock::bench {
 
 namespace {
 
 constexpr int kFirstPairs = 60;
-constexpr int kTenRounds = 8;
+constexpr int kTenRounds = 12;
 constexpr int kKillPairs = 15;
 constexpr int kLooks = 40;
 constexpr int kIdleSeconds = 60;
@@ -31,21 +30,16 @@ constexpr int kIdleInstances = 100;
 // A job that sleeps on the host network and dies at once when it is told to.
 std::string insert_job(const std::string& name, int count = 1) {
   return fmt::format(
-      "INSERT INTO job (name, image, command, network, count, min_healthy_ms, stop_signal, stop_timeout_ms) VALUES "
+      "INSERT INTO job (name, image, command, network, count, min_healthy_ms, stop_signal, "
+      "stop_timeout_ms) VALUES "
       "('{}', '{}', '[\"sleep\",\"3600\"]', 'host', {}, 0, 'SIGKILL', 0);",
       name, kImage, count);
 }
 
 struct Bench {
-  explicit Bench(const std::string& endpoint) : engine(endpoint), starts(endpoint), service(endpoint) {
+  explicit Bench(const std::string& endpoint)
+      : engine(endpoint), starts(endpoint), service(endpoint) {
     prefix = "rowlock-" + service.home_id() + "-";
-    service.edit(insert_job("anchor", 0));  // So that deleting a job is never deleting all of them.
-    service.edit(insert_job("anchor2", 0));
-  }
-
-  void delete_jobs(const std::string& like) {
-    service.edit("UPDATE job SET count = 0 WHERE name LIKE '" + like + "';");
-    service.await_none("SELECT 1 FROM instance WHERE job LIKE '" + like + "' AND container IN ('running', 'created')");
   }
 
   BareEngine engine;
@@ -54,8 +48,10 @@ struct Bench {
   std::string prefix;
 };
 
-Figure ratio(std::string what, double over, double under, double most, const Samples& ours, const Samples& bare) {
-  return at_most(std::move(what), over / under, most, "", "rowlock " + ours.text() + ", bare " + bare.text());
+Figure ratio(std::string what, double over, double under, double most, const Samples& ours,
+             const Samples& bare) {
+  return at_most(std::move(what), over / under, most, "",
+                 "rowlock " + ours.text() + ", bare " + bare.text());
 }
 
 std::vector<Figure> measure_first(Bench& bench) {
@@ -72,9 +68,10 @@ std::vector<Figure> measure_first(Bench& bench) {
     from = now();
     bench.service.edit(insert_job(job));
     ours.add(ms_between(from, bench.starts.await(bench.prefix + job + "-", 1, from)));
-    bench.delete_jobs(job);
+    bench.service.delete_jobs(job);
   }
-  return {ratio("(1) commit → running, over create+start", ours.median(), bare.median(), 1.10, ours, bare),
+  return {ratio("(1) commit → running, over create+start", ours.median(), bare.median(), 1.10, ours,
+                bare),
           ratio("(1) the same at p99", ours.quantile(0.99), bare.quantile(0.99), 1.25, ours, bare)};
 }
 
@@ -114,23 +111,28 @@ std::vector<Figure> measure_ten(Bench& bench) {
     }
     const Moment from = now();
     bench.service.edit(edit + "COMMIT;");
-    ours.add(ms_between(from, bench.starts.await(fmt::format("{}ten-{}-", bench.prefix, round), 10, from)));
-    bench.delete_jobs(fmt::format("ten-{}-%", round));
+    ours.add(ms_between(
+        from, bench.starts.await(fmt::format("{}ten-{}-", bench.prefix, round), 10, from)));
+    bench.service.delete_jobs(fmt::format("ten-{}-%", round));
   }
-  const Samples* best = &bare[1];
+  int best = 1;
   for (const auto& [threads, samples] : bare) {
-    best = samples.median() < best->median() ? &samples : best;
+    best = samples.median() < bare[best].median() ? threads : best;
   }
-  return {ratio("(2) ten jobs at once → all running, over best parallel", ours.median(), best->median(), 1.10, ours, *best)};
+  return {ratio(fmt::format("(2) ten jobs at once → all running, over {} in parallel", best),
+                ours.median(), bare[best].median(), 1.10, ours, bare[best])};
 }
 
-// Each container is killed once, after it has run a while, so that neither side is in a restart delay of its own.
+// Each container is killed once, after it has run a while, so that neither side is in a restart
+// delay of its own.
 std::vector<Figure> measure_kill(Bench& bench) {
   Samples ours;
   Samples bare;
   bench.service.edit(insert_job("kill", kKillPairs));
-  bench.service.await_none(fmt::format("SELECT 1 WHERE {} > (SELECT count(*) FROM instance WHERE job = 'kill' "
-                                       "AND healthy_at_ms IS NOT NULL)", kKillPairs));
+  bench.service.await_none(
+      fmt::format("SELECT 1 WHERE {} > (SELECT count(*) FROM instance WHERE job = 'kill' "
+                  "AND healthy_at_ms IS NOT NULL)",
+                  kKillPairs));
   std::vector<std::string> names;
   auto state = Database::open(bench.service.folder() + "/state.db", Database::Mode::read_only);
   Database database = std::move(state).value();
@@ -151,8 +153,9 @@ std::vector<Figure> measure_kill(Bench& bench) {
     bench.engine.kill(names[static_cast<std::size_t>(i)]);
     ours.add(ms_between(from, bench.starts.await(bench.prefix + "kill-", 1, from)));
   }
-  bench.delete_jobs("kill");
-  return {ratio("(3) kill → running again, over --restart=always", ours.median(), bare.median(), 0.70, ours, bare)};
+  bench.service.delete_jobs("kill");
+  return {ratio("(3) kill → running again, over --restart=always", ours.median(), bare.median(),
+                0.70, ours, bare)};
 }
 
 // The process at the other end of the engine's socket.
@@ -160,7 +163,8 @@ pid_t engine_process(const std::string& endpoint) {
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  endpoint.substr(std::string("unix://").size()).copy(address.sun_path, sizeof address.sun_path - 1);
+  endpoint.substr(std::string("unix://").size())
+      .copy(address.sun_path, sizeof address.sun_path - 1);
   ucred peer{};
   socklen_t size = sizeof peer;
   const bool known = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
@@ -197,10 +201,15 @@ double cpu_seconds(pid_t process) {
   return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-std::vector<Figure> measure_idle(Bench& bench, const std::string& endpoint) {
+void start_idle(Bench& bench) {
   bench.service.edit(insert_job("idle", kIdleInstances));
-  bench.service.await_none(fmt::format("SELECT 1 WHERE {} > (SELECT count(*) FROM instance WHERE job = 'idle' "
-                                       "AND healthy_at_ms IS NOT NULL)", kIdleInstances));
+  bench.service.await_none(
+      fmt::format("SELECT 1 WHERE {} > (SELECT count(*) FROM instance WHERE job = 'idle' "
+                  "AND healthy_at_ms IS NOT NULL)",
+                  kIdleInstances));
+}
+
+std::vector<Figure> measure_idle(Bench& bench, const std::string& endpoint) {
   const pid_t engine = engine_process(endpoint);
   std::this_thread::sleep_for(std::chrono::seconds(5));
   const double before = cpu_seconds(bench.service.process());
@@ -210,21 +219,24 @@ std::vector<Figure> measure_idle(Bench& bench, const std::string& endpoint) {
   const double engine_cpu = (cpu_seconds(engine) - engine_before) / kIdleSeconds * 100;
   const double ours_mb = resident_mb(bench.service.process());
   const double engine_mb = resident_mb(engine);
-  return {at_most("(6) resident memory with 100 instances, over dockerd's", ours_mb / engine_mb, 0.25, "",
-                  fmt::format("rowlock {:.1f} MB, dockerd {:.1f} MB", ours_mb, engine_mb)),
-          at_most("(6) CPU over a minute with 100 idle instances", cpu, 1, " %",
-                  fmt::format("of a core; dockerd {:.2f} %", engine_cpu))};
+  return {
+      at_most("(6) resident memory with 100 instances, over dockerd's", ours_mb / engine_mb, 0.25,
+              "", fmt::format("rowlock {:.1f} MB, dockerd {:.1f} MB", ours_mb, engine_mb)),
+      at_most("(6) CPU over a minute with 100 idle instances", cpu, 1, " %",
+              fmt::format("of a core; dockerd {:.2f} %", engine_cpu))};
 }
 
 // Makes each step at once, on the caller's thread.
 class DirectExecutor final : public Executor {
  public:
-  void submit(const std::string&, std::function<Outcome()> work, std::function<void(Outcome)> done) override {
+  void submit(const std::string&, std::function<Outcome()> work,
+              std::function<void(Outcome)> done) override {
     done(work());
   }
 };
 
-// In this process, on the home that the service has left behind: one look at everything, recorded, and the whole plan.
+// In this process, on the home that the service has left behind: one look at everything, recorded,
+// and the whole plan.
 std::vector<Figure> measure_look(Bench& bench) {
   bench.service.stop();
   const Home home(bench.service.folder());
@@ -261,18 +273,22 @@ std::vector<Figure> measure_look(Bench& bench) {
     }
   }
   std::fclose(nowhere);
-  return {at_most("(4) look at 100 instances and plan, nothing to do", looks.median(), 10, " ms", looks.text())};
+  return {at_most("(4) look at 100 instances and plan, nothing to do", looks.median(), 10, " ms",
+                  looks.text())};
 }
 
 }  // namespace
 
-void measure_engine(const std::string& endpoint, const std::function<void(std::vector<Figure>)>& take) {
+void measure_engine(const std::string& endpoint, const std::string& only,
+                    const std::function<void(std::vector<Figure>)>& take) {
   Bench bench(endpoint);
-  take(measure_first(bench));
-  take(measure_ten(bench));
-  take(measure_kill(bench));
-  take(measure_idle(bench, endpoint));
-  take(measure_look(bench));
+  const auto is_wanted = [&](const std::string& name) { return only.empty() || only == name; };
+  if (is_wanted("first")) take(measure_first(bench));
+  if (is_wanted("ten")) take(measure_ten(bench));
+  if (is_wanted("kill")) take(measure_kill(bench));
+  if (is_wanted("idle") || is_wanted("look")) start_idle(bench);
+  if (is_wanted("idle")) take(measure_idle(bench, endpoint));
+  if (is_wanted("look")) take(measure_look(bench));
 }
 
 }  // namespace rowlock::bench

@@ -1,15 +1,14 @@
 // What needs no engine: planning among many rows, and noticing an edit.
-#include <filesystem>
-
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
-
 #include "controller/base/time.h"
 #include "controller/edit_watch.h"
 #include "controller/store/home.h"
 #include "tests/bench/measures.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace rowlock::bench {
 
@@ -29,10 +28,12 @@ INSERT INTO job_env (job, name, value) SELECT name, 'A', 'b' FROM job;
 INSERT INTO job_port (job, label, port) SELECT name, 'http', 80 FROM job;
 INSERT INTO job_check (job, name, type, port) SELECT name, 'http', 'http', 'http' FROM job;
 INSERT INTO spec (job, body) SELECT job, body FROM job_spec;
-INSERT INTO deployment (job, asked, spec, cause, state, started_at_ms) SELECT job, id, id, 'edit', 'succeeded', 0 FROM spec;
-INSERT INTO instance (job, slot, spec, node, name, container, streak, cpus, memory_mb, stop_signal, stop_timeout_ms,
-                      placed_at_ms, started_at_ms, healthy_at_ms, since_ms)
-SELECT s.job, n.number, s.id, 'local', s.job || '-' || n.number, 'running', 0, 0, 0, 'SIGTERM', 10, 0, 0, 0, 0
+INSERT INTO deployment (job, asked, spec, cause, state, started_at_ms)
+SELECT job, id, id, 'edit', 'succeeded', 0 FROM spec;
+INSERT INTO instance (job, slot, spec, node, name, container, streak, cpus, memory_mb, stop_signal,
+                      stop_timeout_ms, placed_at_ms, started_at_ms, healthy_at_ms, since_ms)
+SELECT s.job, n.number, s.id, 'local', s.job || '-' || n.number, 'running', 0, 0, 0, 'SIGTERM',
+       10, 0, 0, 0, 0
 FROM spec AS s JOIN slot AS n ON n.number < 5;
 INSERT INTO check_state (instance, name, passes, since_ms) SELECT id, 'http', 1, 0 FROM instance;
 )";
@@ -51,7 +52,9 @@ std::string new_folder() {
   Database database = std::move(opened).value();
   for (int i = 0; i < kEdits; ++i) {
     usleep(20000);
-    (void)database.run("UPDATE node SET site = 'site-' || :i WHERE name = 'local'", {{"i", std::int64_t{i}}}).ok();
+    (void)database
+        .run("UPDATE node SET site = 'site-' || :i WHERE name = 'local'", {{"i", std::int64_t{i}}})
+        .ok();
     const Moment at = now();
     if (write(pipe_end, &at, sizeof at) != sizeof at) {
       _exit(1);
@@ -62,9 +65,10 @@ std::string new_folder() {
 
 }  // namespace
 
-Figure at_most(std::string what, double measured, double most, std::string unit, std::string detail) {
-  return {std::move(what), fmt::format("{:.3g}{}", measured, unit), fmt::format("≤ {:.3g}{}", most, unit),
-          measured <= most, std::move(detail)};
+Figure at_most(std::string what, double measured, double most, std::string unit,
+               std::string detail) {
+  return {std::move(what), fmt::format("{:.3g}{}", measured, unit),
+          fmt::format("≤ {:.3g}{}", most, unit), measured <= most, std::move(detail)};
 }
 
 std::vector<Figure> measure_plan_of_one_job() {
@@ -82,15 +86,17 @@ std::vector<Figure> measure_plan_of_one_job() {
   for (int i = 0; i < kNames; ++i) {
     const std::string name = fmt::format("job{}", (i * 7919) % 10000);
     const Moment from = now();
-    auto rows = state.query("SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name",
-                            {{"name", name}});
+    auto rows = state.query(
+        "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name",
+        {{"name", name}});
     one.add(ms_between(from, now()));
     if (!rows.ok() || !rows.value().empty()) {
       give_up("the plan of a converged job is not empty");
     }
   }
   std::filesystem::remove_all(folder);
-  return {at_most("(5) plan one job of 10,000 with 50,000 instances", one.median(), 0.2, " ms", one.text())};
+  return {at_most("(5) plan one job of 10,000 with 50,000 instances", one.median(), 0.2, " ms",
+                  one.text())};
 }
 
 std::vector<Figure> measure_notice() {
@@ -130,7 +136,8 @@ std::vector<Figure> measure_notice() {
   loop.run();
   waitpid(child, nullptr, 0);
   std::filesystem::remove_all(home.folder());
-  return {at_most("(7) an edit by another process noticed, p99", late.quantile(0.99), 2, " ms", late.text())};
+  return {at_most("(7) an edit by another process noticed, p99", late.quantile(0.99), 2, " ms",
+                  late.text())};
 }
 
 }  // namespace rowlock::bench

@@ -1,12 +1,12 @@
 // What is measured. Each returns its figures ready to print.
 #pragma once
 
+#include "tests/bench/bare_engine.h"
+#include "tests/bench/samples.h"
+
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "tests/bench/bare_engine.h"
-#include "tests/bench/samples.h"
 
 namespace rowlock::bench {
 
@@ -19,7 +19,8 @@ struct Figure {
 };
 
 // A figure that should be at or under `most`.
-Figure at_most(std::string what, double measured, double most, std::string unit, std::string detail);
+Figure at_most(std::string what, double measured, double most, std::string unit,
+               std::string detail);
 
 // Planning one job among 10,000 jobs with 50,000 instances.
 std::vector<Figure> measure_plan_of_one_job();
@@ -27,8 +28,10 @@ std::vector<Figure> measure_plan_of_one_job();
 // From the return of COMMIT in another process until the controller's watch knows.
 std::vector<Figure> measure_notice();
 
-// Everything that needs an engine: first container, ten jobs, restart after a kill, a look at 100 instances, memory and CPU.
-// Gives each group to `take` as soon as it is measured.
-void measure_engine(const std::string& endpoint, const std::function<void(std::vector<Figure>)>& take);
+// Everything that needs an engine: first container, ten jobs, restart after a kill, a look at 100
+// instances, memory and CPU. Gives each group to `take` as soon as it is measured. `only` is first,
+// ten, kill, idle or look; empty for all.
+void measure_engine(const std::string& endpoint, const std::string& only,
+                    const std::function<void(std::vector<Figure>)>& take);
 
 }  // namespace rowlock::bench

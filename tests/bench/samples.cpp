@@ -1,10 +1,10 @@
 // How samples are summed up.
 #include "tests/bench/samples.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <fmt/format.h>
 
 namespace rowlock::bench {
 
@@ -19,7 +19,8 @@ double Samples::quantile(double share) const {
 }
 
 std::string Samples::text() const {
-  return fmt::format("{:.3g} ({:.3g} … {:.3g}, n={})", median(), quantile(0.05), quantile(0.95), values_.size());
+  return fmt::format("{:.3g} ({:.3g} … {:.3g}, n={})", median(), quantile(0.05), quantile(0.95),
+                     values_.size());
 }
 
 }  // namespace rowlock::bench

@@ -1,17 +1,17 @@
 // Child processes, by hand: the bench needs two, and nothing of theirs but pipes.
 #include "tests/bench/service.h"
 
+#include "tests/bench/bare_engine.h"
+
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <thread>
-
 #include <fcntl.h>
+#include <filesystem>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
-
-#include "tests/bench/bare_engine.h"
 
 namespace rowlock::bench {
 
@@ -64,6 +64,7 @@ Service::Service(const std::string& endpoint) {
 void Service::start() {
   process_ = fork();
   if (process_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);  // Also when the bench gives up.
     const int log = open((folder_ + "/run.log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(log, 2);
     execl(binary_.c_str(), binary_.c_str(), "run", nullptr);
@@ -81,8 +82,7 @@ Service::~Service() {
   if (process_ < 0) {
     start();
   }
-  edit("UPDATE job SET count = 0;");
-  await_none("SELECT 1 FROM instance WHERE container NOT IN ('none', 'gone', 'exited')");
+  delete_jobs("%");
   end(process_);
   std::fclose(to_shell_);
   std::fclose(from_shell_);
@@ -97,6 +97,16 @@ void Service::edit(const std::string& sql) {
   if (std::fgets(line, sizeof line, from_shell_) == nullptr || std::strcmp(line, "done\n") != 0) {
     give_up("the sqlite3 shell refused: " + sql);
   }
+}
+
+void Service::delete_jobs(const std::string& like) {
+  auto state = Database::open(folder_ + "/state.db", Database::Mode::read_only);
+  Database database = std::move(state).value();
+  const auto revision = database.scalar("SELECT max(id) FROM revision");
+  const std::string approval = text_of(revision.value()) + ", 'job', 100000";
+  edit("BEGIN; INSERT OR REPLACE INTO approval (revision, table_name, deletes) VALUES (" +
+       approval + "); DELETE FROM job WHERE name LIKE '" + like + "'; COMMIT;");
+  await_none("SELECT 1 FROM instance WHERE job LIKE '" + like + "'");
 }
 
 void Service::await_none(const std::string& query) {

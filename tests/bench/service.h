@@ -1,12 +1,11 @@
 // A `rowlock run` of its own, in a home of its own, and the stock sqlite3 shell that edits it.
 #pragma once
 
-#include <sys/types.h>
+#include "controller/store/database.h"
 
 #include <cstdio>
 #include <string>
-
-#include "controller/store/database.h"
+#include <sys/types.h>
 
 namespace rowlock::bench {
 
@@ -20,6 +19,10 @@ class Service {
 
   // Gives a statement to a sqlite3 shell that stays open, and returns once it has committed.
   void edit(const std::string& sql);
+
+  // Deletes the jobs whose names are like this, with the approval that takes, and waits until
+  // nothing of them is left.
+  void delete_jobs(const std::string& like);
 
   // Waits until the query on state.db returns no row. Stops the program after two minutes.
   void await_none(const std::string& query);
