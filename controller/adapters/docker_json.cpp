@@ -235,10 +235,9 @@ EngineFacts engine_facts(const Json& info) {
 }
 
 std::string event_filters(const std::string& home) {
-  return Json::object(
-             {{"type", strings({"container"})},
-              {"label", strings({std::string(kHomeLabel) + "=" + home})},
-              {"event", strings({"die", "pause", "unpause", "destroy", "oom"})}})
+  return Json::object({{"type", strings({"container"})},
+                       {"label", strings({std::string(kHomeLabel) + "=" + home})},
+                       {"event", strings({"die", "pause", "unpause", "destroy", "oom"})}})
       .text();
 }
 
