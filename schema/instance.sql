@@ -63,6 +63,32 @@ CREATE TABLE instance_case (
 
 -- @views
 
+-- Every instance with what its job's checks, as they are now, say of it.
+CREATE VIEW instance_health AS
+SELECT i.id,
+       i.job,
+       i.slot,
+       i.spec,
+       i.node,
+       i.run,
+       i.container,
+       i.verdict,
+       i.rejected,
+       i.log,
+       i.hinted,
+       i.retry_at_ms,
+       i.placed_at_ms,
+       i.started_at_ms,
+       i.healthy_at_ms,
+       -- How many checks have not passed yet, and how many have failed.
+       (SELECT count(*) FROM job_check AS c
+        LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
+        WHERE c.job = i.job AND COALESCE(s.passes, 0) < c.passes)              AS unmet,
+       (SELECT count(*) FROM job_check AS c
+        JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
+        WHERE c.job = i.job AND s.failures >= c.failures)                      AS failing
+FROM instance AS i;
+
 -- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.
 -- All windows share one PARTITION BY, so that a plan for one job reads the rows of that job alone.
 CREATE VIEW instance_rank AS
@@ -73,13 +99,8 @@ SELECT i.id,
        i.run,
        i.container,
        i.verdict IS 'failed'                                                   AS failed,
-       -- By the job's checks as they are now: how many have not passed yet, and how many have failed.
-       (SELECT count(*) FROM job_check AS c
-        LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND COALESCE(s.passes, 0) < c.passes)              AS unmet,
-       (SELECT count(*) FROM job_check AS c
-        JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND s.failures >= c.failures)                      AS failing,
+       i.unmet,
+       i.failing,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.retry_at_ms,
@@ -93,18 +114,18 @@ SELECT i.id,
        j.healthy_deadline_ms,
        j.name IS NOT NULL                                                      AS job_wanted,
        i.spec IS d.spec                                                        AS fresh,
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running'
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
                           AND i.healthy_at_ms + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
        count(*) FILTER (WHERE i.run = 0 AND i.verdict IS 'failed') OVER better AS failed_rank
-FROM instance AS i
+FROM instance_health AS i
 LEFT JOIN job AS j ON j.name = i.job
 LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
 WINDOW whole  AS (PARTITION BY i.job),
        better AS (PARTITION BY i.job
-                  ORDER BY i.container = 'running' AND i.healthy_at_ms IS NOT NULL DESC,
+                  ORDER BY i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
                            CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,
                            i.id
                   ROWS UNBOUNDED PRECEDING);

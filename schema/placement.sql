@@ -23,7 +23,7 @@ SELECT d.job,
        j.min_healthy_ms,
        count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec)                                        AS fresh_live,
        count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec
-                          AND i.container = 'running'
+                          AND i.container = 'running' AND i.failing = 0
                           AND i.healthy_at_ms + j.min_healthy_ms <= (SELECT now_ms FROM clock))     AS fresh_proven,
        count(*) FILTER (WHERE i.run = 1 AND i.spec <> d.spec)                                       AS stale_live,
        count(*) FILTER (WHERE i.run = 0 AND i.container IN ('running', 'paused'))                   AS stopping,
@@ -32,7 +32,7 @@ SELECT d.job,
                           AND i.placed_at_ms >= d.started_at_ms)                                    AS rejections
 FROM job AS j
 JOIN deployment AS d ON d.job = j.name AND d.current = 1
-LEFT JOIN instance AS i ON i.job = j.name
+LEFT JOIN instance_health AS i ON i.job = j.name
 GROUP BY d.job;
 
 -- How far an update may go now. How many of the old spec must stay meanwhile, instance_fact says.
