@@ -8,7 +8,8 @@ namespace rowlock {
 
 namespace {
 
-// An engine that is away says nothing about the program: neither a pass nor a failure.
+// An engine that is away, hangs or is in trouble says nothing about the program: neither a pass nor
+// a failure. Only an exit code, or no end in time, is an answer.
 constexpr const char* kUnknown = "unknown";
 
 // A result as an outcome's values, since an executor carries nothing else.
@@ -22,7 +23,7 @@ Outcome ask_inside(World& world, const Row& target) {
   const auto ended = runtime.exec(target.text("container"), command, target.integer("timeout_ms"));
   if (!ended.ok()) {
     Outcome failed = Outcome::of(ended.error());
-    if (ended.error().cause == Cause::unreachable) {
+    if (ended.error().cause != Cause::deadline) {
       failed.result = kUnknown;
     }
     return failed;

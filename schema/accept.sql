@@ -4,7 +4,7 @@
 
 -- @run accept.differences
 
--- {columns}: all columns; {key}: the primary key, with each column of the table alias; {object}: all columns as JSON.
+-- {columns}: all columns; {key_of_n}: the primary key of the row called n; {object_of_n}: its columns, named, for JSON.
 INSERT INTO change (revision, table_name, row_key, before, after)
 SELECT :revision, '{table}', json_array({key_of_n}),
        (SELECT json_object({object_of_o}) FROM {table} AS o WHERE {o_is_n}),

@@ -13,6 +13,7 @@ CREATE TABLE deployment (
   state          TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'succeeded', 'failed', 'superseded')),
   reason         TEXT NOT NULL DEFAULT '',    -- why it failed
   rejected       INTEGER NOT NULL DEFAULT 0,  -- 1: the world will not have this spec, trying again is no use
+  proven         INTEGER NOT NULL DEFAULT 0,  -- 1: instances of it were healthy: it is worth going back to
   current        INTEGER NOT NULL DEFAULT 1,  -- 1: the one that is in force for its job
   failures       INTEGER NOT NULL DEFAULT 0,  -- how many of its instances failed before they were proven
   started_at_ms  INTEGER NOT NULL,
@@ -39,7 +40,8 @@ CREATE VIEW deployment_count AS
 SELECT d.id,
        d.job,
        d.spec,
-       d.state,
+       -- What succeeded with a count of 0 has yet to show what it is good for.
+       CASE WHEN d.state = 'succeeded' AND d.proven = 0 THEN 'untested' ELSE d.state END AS state,
        d.cause,
        j.auto_revert,
        j.failures_max,
@@ -57,9 +59,14 @@ SELECT d.id,
                COALESCE((SELECT max(i.healthy_at_ms) + j.min_healthy_ms FROM instance AS i
                          WHERE i.job = d.job AND i.spec = d.spec
                            AND (i.run = 1 OR i.ended_at_ms >= i.healthy_at_ms + j.min_healthy_ms)), 0),
-               COALESCE((SELECT max(n.since_ms) FROM node_state AS n WHERE n.reach = 'reached'), 0)) AS deadline_at_ms,
+               COALESCE((SELECT max(n.since_ms) FROM instance AS i JOIN node_state AS n ON n.node = i.node
+                         WHERE i.job = d.job AND i.run = 1), 0)) AS deadline_at_ms,
+       -- Whether the nodes that matter to it can be seen at all.
+       EXISTS (SELECT 1 FROM instance AS i JOIN node_state AS n ON n.node = i.node
+               WHERE i.job = d.job AND i.run = 1 AND n.reach <> 'reached')
+         OR NOT EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach = 'reached') AS is_blind,
        (SELECT max(e.id) FROM deployment AS e
-        WHERE e.job = d.job AND e.state = 'succeeded' AND e.spec <> d.spec) AS fallback
+        WHERE e.job = d.job AND e.state = 'succeeded' AND e.proven = 1 AND e.spec <> d.spec) AS fallback
 FROM deployment AS d
 JOIN job AS j ON j.name = d.job
 JOIN job_tally AS t ON t.job = d.job
@@ -72,9 +79,10 @@ SELECT id,
        fallback,
        state,
        CASE WHEN rejections > 0                                                                THEN 'rejected'
-            WHEN fresh_proven >= count AND stale_live = 0 AND stopping = 0                     THEN 'complete'
+            WHEN count = 0 AND fresh_live = 0 AND stale_live = 0 AND stopping = 0              THEN 'idle'
+            WHEN count > 0 AND fresh_proven >= count AND stale_live = 0 AND stopping = 0       THEN 'complete'
             WHEN failures >= failures_max                                                      THEN 'failing'
-            WHEN EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach <> 'reached')             THEN 'moving'
+            WHEN is_blind                                                                      THEN 'moving'
             WHEN deadline_at_ms <= (SELECT now_ms FROM clock)                                  THEN 'stalled'
             ELSE 'moving' END AS progress,
        CASE WHEN auto_revert = 1 AND cause = 'edit' AND fallback IS NOT NULL THEN 'yes' ELSE 'no' END AS revertible
@@ -83,6 +91,8 @@ FROM deployment_count;
 CREATE VIEW deployment_rule (state, progress, revertible, step, reason) AS VALUES
   ('running',   'complete', 'yes', 'succeed', 'every instance has been healthy for long enough'),
   ('running',   'complete', 'no',  'succeed', 'every instance has been healthy for long enough'),
+  ('running',   'idle',     'yes', 'succeed', 'the job wants no instance'),
+  ('running',   'idle',     'no',  'succeed', 'the job wants no instance'),
   ('running',   'moving',   'yes', 'wait',    'waits for instances to become healthy'),
   ('running',   'moving',   'no',  'wait',    'waits for instances to become healthy'),
   ('running',   'rejected', 'yes', 'revert',  'the new spec was rejected'),
@@ -91,8 +101,22 @@ CREATE VIEW deployment_rule (state, progress, revertible, step, reason) AS VALUE
   ('running',   'failing',  'no',  'fail',    'too many instances of the new spec failed'),
   ('running',   'stalled',  'yes', 'revert',  'no instance became healthy within the progress deadline'),
   ('running',   'stalled',  'no',  'fail',    'no instance became healthy within the progress deadline'),
+  ('untested',  'complete', 'yes', 'succeed', 'every instance has been healthy for long enough'),
+  ('untested',  'complete', 'no',  'succeed', 'every instance has been healthy for long enough'),
+  ('untested',  'idle',     'yes', 'none',    ''),
+  ('untested',  'idle',     'no',  'none',    ''),
+  ('untested',  'moving',   'yes', 'none',    'its first instances start'),
+  ('untested',  'moving',   'no',  'none',    'its first instances start'),
+  ('untested',  'rejected', 'yes', 'revert',  'the spec was rejected'),
+  ('untested',  'rejected', 'no',  'fail',    'the spec was rejected'),
+  ('untested',  'failing',  'yes', 'revert',  'too many instances of the spec failed'),
+  ('untested',  'failing',  'no',  'fail',    'too many instances of the spec failed'),
+  ('untested',  'stalled',  'yes', 'none',    'its first instances start'),
+  ('untested',  'stalled',  'no',  'none',    'its first instances start'),
   ('succeeded', 'complete', 'yes', 'none',    ''),
   ('succeeded', 'complete', 'no',  'none',    ''),
+  ('succeeded', 'idle',     'yes', 'none',    ''),
+  ('succeeded', 'idle',     'no',  'none',    ''),
   ('succeeded', 'moving',   'yes', 'none',    'is being healed'),
   ('succeeded', 'moving',   'no',  'none',    'is being healed'),
   ('succeeded', 'rejected', 'yes', 'none',    'is being healed'),
@@ -103,6 +127,8 @@ CREATE VIEW deployment_rule (state, progress, revertible, step, reason) AS VALUE
   ('succeeded', 'stalled',  'no',  'none',    'is being healed'),
   ('failed',    'complete', 'yes', 'succeed', 'it became healthy after all'),
   ('failed',    'complete', 'no',  'succeed', 'it became healthy after all'),
+  ('failed',    'idle',     'yes', 'succeed', 'the job wants no instance'),
+  ('failed',    'idle',     'no',  'succeed', 'the job wants no instance'),
   ('failed',    'moving',   'yes', 'none',    'has failed'),
   ('failed',    'moving',   'no',  'none',    'has failed'),
   ('failed',    'rejected', 'yes', 'none',    'has failed'),
@@ -142,7 +168,13 @@ END;
 
 -- @run deployment.succeed
 
-UPDATE deployment SET state = 'succeeded', reason = '', finished_at_ms = :now_ms WHERE id = :target;
+UPDATE deployment
+SET state          = 'succeeded',
+    reason         = '',
+    rejected       = 0,
+    proven         = max(proven, (SELECT t.fresh_proven > 0 FROM job_tally AS t WHERE t.job = :name)),
+    finished_at_ms = :now_ms
+WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'deployment', :name, :target, 'succeeded', :reason);
@@ -152,7 +184,7 @@ DELETE FROM deployment
 WHERE job = :name AND current = 0
   AND id NOT IN (SELECT id FROM deployment WHERE job = :name ORDER BY id DESC LIMIT 20)
   AND id <> (SELECT COALESCE(max(d.id), 0) FROM deployment AS d
-             WHERE d.job = :name AND d.state = 'succeeded' AND d.current = 0);
+             WHERE d.job = :name AND d.state = 'succeeded' AND d.proven = 1 AND d.current = 0);
 
 DELETE FROM spec
 WHERE job = :name
@@ -189,7 +221,8 @@ INSERT INTO deployment (job, asked, spec, cause, started_at_ms)
 SELECT d.job,
        d.asked,
        (SELECT e.spec FROM deployment AS e
-        WHERE e.job = d.job AND e.state = 'succeeded' AND e.spec <> d.spec ORDER BY e.id DESC LIMIT 1),
+        WHERE e.job = d.job AND e.state = 'succeeded' AND e.proven = 1 AND e.spec <> d.spec
+        ORDER BY e.id DESC LIMIT 1),
        'revert',
        :now_ms
 FROM deployment AS d

@@ -114,8 +114,12 @@ SELECT i.id,
        j.healthy_deadline_ms,
        j.name IS NOT NULL                                                      AS job_wanted,
        i.spec IS d.spec                                                        AS fresh,
+       -- In a roll-out, time in which nobody asked its checks does not prove anything.
+       max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock) ELSE 0 END)
+         + j.min_healthy_ms                                                    AS proven_at_ms,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
-                          AND i.healthy_at_ms + j.min_healthy_ms
+                          AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
+                                                                ELSE 0 END) + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
@@ -163,13 +167,13 @@ SELECT i.id,
             WHEN i.container <> 'running'                             THEN i.container
             WHEN i.healthy_at_ms IS NULL AND i.unmet = 0              THEN 'passing'
             WHEN i.failing > 0                                        THEN 'failing'
-            WHEN i.healthy_at_ms + i.min_healthy_ms <= (SELECT now_ms FROM clock) THEN 'proven'
+            WHEN i.proven_at_ms <= (SELECT now_ms FROM clock)         THEN 'proven'
             WHEN i.healthy_at_ms IS NOT NULL                          THEN 'healthy'
             WHEN i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
                                              (SELECT started_at_ms FROM clock))
                  <= (SELECT now_ms FROM clock)                        THEN 'overdue'
             ELSE                                                           'starting' END AS state,
-       CASE WHEN i.healthy_at_ms IS NOT NULL THEN i.healthy_at_ms + i.min_healthy_ms
+       CASE WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
             ELSE i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
                                              (SELECT started_at_ms FROM clock)) END AS deadline_at_ms
 FROM instance_rank AS i
@@ -268,20 +272,6 @@ JOIN node_state AS n ON n.node = i.node
 JOIN spec AS s ON s.id = i.spec
 LEFT JOIN job AS j ON j.name = i.job;
 
--- The healthy addresses of every job's ports, whoever asks.
-CREATE VIEW service AS
-SELECT i.job,
-       json_extract(p.value, '$.label') AS port_label,
-       i.address,
-       json_extract(p.value, '$.port') AS port,
-       i.node,
-       i.id AS instance,
-       i.healthy_at_ms
-FROM instance AS i
-JOIN spec AS s ON s.id = i.spec
-JOIN json_each(s.body, '$.ports') AS p
-WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.address <> '';
-
 -- @fill
 
 DELETE FROM instance_case;
@@ -375,6 +365,9 @@ DELETE FROM instance WHERE id = :target;
 UPDATE instance
 SET hinted        = 0,
     container     = CASE WHEN :state = 'gone' AND container IN ('none', 'unpulled') THEN container ELSE :state END,
+    -- The answer to its start may have been lost: then this is when it began.
+    started_at_ms = CASE WHEN :state IN ('running', 'paused') THEN COALESCE(started_at_ms, :now_ms)
+                         ELSE started_at_ms END,
     address       = :address,
     ports         = :ports,
     exit_code     = :exit_code,

@@ -318,7 +318,8 @@ SELECT 'job_port', p.job || '/' || p.label,
          || ': give one another host_port'
 FROM job_port AS p
 JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.protocol
-                      AND other.host_ip = p.host_ip AND other.job < p.job
+                      AND other.host_ip = p.host_ip
+                      AND (other.job < p.job OR (other.job = p.job AND other.label < p.label))
 WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
 
 -- How the spec in the engineer's rows relates to the one that is rolled out.

@@ -91,6 +91,8 @@ SELECT k.name,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'node' AND a.target = k.name AND a.finished_at_ms IS NULL) THEN 'busy'
             WHEN s.hinted                                                                          THEN 'due'
+            -- A clock that was set back must not make Rowlock blind.
+            WHEN s.look_at_ms > (SELECT now_ms FROM clock) + 60000                                 THEN 'due'
             WHEN s.look_at_ms <= (SELECT now_ms FROM clock)                                        THEN 'due'
             ELSE 'later' END AS look,
        s.look_at_ms
@@ -263,6 +265,8 @@ WITH seen (name, state, address, ports) AS MATERIALIZED (
 )
 UPDATE instance
 SET container = seen.state,
+    started_at_ms = CASE WHEN seen.state IN ('running', 'paused') THEN COALESCE(started_at_ms, :now_ms)
+                         ELSE started_at_ms END,
     address   = seen.address,
     ports     = seen.ports,
     log       = CASE WHEN seen.state IN ('running', 'paused') THEN NULL ELSE log END,
@@ -301,6 +305,8 @@ FROM (SELECT json_extract(value, '$.name') AS name,
              json_extract(value, '$.home') AS home
       FROM json_each(:rows)) AS seen
 WHERE seen.home = (SELECT id FROM home)
+  -- An image made from one of our containers carries our labels; a container of it is not ours.
+  AND seen.name GLOB 'rowlock-' || (SELECT id FROM home) || '-*'
   AND seen.name NOT IN (SELECT i.name FROM instance AS i)
   AND NOT EXISTS (SELECT 1 FROM attempt AS a
                   WHERE a.kind IN ('instance', 'stray')
@@ -317,7 +323,7 @@ FROM (SELECT json_extract(value, '$.name') AS name,
              json_extract(value, '$.state') AS state,
              json_extract(value, '$.home') AS home
       FROM json_each(:rows)) AS seen
-WHERE seen.home <> (SELECT id FROM home)
+WHERE seen.home <> (SELECT id FROM home) OR seen.name NOT GLOB 'rowlock-' || (SELECT id FROM home) || '-*'
 ON CONFLICT (node, name) DO UPDATE SET image = excluded.image, state = excluded.state, home = excluded.home
 WHERE image <> excluded.image OR state <> excluded.state OR home <> excluded.home;
 

@@ -319,7 +319,12 @@ Result<ExecResult> DockerRuntime::exec(const std::string& name,
                                   {"Cmd", Json::array(std::move(words))}});
   const Result<HttpAnswer> made = change(
       attempt, name, request("POST", container_path(name) + "/exec", body.text(), timeout_ms));
-  if (!made.ok()) return made.error();
+  if (!made.ok()) {
+    Error error = made.error();
+    // The command has not begun: it is the engine that hangs.
+    if (error.cause == Cause::deadline) error.cause = Cause::unreachable;
+    return error;
+  }
   const Result<Json> made_json = answer_json(attempt, made.value());
   if (!made_json.ok()) return made_json.error();
   const std::string id = made_json.value()["Id"].as_string();

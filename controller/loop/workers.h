@@ -18,7 +18,7 @@ class Workers {
   // at a time, and as many hung calls it takes to hold up a lane.
   static constexpr std::size_t kPerLane = 8;
   static constexpr std::size_t kThreadsMax =
-      64;  // Jobs at once; more lanes than this can hold wait their turn.
+      256;  // Jobs at once; more lanes than this can hold wait their turn.
 
   // Requires: the loop outlives the workers. To be made, used and destroyed on the loop thread.
   explicit Workers(Loop& loop);

@@ -106,7 +106,9 @@ Result<> Home::create(const Schema& schema, std::int64_t now_ms) const {
                  fmt::format("look at it with `rowlock status --home {}`, or choose another folder",
                              folder_)};
   }
-  if (mkdir(folder_.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+  if (mkdir(folder_.c_str(), kFolderMode) == 0) {
+    chmod(folder_.c_str(), kFolderMode);  // Whatever the umask says.
+  } else if (errno != EEXIST) {
     return Error{Fault::rejected, Cause::other,
                  fmt::format("cannot make the folder {}: {}", folder_, std::strerror(errno)),
                  "make its parent folder first, or run this as a user who may"};

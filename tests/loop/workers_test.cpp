@@ -126,11 +126,12 @@ Test(workers, jobs_begin_in_the_order_they_were_submitted, .timeout = 20) {
   Workers workers(loop);
   Gate gate;
   std::vector<int> begun;
-  for (int i = 0; i < 3; ++i) {  // One place is left in the lane.
+  constexpr auto kBusy = static_cast<int>(Workers::kPerLane) - 1;
+  for (int i = 0; i < kBusy; ++i) {  // One place is left in the lane.
     workers.submit(
         "local", [&] { gate.pass(); }, nothing);
   }
-  gate.wait_for(3);
+  gate.wait_for(kBusy);
 
   for (int i = 0; i < 20; ++i) {
     workers.submit(
@@ -151,8 +152,8 @@ Test(workers, threads_are_bounded_and_every_job_gets_its_turn, .timeout = 20) {
   Workers workers(loop);
   Gate gate;
   int done = 0;
-  constexpr int kLanes = 100;
   constexpr int kThreads = static_cast<int>(Workers::kThreadsMax);
+  constexpr int kLanes = kThreads + 36;
 
   for (int i = 0; i < kLanes; ++i) {
     workers.submit(

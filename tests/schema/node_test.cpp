@@ -124,8 +124,8 @@ Test(node_plan, a_container_of_this_home_without_a_row_is_removed_once_its_job_s
   converge(world);
   const std::string home = world.text("SELECT id FROM home");
 
-  put(world, "rowlock-lost", home, "web");
-  put(world, "rowlock-orphan", home, "deleted-long-ago");
+  put(world, "rowlock-" + home + "-lost", home, "web");
+  put(world, "rowlock-" + home + "-orphan", home, "deleted-long-ago");
   world.look_at_nodes();
   world.pass_time(6000);
 
@@ -141,7 +141,8 @@ Test(node_plan, a_stray_stays_until_its_job_is_healthy_without_it) {
       "INSERT INTO job_check (job, name, type, port) VALUES ('web', 'up', 'tcp', 'http')");
   world.settle();
 
-  put(world, "rowlock-lost", world.text("SELECT id FROM home"), "web");
+  const std::string home = world.text("SELECT id FROM home");
+  put(world, "rowlock-" + home + "-lost", home, "web");
   world.look_at_nodes();
   const std::string before = world.text("SELECT step FROM plan WHERE kind = 'stray'");
   world.check_passes("web", "up");

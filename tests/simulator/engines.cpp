@@ -147,7 +147,10 @@ FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
     const Container* const found = find(name);
     const bool passed = plan == FaultPlan::none && found != nullptr && passes_now(*found);
     engine(node).set_container_exec(name, ExecResult{passed ? 0 : 1, ""});
-    note_answer(name, kExecCheck, passed);
+    // An engine in trouble says nothing about the program.
+    const bool is_answer = plan != FaultPlan::fail_before && found != nullptr &&
+                           found->state == ContainerState::running;
+    if (is_answer) note_answer(name, kExecCheck, passed);
   }
   if (plan == FaultPlan::fail_before) return plan;
   if (verb == "start") ready_at_ms_[name] = timeline_.now_ms() + random_.between(0, 2000);

@@ -18,7 +18,7 @@ void Hands::submit(const std::string& lane, std::function<Outcome()> work,
   pending->done = std::move(done);
   const bool is_check =
       lane.ends_with("/exec");  // Hangs no longer than its own deadline: then it has failed.
-  const bool changes = !lane.ends_with("/look") && !is_check;
+  const bool changes = !lane.ends_with("/look") && !lane.ends_with("/observe") && !is_check;
   pending->number = changes ? ++steps_ : 0;
   under_way_.push_back(pending);
   std::int64_t made_after_ms = random_.between(1, weather_.latency_ms);

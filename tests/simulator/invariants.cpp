@@ -46,6 +46,16 @@ class KeepsEnoughHealthy final : public Invariant {
 // What Rowlock keeps, it does not stop; a running container without a row goes only when it is not
 // needed.
 class StopsOnlyWhatItLetGo final : public Invariant {
+  // The engineer may ask for more between the moment a step was decided and the moment it is made.
+  Violated after(const Turn& turn) override {
+    for (const auto& [name, job] : turn.after.jobs) {
+      auto& past = least_[name];
+      past.emplace_back(turn.now_ms, job.least());
+      while (past.front().first + kMinuteMs < turn.now_ms) past.pop_front();
+    }
+    return std::nullopt;
+  }
+
   Violated before(const Deed& deed) override {
     const bool ends_it = deed.call.verb == "stop" || deed.call.verb == "remove";
     if (!ends_it || deed.call.found == nullptr || deed.call.found->state != ContainerState::running)
@@ -60,10 +70,14 @@ class StopsOnlyWhatItLetGo final : public Invariant {
     if (deed.engines.was_touched_late(deed.call.container)) return std::nullopt;
     const std::int64_t left =
         deed.rows.others_that_serve(deed.call.found->job, deed.call.container);
-    if (left >= job->second.least()) return std::nullopt;
+    std::int64_t least = job->second.least();
+    for (const auto& [at_ms, kept] : least_[job->first]) least = std::min(least, kept);
+    if (left >= least) return std::nullopt;
     return fmt::format("{} of the stray {}, while {} others serve and the policy keeps {}",
-                       deed.call.verb, deed.call.container, left, job->second.least());
+                       deed.call.verb, deed.call.container, left, least);
   }
+
+  std::map<std::string, std::deque<std::pair<std::int64_t, std::int64_t>>> least_;
 };
 
 // What is not Rowlock's is left alone.
