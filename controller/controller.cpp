@@ -12,6 +12,7 @@ constexpr int kStepsPerPassMax = 20000;  // A plan that never settles is a defec
 constexpr std::int64_t kWalkEveryMs = 5000;  // How often the slow walk goes on,
 constexpr std::size_t kWalkNames = 20;       // and by how many names.
 constexpr std::int64_t kPruneEveryMs = 60000;
+constexpr std::size_t kNotesMax = 10000;
 
 constexpr std::string_view kPlanOfName =
     "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name";
@@ -77,6 +78,9 @@ void Controller::hint(const std::string& kind, const std::string& target) {
 }
 
 void Controller::note(const std::string& script, Values values) {
+  if (notes_.size() == kNotesMax) {
+    notes_.pop_front();  // state.db cannot be written; what matters is seen again once it can.
+  }
   notes_.push_back({script, std::move(values)});
 }
 
@@ -243,9 +247,8 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   if (now_ms >= walk_at_ms_) {
     walk_at_ms_ = now_ms + kWalkEveryMs;
     auto walked = parts_.state.query(
-        "SELECT name FROM (SELECT name FROM job UNION SELECT name FROM node UNION SELECT job FROM "
-        "deployment) "
-        "WHERE name > :after ORDER BY name LIMIT :most",
+        "SELECT DISTINCT name FROM planned_name WHERE name > :after ORDER BY name "
+        "LIMIT :most",
         {{"after", walked_to_}, {"most", static_cast<std::int64_t>(kWalkNames)}});
     if (!walked.ok()) {
       return walked.error();

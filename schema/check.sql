@@ -23,7 +23,7 @@ CREATE TABLE job_check (
   interval_ms INTEGER NOT NULL DEFAULT 5000    -- at most a second while the instance has not been healthy yet
               CONSTRAINT "job_check.interval_ms must be a whole number of milliseconds from 100 to one day"
               CHECK (typeof(interval_ms) = 'integer' AND interval_ms BETWEEN 100 AND 86400000),
-  timeout_ms  INTEGER NOT NULL DEFAULT 2000    -- no answer by then is a failure
+  timeout_ms  INTEGER NOT NULL DEFAULT 2000    -- no answer by then is a failure; an exec command then runs on inside
               CONSTRAINT "job_check.timeout_ms must be a whole number of milliseconds from 10 to ten minutes"
               CHECK (typeof(timeout_ms) = 'integer' AND timeout_ms BETWEEN 10 AND 600000),
   grace_ms    INTEGER                          -- failures count from then on; NULL: only once it has been healthy
@@ -144,8 +144,10 @@ END;
 -- @run check.passed
 
 INSERT INTO check_state (instance, name, passes, detail, since_ms)
-SELECT i.id, :name, 1, :detail, :now_ms FROM instance AS i WHERE i.id = :instance AND i.run = 1
-    AND i.container = 'running'
+SELECT i.id, :name, 1, :detail, :now_ms
+FROM instance AS i
+JOIN job_check AS c ON c.job = i.job AND c.name = :name   -- it may have been deleted while it was asked
+WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
 ON CONFLICT (instance, name) DO UPDATE
 SET passes   = min(passes + 1, (SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
                                 WHERE i.id = :instance AND c.name = :name)),

@@ -322,6 +322,12 @@ JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.p
                       AND (other.job < p.job OR (other.job = p.job AND other.label < p.label))
 WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
 
+-- Every job that matters: desired, or not quite gone yet.
+CREATE VIEW job_name AS
+SELECT name FROM job
+UNION ALL
+SELECT job FROM deployment WHERE current = 1 AND job NOT IN (SELECT name FROM job);
+
 -- How the spec in the engineer's rows relates to the one that is rolled out.
 CREATE VIEW job_asked AS
 SELECT p.job,

@@ -151,6 +151,9 @@ SELECT 'node' AS kind,
 FROM node_state AS s
 WHERE s.reach = 'lost';
 
+CREATE VIEW stray_name AS
+SELECT job AS name FROM stray;
+
 -- A stray is removed once the job it was made for stands without it, has failed, or is gone.
 CREATE VIEW stray_fact AS
 SELECT s.node || '/' || s.name AS target,
@@ -223,6 +226,7 @@ END;
 CREATE TEMP TRIGGER wake_node_reach AFTER UPDATE OF reach ON node_state WHEN NEW.reach <> OLD.reach BEGIN
   INSERT INTO dirty SELECT name FROM job;
   INSERT INTO dirty SELECT job FROM instance WHERE node = NEW.node;
+  INSERT INTO dirty SELECT job FROM stray WHERE node = NEW.node;
 END;
 CREATE TEMP TRIGGER wake_stray AFTER INSERT ON stray BEGIN
   INSERT INTO dirty VALUES (NEW.job);

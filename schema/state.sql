@@ -1,6 +1,7 @@
--- What is not a kind of its own in state.db: the clock, the steps under way, what happened, and what was refused.
--- The views plan, status, why and violation unite the views KIND_plan, KIND_status, KIND_why and KIND_violation of
--- every kind that has them; they are made from the list of views, so that adding a kind edits nothing here.
+-- What is not of one kind in state.db: the clock, the steps under way, what happened, what was refused, and how jobs
+-- stand (job_status and the KIND_why views, which look at several kinds at once).
+-- The views plan, status, why, violation and planned_name unite KIND_plan, KIND_status, KIND_why, KIND_violation and
+-- KIND_name of every kind that has them; they are made from the list of views, so that adding a kind edits nothing here.
 
 -- @observed
 

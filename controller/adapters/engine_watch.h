@@ -23,7 +23,7 @@ class EngineWatch {
   };
 
   EngineWatch(World& world, std::string home, Hear hear);
-  ~EngineWatch();  // Takes up to a second.
+  ~EngineWatch();  // Takes up to a second; ten when an engine hangs.
   EngineWatch(const EngineWatch&) = delete;
   EngineWatch& operator=(const EngineWatch&) = delete;
 

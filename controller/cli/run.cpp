@@ -3,6 +3,7 @@
 #include "controller/adapters/engine_watch.h"
 #include "controller/adapters/real_world.h"
 #include "controller/base/version.h"
+#include "controller/cli/exit_code.h"
 #include "controller/controller.h"
 #include "controller/edit_watch.h"
 #include "controller/loop/loop.h"
@@ -193,10 +194,6 @@ int refused(const Error& error, int code) {
   return code;
 }
 
-constexpr int kExitFailed = 1;
-constexpr int kExitBusy = 75;
-constexpr int kExitConfiguration = 78;
-
 }  // namespace
 
 int run(const Home& home, const RunOptions& options) {
@@ -208,7 +205,8 @@ int run(const Home& home, const RunOptions& options) {
   }
   auto lock = HomeLock::take(home, clock.now_ms());
   if (!lock.ok()) {
-    return refused(lock.error(), kExitBusy);
+    return refused(lock.error(),
+                   lock.error().fault == Fault::rejected ? kExitBusy : kExitPermission);
   }
   auto state = open_state(home.state_path(), schema, clock.now_ms());
   if (!state.ok()) {

@@ -146,8 +146,8 @@ Result<std::map<std::string, TableRows>> DesiredFile::read_tables() {
         const bool lost = rows.error().message.find("no such table") != std::string::npos;
         return lost ? Error{Fault::rejected, Cause::other,
                             fmt::format("{} has no table {}", path_, table.name),
-                            "put back a copy; `rowlock init` in an empty folder makes a file with "
-                            "all tables"}
+                            "put back a copy, or make it anew from the rows in force with "
+                            "`rowlock revert --all`"}
                     : rows.error();
       }
       TableRows& taken = tables[table.name];

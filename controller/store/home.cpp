@@ -56,17 +56,6 @@ Result<std::int64_t> pragma(Database& database, const std::string& name) {
   return number != nullptr ? *number : 0;
 }
 
-// A path as SQLite takes it in a URI: https://www.sqlite.org/uri.html
-std::string read_only_uri(const std::string& path) {
-  std::string uri = "file:";
-  for (const char letter : path) {
-    const bool has_a_meaning = letter == '%' || letter == '?' || letter == '#';
-    uri += has_a_meaning ? fmt::format("%{:02x}", static_cast<unsigned char>(letter))
-                         : std::string(1, letter);
-  }
-  return uri + "?mode=ro";
-}
-
 Result<> create_desired(const Home& home, const Schema& schema) {
   auto opened = Database::open(home.desired_path(), Database::Mode::create);
   if (!opened.ok()) {
@@ -91,6 +80,17 @@ Result<> create_desired(const Home& home, const Schema& schema) {
 }
 
 }  // namespace
+
+// A path as SQLite takes it in a URI: https://www.sqlite.org/uri.html
+std::string read_only_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char letter : path) {
+    const bool has_a_meaning = letter == '%' || letter == '?' || letter == '#';
+    uri += has_a_meaning ? fmt::format("%{:02x}", static_cast<unsigned char>(letter))
+                         : std::string(1, letter);
+  }
+  return uri + "?mode=ro";
+}
 
 Home Home::at(const std::string& given) {
   if (!given.empty()) {
@@ -150,11 +150,9 @@ Result<HomeLock> HomeLock::take(const Home& home, std::int64_t now_ms) {
   const int fd = ::open(home.lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
   if (fd < 0) {
     return Error{
-        Fault::rejected, Cause::other,
-        fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
-        fmt::format(
-            "is there a home? `rowlock init --home {}` makes one; may this user write there?",
-            home.folder())};
+        Fault::broken, Cause::other, fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
+        errno == ENOENT ? fmt::format("make a home with `rowlock init --home {}`", home.folder())
+                        : "this user must be able to write there"};
   }
   HomeLock lock(fd);
   struct flock whole = whole_file(F_WRLCK);
@@ -166,7 +164,7 @@ Result<HomeLock> HomeLock::take(const Home& home, std::int64_t now_ms) {
   const std::string text = fmt::format("process {}, since {}\n", getpid(), rfc3339(now_ms));
   if (ftruncate(fd, 0) != 0 ||
       pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    return Error{Fault::transient, Cause::other,
+    return Error{Fault::broken, Cause::other,
                  fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
                  "is the disk full or read-only?"};
   }

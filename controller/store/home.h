@@ -47,6 +47,7 @@ class Home {
 class HomeLock {
  public:
   // Rejected when another controller holds it; the message names that one's process and since when.
+  // Broken when the file cannot be written.
   static Result<HomeLock> take(const Home& home, std::int64_t now_ms);
 
   // What the holder wrote ("process 4711, since 2026-…"), or "" when no controller runs on this
@@ -61,6 +62,9 @@ class HomeLock {
   explicit HomeLock(int fd) : fd_(fd) {}
   int fd_;
 };
+
+// The path as a URI that opens it read-only, for ATTACH.
+std::string read_only_uri(const std::string& path);
 
 // state.db for the controller, the only one that writes it: migrated, with its tables, views and
 // wake triggers in place. Refused when it is from a newer Rowlock. A table whose text has changed

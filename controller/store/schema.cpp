@@ -22,6 +22,7 @@ constexpr Union kUnions[] = {
     {"plan", "_plan", "kind, name, target, step, reason, due_at_ms"},
     {"status", "_status", "kind, name, state, detail, since_ms"},
     {"why", "_why", "kind, name, target, reason, since_ms"},
+    {"planned_name", "_name", "name"},
     {"violation_now", "_violation", "table_name, row_key, message"},
 };
 

@@ -146,7 +146,7 @@ Result<bool> edit_is_pending(const Home& home, const Schema& schema) {
   }
   Database desired = std::move(opened).value();
   if (auto attached = desired.run("ATTACH :state AS state; BEGIN",
-                                  {{"state", "file:" + home.state_path() + "?mode=ro"}});
+                                  {{"state", read_only_uri(home.state_path())}});
       !attached.ok()) {
     return attached.error();
   }

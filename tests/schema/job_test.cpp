@@ -104,7 +104,7 @@ Test(job_plan, an_instance_that_is_not_wanted_is_stopped_and_removed) {
 
   cr_expect(
       steps ==
-          "deployment.succeed instance.retire, instance.stop, instance.remove, instance.forget",
+          "instance.retire, instance.stop, deployment.succeed instance.remove, instance.forget",
       "%s", steps.c_str());
   cr_expect(world.engine().containers().empty());
   cr_expect(world.text("SELECT count(*) FROM instance") == "0");

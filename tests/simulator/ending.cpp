@@ -113,9 +113,15 @@ std::string unsettled_job(const JobEnd& job, Standard standard) {
 std::string left_over(Stage& stage) {
   auto rows =
       rows_of(stage.state(),
-              "SELECT DISTINCT job FROM (SELECT job FROM instance UNION SELECT job FROM deployment "
-              "UNION SELECT job FROM stray) WHERE job NOT IN (SELECT name FROM job)");
-  return rows.empty() ? "" : "there are rows of the deleted job " + rows.front().text("job");
+              "SELECT job, what FROM ("
+              "SELECT job, 'instance ' || name || ' ' || container || ' on ' || node AS what "
+              "FROM instance "
+              "UNION ALL SELECT job, 'deployment ' || state || ' ' || current FROM deployment "
+              "UNION ALL SELECT job, 'stray ' || node || '/' || name FROM stray) "
+              "WHERE job NOT IN (SELECT name FROM job)");
+  return rows.empty() ? ""
+                      : "there are rows of the deleted job " + rows.front().text("job") + ": " +
+                            rows.front().text("what");
 }
 
 std::string unaccepted(Stage& stage) {
