@@ -1,6 +1,7 @@
 // The command line: parses, then calls one function per verb.
 #include "controller/base/text.h"
 #include "controller/base/time.h"
+#include "controller/base/version.h"
 #include "controller/cli/opened.h"
 #include "controller/cli/run.h"
 #include "controller/cli/verbs.h"
@@ -69,6 +70,7 @@ class CommandLine {
 CommandLine::CommandLine() {
   parser_.name("rowlock");
   parser_.require_subcommand(1);
+  parser_.set_version_flag("--version", "rowlock " + std::string(version()));
   parser_.footer("rowlock VERB --help tells more. Start with: rowlock init --home DIR");
   add_common(parser_);
   add_looking_verbs();

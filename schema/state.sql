@@ -1,7 +1,7 @@
 -- What is not of one kind in state.db: the clock, the steps under way, what happened, what was refused, and how jobs
 -- stand (job_status and the KIND_why views, which look at several kinds at once).
 -- The views plan, status, why, violation and planned_name unite KIND_plan, KIND_status, KIND_why, KIND_violation and
--- KIND_name of every kind that has them; they are made from the list of views, so that adding a kind edits nothing here.
+-- KIND_name of every kind that has them; they are made from the list of views, so that a new kind edits nothing here.
 
 -- @observed
 

@@ -19,7 +19,7 @@ Result<int> plan(const Call& call, const PlanOptions& options) {
   }
   call.terminal.show(rows.value());
   const std::int64_t steps = std::get<std::int64_t>(changes.value());
-  call.terminal.note(steps == 0 ? "nothing to do" : counted(steps, "step") + " to make");
+  call.terminal.note(steps == 0 ? "nothing to do now" : counted(steps, "step") + " to make");
   if (controller.value().is_old()) {
     call.terminal.note(controller.value().warning(system_now_ms()));
   }

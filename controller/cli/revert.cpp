@@ -296,8 +296,12 @@ Result<int> revert(const Call& call, const RevertOptions& options) {
     return kExitOk;
   }
   show(call, intent);
-  if (options.job.empty() && !options.is_agreed && call.terminal.reads_person() &&
-      !call.terminal.confirms("write this to desired.db?")) {
+  const bool is_asked = options.job.empty() && !options.is_agreed;
+  if (is_asked && !call.terminal.reads_person()) {
+    return Error{Fault::rejected, Cause::other, "nobody is there to agree to this",
+                 "nothing was written; add --yes"};
+  }
+  if (is_asked && !call.terminal.confirms("write this to desired.db?")) {
     call.terminal.note("nothing was written");
     return kExitFailed;
   }

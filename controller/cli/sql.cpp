@@ -212,6 +212,11 @@ Result<int> sql(const Call& call, const SqlOptions& options) {
     return opened.error();
   }
   Database database = std::move(opened).value();
+  // The view violation here is about the edit at hand; what was refused before is in state.db.
+  auto refused = database.scalar("SELECT count(*) FROM state.refusal");
+  if (refused.ok() && text_of(refused.value()) != "0") {
+    call.terminal.note("desired.db was refused: SELECT message FROM state.refusal says why");
+  }
   Shell shell(call, database);
   if (options.statements.empty()) {
     shell.read_lines();

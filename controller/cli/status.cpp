@@ -91,6 +91,12 @@ Result<int> status(const Call& call, const StatusOptions& options) {
   } else {
     call.terminal.show(standing.rows, standing.controller.is_old());
     call.terminal.note(verdict_of(standing, system_now_ms()));
+    // In full: a table may cut off the very words to type.
+    auto refused =
+        state.query("SELECT message FROM violation ORDER BY table_name, row_key LIMIT 5");
+    for (const Row& row : refused.ok() ? refused.value() : std::vector<Row>{}) {
+      call.terminal.note("refused: " + row.text("message"));
+    }
   }
   return options.wants_exit_code && !standing.is_converged() ? kExitDifferences : kExitOk;
 }
