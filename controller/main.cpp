@@ -258,6 +258,8 @@ int CommandLine::main(int count, char** words) {
     }
   } catch (const CLI::CallForHelp& help) {
     return parser_.exit(help);
+  } catch (const CLI::CallForVersion& asked) {
+    return parser_.exit(asked);
   } catch (const CLI::ParseError& error) {
     return misused(given, error);
   }
