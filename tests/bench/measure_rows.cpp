@@ -28,8 +28,8 @@ INSERT INTO job_env (job, name, value) SELECT name, 'A', 'b' FROM job;
 INSERT INTO job_port (job, label, port) SELECT name, 'http', 80 FROM job;
 INSERT INTO job_check (job, name, type, port) SELECT name, 'http', 'http', 'http' FROM job;
 INSERT INTO spec (job, body) SELECT job, body FROM job_spec;
-INSERT INTO deployment (job, asked, spec, cause, state, started_at_ms)
-SELECT job, id, id, 'edit', 'succeeded', 0 FROM spec;
+INSERT INTO deployment (job, asked, spec, cause, state, proven, started_at_ms)
+SELECT job, id, id, 'edit', 'succeeded', 1, 0 FROM spec;
 INSERT INTO instance (job, slot, spec, node, name, container, streak, cpus, memory_mb, stop_signal,
                       stop_timeout_ms, placed_at_ms, started_at_ms, healthy_at_ms, since_ms)
 SELECT s.job, n.number, s.id, 'local', s.job || '-' || n.number, 'running', 0, 0, 0, 'SIGTERM',
