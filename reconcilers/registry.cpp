@@ -4,6 +4,8 @@
 
 #include "reconcilers/instance.h"
 #include "reconcilers/node.h"
+#include "reconcilers/proxy.h"
+#include "reconcilers/route.h"
 
 namespace rowlock {
 
@@ -16,6 +18,10 @@ Reconcilers all_reconcilers() {
   add(std::make_unique<Instances>());
   add(std::make_unique<Nodes>());
   add(std::make_unique<Strays>());
+  add(std::make_unique<Proxies>());
+  add(std::make_unique<Certificates>());
+  add(std::make_unique<Routes>());
+  add(std::make_unique<RouteTargets>());
   return all;
 }
 

@@ -89,6 +89,19 @@ WHERE c.type IN ('http', 'tcp')
   AND NOT EXISTS (SELECT 1 FROM job_port AS p
                   WHERE p.job = c.job AND (p.label = c.port OR CAST(p.port AS TEXT) = c.port));
 
+-- A routed port that no check asks about must at least take a connection. This decides about the route alone, never
+-- about the instance.
+CREATE VIEW route_check AS
+SELECT p.job, 'route:' || p.label AS name, p.port, 1 AS passes, 3 AS failures
+FROM job_port AS p
+WHERE EXISTS (SELECT 1 FROM route AS r
+              WHERE (r.job = p.job OR r.next_job = p.job)
+                AND r.redirect_host IS NULL
+                AND CASE WHEN r.job = p.job THEN r.port ELSE COALESCE(r.next_port, r.port) END
+                    IN (p.label, CAST(p.port AS TEXT)))
+  AND NOT EXISTS (SELECT 1 FROM job_check AS c
+                  WHERE c.job = p.job AND c.type IN ('http', 'tcp') AND c.port IN (p.label, CAST(p.port AS TEXT)));
+
 -- What is to be asked, how often, and where. The prober reads this and nothing else.
 CREATE VIEW check_target AS
 SELECT i.id AS instance,
@@ -109,6 +122,12 @@ SELECT i.id AS instance,
 FROM instance AS i
 JOIN job_check AS c ON c.job = i.job
 JOIN node_state AS n ON n.node = i.node AND n.reach = 'reached'
+WHERE i.run = 1 AND i.container = 'running'
+UNION ALL
+SELECT i.id, i.job, c.name, 'tcp', i.name, n.driver, n.endpoint, i.address, c.port, '/', NULL, 2000, c.passes, 1000
+FROM instance AS i
+JOIN route_check AS c ON c.job = i.job
+JOIN node_state AS n ON n.node = i.node AND n.reach = 'reached'
 WHERE i.run = 1 AND i.container = 'running';
 
 CREATE VIEW check_why AS
@@ -127,7 +146,19 @@ JOIN job_check AS c ON c.job = i.job
 LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
 WHERE i.run = 1
   AND i.container = 'running'
-  AND (COALESCE(s.passes, 0) < c.passes OR s.failures > 0);
+  AND (COALESCE(s.passes, 0) < c.passes OR s.failures > 0)
+UNION ALL
+SELECT 'check', i.job, i.name || '/' || c.name,
+       'port ' || c.port || ' of ' || i.name
+         || CASE WHEN s.name IS NULL THEN ' has not been tried yet' ELSE ' takes no connection: ' || s.detail END
+         || ' (it is routed, and no check asks about it)',
+       COALESCE(s.since_ms, i.since_ms)
+FROM instance AS i
+JOIN route_check AS c ON c.job = i.job
+LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
+WHERE i.run = 1
+  AND i.container = 'running'
+  AND COALESCE(s.passes, 0) < c.passes;
 
 -- @wake
 
@@ -146,17 +177,19 @@ END;
 INSERT INTO check_state (instance, name, passes, detail, since_ms)
 SELECT i.id, :name, 1, :detail, :now_ms
 FROM instance AS i
-JOIN job_check AS c ON c.job = i.job AND c.name = :name   -- it may have been deleted while it was asked
 WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
+  -- it may have been deleted while it was asked
+  AND (EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = i.job AND c.name = :name)
+       OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = i.job AND c.name = :name))
 ON CONFLICT (instance, name) DO UPDATE
-SET passes   = min(passes + 1, (SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                                WHERE i.id = :instance AND c.name = :name)),
+SET passes   = min(passes + 1, COALESCE((SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
+                                         WHERE i.id = :instance AND c.name = :name), 1)),
     failures = 0,
     detail   = excluded.detail,
     since_ms = excluded.since_ms
 WHERE failures > 0
-   OR passes < (SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                WHERE i.id = :instance AND c.name = :name);
+   OR passes < COALESCE((SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
+                         WHERE i.id = :instance AND c.name = :name), 1);
 
 -- @run check.failed
 
@@ -167,17 +200,18 @@ SELECT i.id, :name, 0,
             ELSE 0 END,
        :detail, :now_ms
 FROM instance AS i
-JOIN job_check AS c ON c.job = i.job AND c.name = :name
+LEFT JOIN job_check AS c ON c.job = i.job AND c.name = :name
 WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
+  AND (c.name IS NOT NULL OR EXISTS (SELECT 1 FROM route_check AS r WHERE r.job = i.job AND r.name = :name))
 ON CONFLICT (instance, name) DO UPDATE
 SET passes   = 0,
     failures = min(failures + excluded.failures,
-                   (SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                    WHERE i.id = :instance AND c.name = :name)),
+                   COALESCE((SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
+                             WHERE i.id = :instance AND c.name = :name), 3)),
     detail   = excluded.detail,
     since_ms = excluded.since_ms
 WHERE passes > 0
    OR detail <> excluded.detail
    OR (excluded.failures = 1
-       AND failures < (SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                       WHERE i.id = :instance AND c.name = :name));
+       AND failures < COALESCE((SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
+                                WHERE i.id = :instance AND c.name = :name), 3));

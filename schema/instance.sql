@@ -80,6 +80,10 @@ SELECT i.id,
        i.placed_at_ms,
        i.started_at_ms,
        i.healthy_at_ms,
+       -- In how many routes the proxy does not give it requests yet.
+       (SELECT count(*) FROM route_pair AS p
+        LEFT JOIN route_target AS t ON t.instance = p.instance AND t.route = p.route
+        WHERE p.instance = i.id AND t.acknowledged IS NOT 'ready')             AS unready,
        -- How many checks have not passed yet, and how many have failed.
        (SELECT count(*) FROM job_check AS c
         LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
@@ -101,6 +105,7 @@ SELECT i.id,
        i.verdict IS 'failed'                                                   AS failed,
        i.unmet,
        i.failing,
+       i.unready,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.retry_at_ms,
@@ -117,7 +122,9 @@ SELECT i.id,
        -- In a roll-out, time in which nobody asked its checks does not prove anything.
        max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock) ELSE 0 END)
          + j.min_healthy_ms                                                    AS proven_at_ms,
+       -- One that the proxy gives no requests yet cannot take over from anybody.
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
+                          AND i.unready = 0
                           AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
                                                                 ELSE 0 END) + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
@@ -143,6 +150,9 @@ SELECT i.id,
                            AND a.finished_at_ms IS NULL)              THEN 'busy'
             WHEN n.reach IS NOT 'reached'                             THEN 'blind'
             WHEN i.hinted                                             THEN 'hinted'
+            -- A process that has ended cannot be waited for.
+            WHEN i.run = 0 AND i.container IN ('running', 'paused')
+                 AND EXISTS (SELECT 1 FROM route_hold AS r WHERE r.instance = i.id)     THEN 'served'
             WHEN i.retry_at_ms > (SELECT now_ms FROM clock)           THEN 'backoff'
             ELSE                                                           'free' END AS hold,
        CASE WHEN i.run = 0 AND NOT i.job_wanted                       THEN 'expired'
@@ -167,6 +177,7 @@ SELECT i.id,
             WHEN i.container <> 'running'                             THEN i.container
             WHEN i.healthy_at_ms IS NULL AND i.unmet = 0              THEN 'passing'
             WHEN i.failing > 0                                        THEN 'failing'
+            WHEN i.proven_at_ms <= (SELECT now_ms FROM clock) AND i.unready > 0 THEN 'unready'
             WHEN i.proven_at_ms <= (SELECT now_ms FROM clock)         THEN 'proven'
             WHEN i.healthy_at_ms IS NOT NULL                          THEN 'healthy'
             WHEN i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
@@ -184,6 +195,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('busy',    '*',        '*',        'none',    'a step is under way'),
   ('blind',   '*',        '*',        'wait',    'its node cannot be reached'),
   ('hinted',  '*',        '*',        'look',    'the engine said that something happened to it'),
+  ('served',  '*',        '*',        'wait',    'the proxy has not let go of it yet'),
   ('backoff', '*',        '*',        'wait',    'the last step failed; tries again'),
 
   ('free',    'keep',     'none',     'create',  'it has no container yet'),
@@ -193,6 +205,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'keep',     'starting', 'wait',    'its checks have not all passed yet'),
   ('free',    'keep',     'passing',  'promote', 'all its checks have passed'),
   ('free',    'keep',     'healthy',  'wait',    'is healthy, but not yet for min_healthy_ms'),
+  ('free',    'keep',     'unready',  'wait',    'is healthy, but the proxy does not give it requests yet'),
   ('free',    'keep',     'proven',   'none',    ''),
   ('free',    'keep',     'failing',  'fail',    'its checks fail'),
   ('free',    'keep',     'overdue',  'fail',    'it was not healthy within healthy_deadline_ms'),
@@ -211,6 +224,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'ended',    'starting', 'stop',    'it is on its way out'),
   ('free',    'ended',    'passing',  'stop',    'it is on its way out'),
   ('free',    'ended',    'healthy',  'stop',    'it is on its way out'),
+  ('free',    'ended',    'unready',  'stop',    'it is on its way out'),
   ('free',    'ended',    'proven',   'stop',    'it is on its way out'),
   ('free',    'ended',    'failing',  'stop',    'it is on its way out'),
   ('free',    'ended',    'overdue',  'stop',    'it is on its way out'),
@@ -225,6 +239,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'expired',  'starting', 'stop',    'it is on its way out'),
   ('free',    'expired',  'passing',  'stop',    'it is on its way out'),
   ('free',    'expired',  'healthy',  'stop',    'it is on its way out'),
+  ('free',    'expired',  'unready',  'stop',    'it is on its way out'),
   ('free',    'expired',  'proven',   'stop',    'it is on its way out'),
   ('free',    'expired',  'failing',  'stop',    'it is on its way out'),
   ('free',    'expired',  'overdue',  'stop',    'it is on its way out'),
@@ -235,10 +250,10 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
 -- Every combination of facts that there can be.
 CREATE VIEW instance_domain AS
 SELECT hold.value AS hold, role.value AS role, state.value AS state
-FROM json_each('["busy","blind","hinted","backoff","free"]') AS hold
+FROM json_each('["busy","blind","hinted","served","backoff","free"]') AS hold
 CROSS JOIN json_each('["keep","replaced","surplus","unwanted","ended","expired"]') AS role
-CROSS JOIN json_each('["none","unpulled","created","paused","starting","passing","healthy","proven","failing","overdue",
-                       "exited","spent","gone"]') AS state;
+CROSS JOIN json_each('["none","unpulled","created","paused","starting","passing","healthy","unready","proven","failing",
+                       "overdue","exited","spent","gone"]') AS state;
 
 CREATE VIEW instance_plan AS
 SELECT 'instance' AS kind,

@@ -92,6 +92,10 @@ CREATE TABLE job (
   stop_timeout_ms      INTEGER NOT NULL DEFAULT 10000  -- killed when it has not ended by then
                        CONSTRAINT "job.stop_timeout_ms must be a whole number of milliseconds, 0 to one hour"
                        CHECK (typeof(stop_timeout_ms) = 'integer' AND stop_timeout_ms BETWEEN 0 AND 3600000),
+  -- requests under way may take so long to end before it is stopped (route_target.sql)
+  drain_timeout_ms     INTEGER NOT NULL DEFAULT 30000
+                       CONSTRAINT "job.drain_timeout_ms must be a whole number of milliseconds, 0 to one hour"
+                       CHECK (typeof(drain_timeout_ms) = 'integer' AND drain_timeout_ms BETWEEN 0 AND 3600000),
 
   CONSTRAINT "job.min_healthy_ms must be less than progress_deadline_ms, or no deployment could end well"
   CHECK (min_healthy_ms < progress_deadline_ms)
@@ -211,6 +215,8 @@ CREATE TRIGGER job_rename AFTER UPDATE OF name ON job WHEN NEW.name <> OLD.name 
   UPDATE job_mount SET job = NEW.name WHERE job = OLD.name;
   UPDATE job_constraint SET job = NEW.name WHERE job = OLD.name;
   UPDATE job_check SET job = NEW.name WHERE job = OLD.name;
+  UPDATE route SET job = NEW.name WHERE job = OLD.name;
+  UPDATE route SET next_job = NEW.name WHERE next_job = OLD.name;
 END;
 
 -- @observed

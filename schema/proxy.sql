@@ -1,0 +1,549 @@
+-- The proxy carries the bytes of every route. Rowlock writes its configuration whole, has it checked, starts it and
+-- reloads it; which instance stands where changes at run time (route_target.sql). It goes on when Rowlock is away, and
+-- what was last written is at any time good for a start or a reload by anybody's hand.
+--
+--   unseen ──observe──▶ lost ──start──▶ unseen ──observe──▶ reached ──its process ends──▶ lost
+--
+-- Two numbers tell what is due. `generation` counts what needs a reload, `content` all that the file says: it is written
+-- when content is ahead of saved_content, and reloaded when what runs is behind what was saved.
+
+-- @desired
+
+-- How the proxy of this home is to be. One row at most; without one, everything is as the defaults say.
+CREATE TABLE proxy (
+  name          TEXT PRIMARY KEY NOT NULL DEFAULT 'proxy'
+                CONSTRAINT "proxy.name must be 'proxy': there is one for each home"
+                CHECK (name = 'proxy'),
+  listen        TEXT NOT NULL DEFAULT '127.0.0.1:8080'  -- for http; '': nowhere
+                CONSTRAINT "proxy.listen must be ADDRESS:PORT, such as '127.0.0.1:8080', or empty"
+                CHECK (listen = '' OR (listen GLOB '?*:[1-9]*' AND listen NOT GLOB '*[^0-9a-fA-F.:*[]*]*'
+                                       AND listen NOT GLOB '*:*[^0-9]' AND length(listen) <= 60)),
+  listen_tls    TEXT NOT NULL DEFAULT ''                -- for https and HTTP/2, with the rows of certificate
+                CONSTRAINT "proxy.listen_tls must be ADDRESS:PORT, such as '0.0.0.0:443', or empty"
+                CHECK (listen_tls = '' OR (listen_tls GLOB '?*:[1-9]*' AND listen_tls NOT GLOB '*[^0-9a-fA-F.:*[]*]*'
+                                           AND listen_tls NOT GLOB '*:*[^0-9]' AND length(listen_tls) <= 60)),
+  accept_proxy  INTEGER NOT NULL DEFAULT 0              -- 1: every client begins with the PROXY protocol
+                CONSTRAINT "proxy.accept_proxy must be 0 or 1"
+                CHECK (typeof(accept_proxy) = 'integer' AND accept_proxy IN (0, 1)),
+  -- a tunnel's header with the client's address, such as CF-Connecting-IP; believed from this machine alone
+  client_header TEXT NOT NULL DEFAULT ''
+                CONSTRAINT "proxy.client_header must be a header's name of letters, digits and '-', or empty"
+                CHECK (client_header NOT GLOB '*[^A-Za-z0-9-]*' AND length(client_header) <= 100),
+  -- the runtime or master socket of a proxy that somebody else manages; '': Rowlock runs its own
+  socket        TEXT NOT NULL DEFAULT ''
+                CONSTRAINT "proxy.socket must be empty or the absolute path of a proxy's socket"
+                CHECK (socket = '' OR (socket GLOB '/?*' AND length(socket) <= 107))
+);
+
+-- A certificate for https, chosen by the name that the client asks for. Its file is looked at again and again: a new one
+-- is taken without a reload.
+CREATE TABLE certificate (
+  name TEXT PRIMARY KEY NOT NULL
+       CONSTRAINT "certificate.name must be 1 to 63 of a-z, 0-9, '-', '_' and '.'"
+       CHECK (name <> '' AND name NOT GLOB '*[^a-z0-9._-]*' AND length(name) <= 63),
+  path TEXT NOT NULL      -- a PEM file with the chain and the key, or a folder of such files that end in .pem
+       CONSTRAINT "certificate.path must be an absolute path without blanks, to a PEM file or a folder of them"
+       CHECK (path GLOB '/?*' AND path NOT GLOB '*[ "''\#' || char(9, 10, 13) || ']*')
+);
+
+-- @observed
+
+-- What Rowlock knows of the proxy, and what it has told it. One row, there from the start.
+CREATE TABLE proxy_state (
+  only               INTEGER PRIMARY KEY CHECK (only = 1),
+  settings           TEXT NOT NULL DEFAULT '',     -- JSON, as the view proxy_setting makes it
+  reach              TEXT NOT NULL DEFAULT 'unseen' CHECK (reach IN ('unseen', 'reached', 'lost')),
+  since_ms           INTEGER NOT NULL DEFAULT 0,   -- moment at which `reach` became what it is
+  detail             TEXT NOT NULL DEFAULT '',     -- what went wrong in the last step
+  version            TEXT,
+  process            INTEGER,
+  generation         INTEGER NOT NULL DEFAULT 0,
+  content            INTEGER NOT NULL DEFAULT 0,
+  saving_generation  INTEGER NOT NULL DEFAULT -1,  -- what the save under way writes
+  saving_content     INTEGER NOT NULL DEFAULT -1,
+  saved_generation   INTEGER NOT NULL DEFAULT -1,
+  saved_content      INTEGER NOT NULL DEFAULT -1,
+  refused_content    INTEGER NOT NULL DEFAULT -1,  -- what the proxy's own check refused last
+  running_generation INTEGER NOT NULL DEFAULT -1,
+  observed_at_ms     INTEGER,
+  look_at_ms         INTEGER NOT NULL DEFAULT 0,
+  hinted             INTEGER NOT NULL DEFAULT 0,   -- 1: its process ended, or something else happened to it
+  tries              INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms        INTEGER NOT NULL DEFAULT 0
+);
+
+-- A certificate file that the proxy uses, as it was last seen.
+CREATE TABLE certificate_state (
+  file         TEXT PRIMARY KEY NOT NULL,
+  stale        INTEGER NOT NULL,              -- 1: the file holds another one than the proxy uses
+  not_after_ms INTEGER NOT NULL,              -- end of the one in use
+  names        TEXT NOT NULL,
+  error        TEXT NOT NULL DEFAULT '',      -- why the file cannot be used
+  tries        INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms  INTEGER NOT NULL DEFAULT 0
+);
+
+-- @views
+
+-- The settings in force: the row of proxy, or its defaults.
+CREATE VIEW proxy_setting AS
+SELECT listen, listen_tls, accept_proxy, client_header, socket FROM proxy
+UNION ALL
+SELECT '127.0.0.1:8080', '', 0, '', '' WHERE NOT EXISTS (SELECT 1 FROM proxy);
+
+CREATE VIEW proxy_setting_text AS
+SELECT json_object(
+         'listen', p.listen,
+         'listen_tls', p.listen_tls,
+         'accept_proxy', p.accept_proxy,
+         'client_header', p.client_header,
+         'socket', p.socket,
+         'certificates', (SELECT json_group_array(c.path)
+                          FROM (SELECT path FROM certificate ORDER BY name) AS c)) AS settings
+FROM proxy_setting AS p;
+
+CREATE VIEW proxy_violation AS
+SELECT 'proxy' AS table_name, p.name AS row_key,
+       'proxy.listen_tls needs a certificate: INSERT INTO certificate (name, path), or set listen_tls to ''''' AS message
+FROM proxy AS p
+WHERE p.listen_tls <> '' AND NOT EXISTS (SELECT 1 FROM certificate)
+UNION ALL
+SELECT 'proxy', p.name, 'proxy.listen and proxy.listen_tls are the same address: give each its own'
+FROM proxy AS p
+WHERE p.listen = p.listen_tls AND p.listen <> ''
+UNION ALL
+SELECT 'proxy', p.name, 'the proxy listens nowhere, and there are routes: set proxy.listen or proxy.listen_tls'
+FROM proxy AS p
+WHERE p.listen = '' AND p.listen_tls = '' AND EXISTS (SELECT 1 FROM route);
+
+CREATE VIEW proxy_name AS
+SELECT 'proxy' AS name;
+
+CREATE VIEW proxy_fact AS
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
+             AND NOT EXISTS (SELECT 1 FROM route_target AS t WHERE t.ended_at_ms IS NULL)
+                                                                      THEN 'unwanted'
+            WHEN s.socket = ''                                        THEN 'own'
+            ELSE                                                           'attached' END AS role,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'proxy' AND a.target = 'proxy' AND a.finished_at_ms IS NULL) THEN 'busy'
+            WHEN p.retry_at_ms > (SELECT now_ms FROM clock) AND p.hinted = 0                         THEN 'backoff'
+            ELSE                                                                                          'free'
+            END AS hold,
+       CASE WHEN p.settings <> (SELECT settings FROM proxy_setting_text)     THEN 'unread'
+            WHEN p.refused_content = p.content AND p.saved_content = -1      THEN 'bad'
+            WHEN p.saved_content = -1                                        THEN 'none'
+            WHEN p.refused_content = p.content                               THEN 'refused'
+            WHEN p.saved_content <> p.content                                THEN 'stale'
+            ELSE                                                                  'saved' END AS file,
+       CASE WHEN p.reach <> 'reached'                       THEN p.reach
+            WHEN p.running_generation <> p.saved_generation THEN 'behind'
+            ELSE                                                 'reached' END AS process,
+       CASE WHEN p.hinted = 1 OR p.look_at_ms <= (SELECT now_ms FROM clock)
+              -- A clock that was set back must not make Rowlock blind.
+              OR p.look_at_ms > (SELECT now_ms FROM clock) + 60000 THEN 'due'
+            ELSE                                                        'later' END AS look,
+       p.look_at_ms,
+       p.retry_at_ms
+FROM proxy_state AS p
+JOIN proxy_setting AS s;
+
+-- '*' stands for every value.
+CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
+  ('*',        'busy',    '*',       '*',       '*',     'none',    'a step is under way'),
+  ('*',        'backoff', '*',       '*',       '*',     'wait',    'the last step failed; tries again'),
+
+  ('unwanted', 'free',    '*',       'unseen',  '*',     'observe', 'one may be left that no route needs'),
+  ('unwanted', 'free',    '*',       'behind',  '*',     'stop',    'there is no route'),
+  ('unwanted', 'free',    '*',       'reached', '*',     'stop',    'there is no route'),
+  ('unwanted', 'free',    '*',       'lost',    '*',     'none',    'there is no route'),
+
+  ('own',      'free',    'unread',  '*',       '*',     'adopt',   'its settings were changed'),
+  ('own',      'free',    'none',    'unseen',  '*',     'observe', 'it was not looked at yet'),
+  ('own',      'free',    'bad',     'unseen',  '*',     'observe', 'it was not looked at yet'),
+  ('own',      'free',    'stale',   'unseen',  '*',     'observe', 'it was not looked at yet'),
+  ('own',      'free',    'refused', 'unseen',  '*',     'observe', 'it was not looked at yet'),
+  ('own',      'free',    'saved',   'unseen',  '*',     'observe', 'it was not looked at yet'),
+  ('own',      'free',    'none',    'lost',    '*',     'save',    'its configuration was never written'),
+  ('own',      'free',    'bad',     'lost',    '*',     'wait',    'it refuses its configuration'),
+  -- It runs again first; what changed meanwhile follows.
+  ('own',      'free',    'stale',   'lost',    '*',     'start',   'it does not run'),
+  ('own',      'free',    'refused', 'lost',    '*',     'start',   'it does not run'),
+  ('own',      'free',    'saved',   'lost',    '*',     'start',   'it does not run'),
+  ('own',      'free',    'none',    'behind',  '*',     'save',    'its configuration was never written'),
+  ('own',      'free',    'bad',     'behind',  'due',   'observe', 'the truth is what it says now'),
+  ('own',      'free',    'bad',     'behind',  'later', 'wait',    'it refuses its configuration'),
+  ('own',      'free',    'stale',   'behind',  '*',     'save',    'its configuration has changed'),
+  ('own',      'free',    'refused', 'behind',  '*',     'reload',  'what was written last is not what runs'),
+  ('own',      'free',    'saved',   'behind',  '*',     'reload',  'what was written last is not what runs'),
+  ('own',      'free',    'none',    'reached', '*',     'save',    'its configuration was never written'),
+  ('own',      'free',    'stale',   'reached', '*',     'save',    'its configuration has changed'),
+  ('own',      'free',    'bad',     'reached', 'due',   'observe', 'the truth is what it says now'),
+  ('own',      'free',    'bad',     'reached', 'later', 'wait',    'it refuses its configuration'),
+  ('own',      'free',    'refused', 'reached', 'due',   'observe', 'the truth is what it says now'),
+  ('own',      'free',    'refused', 'reached', 'later', 'wait',    'it refuses its configuration'),
+  ('own',      'free',    'saved',   'reached', 'due',   'observe', 'the truth is what it says now'),
+  ('own',      'free',    'saved',   'reached', 'later', 'wait',    'looks again'),
+
+  ('attached', 'free',    'unread',  '*',       '*',     'adopt',   'its settings were changed'),
+  ('attached', 'free',    'none',    '*',       '*',     'save',    'its configuration was never written'),
+  ('attached', 'free',    'stale',   '*',       '*',     'save',    'its configuration has changed'),
+  ('attached', 'free',    'bad',     '*',       'due',   'observe', 'the truth is what it says now'),
+  ('attached', 'free',    'bad',     '*',       'later', 'wait',    'it refuses its configuration'),
+  ('attached', 'free',    'refused', '*',       'due',   'observe', 'the truth is what it says now'),
+  ('attached', 'free',    'refused', '*',       'later', 'wait',    'it refuses its configuration'),
+  ('attached', 'free',    'saved',   'unseen',  '*',     'observe', 'it was not looked at yet'),
+  ('attached', 'free',    'saved',   'behind',  '*',     'reload',  'what was written last is not what runs'),
+  ('attached', 'free',    'saved',   'lost',    'due',   'observe', 'somebody else starts it'),
+  ('attached', 'free',    'saved',   'lost',    'later', 'wait',    'somebody else starts it'),
+  ('attached', 'free',    'saved',   'reached', 'due',   'observe', 'the truth is what it says now'),
+  ('attached', 'free',    'saved',   'reached', 'later', 'wait',    'looks again');
+
+CREATE VIEW proxy_plan AS
+SELECT 'proxy' AS kind,
+       'proxy' AS name,
+       'proxy' AS target,
+       r.step,
+       r.reason,
+       CASE WHEN r.step = 'wait' THEN CASE f.hold WHEN 'backoff' THEN f.retry_at_ms ELSE f.look_at_ms END
+            END AS due_at_ms
+FROM proxy_fact AS f
+JOIN proxy_rule AS r ON (r.role = '*' OR r.role = f.role)
+                    AND r.hold = f.hold
+                    AND (r.file = '*' OR r.file = f.file)
+                    AND (r.process = '*' OR r.process = f.process)
+                    AND (r.look = '*' OR r.look = f.look)
+WHERE r.step <> 'none';
+
+-- The slots of a route as the configuration has them: what is to be ready stands in its slot, all others are free.
+CREATE VIEW proxy_slot AS
+SELECT t.route,
+       json_group_array(json_array(t.slot, t.address, t.port, t.weight)) AS slots
+FROM route_target AS t
+WHERE t.ended_at_ms IS NULL AND t.wanted = 'ready'
+GROUP BY t.route;
+
+-- All that a proxy needs to run by itself.
+CREATE VIEW proxy_input AS
+SELECT 'proxy' AS target,
+       s.socket,
+       p.saved_generation AS generation,
+       -- Long, and wanted for a save alone.
+       CASE WHEN p.saving_content NOT IN (p.saved_content, p.refused_content) THEN json_object(
+         'home', (SELECT id FROM home),
+         'generation', p.saving_generation,
+         'settings', json(p.settings),
+         'routes', (SELECT json_group_array(json_object('name', r.route, 'mode', COALESCE(w.mode, ''),
+                                                        'slot_count', r.slots, 'structure', json(r.structure),
+                                                        'slots', json(COALESCE(k.slots, '[]'))))
+                    FROM route_state AS r
+                    JOIN route_wanted AS w ON w.route = r.route
+                    LEFT JOIN proxy_slot AS k ON k.route = r.route)) END AS config
+FROM proxy_state AS p
+JOIN proxy_setting AS s;
+
+CREATE VIEW proxy_status AS
+SELECT 'proxy' AS kind,
+       'proxy' AS name,
+       CASE WHEN p.refused_content = p.content                               THEN 'failed'
+            WHEN p.reach = 'lost' AND p.tries > 2                            THEN 'failed'
+            WHEN p.reach = 'lost'                                            THEN 'unknown'
+            WHEN p.reach = 'unseen' OR p.running_generation <> p.generation
+              OR p.saved_content <> p.content                                THEN 'converging'
+            ELSE                                                                  'converged' END AS state,
+       CASE WHEN p.detail <> '' AND (p.reach = 'lost' OR p.refused_content = p.content) THEN p.detail
+            WHEN p.reach = 'reached'
+            THEN 'HAProxy ' || p.version || ' at ' || s.listen || CASE WHEN s.listen <> '' AND s.listen_tls <> ''
+                                                                      THEN ' and ' ELSE '' END || s.listen_tls
+                 || ', ' || (SELECT count(*) FROM route) || ' routes'
+            ELSE 'not looked at yet' END AS detail,
+       p.since_ms
+FROM proxy_state AS p
+JOIN proxy_setting AS s
+WHERE EXISTS (SELECT 1 FROM route) OR p.reach = 'reached';
+
+CREATE VIEW proxy_why AS
+SELECT 'proxy' AS kind,
+       'proxy' AS name,
+       'proxy' AS target,
+       CASE WHEN p.refused_content = p.content
+            THEN 'the proxy refuses its configuration, the last good one stays in force: ' || p.detail
+            ELSE 'the proxy cannot be reached: ' || p.detail
+                   || '; no instance is stopped that it may still give requests' END AS reason,
+       p.since_ms
+FROM proxy_state AS p
+WHERE EXISTS (SELECT 1 FROM route) AND (p.reach = 'lost' OR p.refused_content = p.content);
+
+-- What the proxy uses for https.
+CREATE VIEW certificate_fact AS
+SELECT c.file,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'certificate' AND a.target = c.file AND a.finished_at_ms IS NULL) THEN 'busy'
+            WHEN p.reach <> 'reached'                       THEN 'blind'
+            WHEN c.retry_at_ms > (SELECT now_ms FROM clock) THEN 'backoff'
+            ELSE                                                 'free' END AS hold,
+       CASE WHEN c.stale THEN 'stale' ELSE 'used' END AS file_state,
+       c.retry_at_ms
+FROM certificate_state AS c
+JOIN proxy_state AS p;
+
+CREATE VIEW certificate_rule (hold, file_state, step, reason) AS VALUES
+  ('busy',    'stale', 'none', 'is being taken'),
+  ('busy',    'used',  'none', ''),
+  ('blind',   'stale', 'none', 'the proxy takes it when it starts'),
+  ('blind',   'used',  'none', ''),
+  ('backoff', 'stale', 'wait', 'the proxy did not take it; tries again'),
+  ('backoff', 'used',  'none', ''),
+  ('free',    'stale', 'load', 'the file holds another certificate than the proxy uses'),
+  ('free',    'used',  'none', '');
+
+CREATE VIEW certificate_plan AS
+SELECT 'certificate' AS kind,
+       'proxy' AS name,
+       f.file AS target,
+       r.step,
+       r.reason,
+       CASE WHEN r.step = 'wait' THEN f.retry_at_ms END AS due_at_ms
+FROM certificate_fact AS f
+JOIN certificate_rule AS r ON r.hold = f.hold AND r.file_state = f.file_state
+WHERE r.step <> 'none';
+
+CREATE VIEW certificate_input AS
+SELECT c.file AS target, c.file, s.socket FROM certificate_state AS c JOIN proxy_setting AS s;
+
+CREATE VIEW certificate_status AS
+SELECT 'certificate' AS kind,
+       c.file AS name,
+       CASE WHEN c.error <> ''                                             THEN 'failed'
+            WHEN c.not_after_ms < (SELECT now_ms FROM clock)               THEN 'failed'
+            WHEN c.stale                                                   THEN 'converging'
+            ELSE                                                                'converged' END AS state,
+       CASE WHEN c.error <> '' THEN c.error
+            ELSE c.names || ', until ' || strftime('%Y-%m-%d', c.not_after_ms / 1000, 'unixepoch')
+                   || CASE WHEN c.not_after_ms < (SELECT now_ms FROM clock) THEN ': it has expired'
+                           WHEN c.not_after_ms < (SELECT now_ms FROM clock) + 14 * 86400000
+                           THEN ': put a new one in its file soon' ELSE '' END END AS detail,
+       (SELECT observed_at_ms FROM proxy_state) AS since_ms
+FROM certificate_state AS c;
+
+-- @fill
+
+INSERT OR IGNORE INTO proxy_state (only) VALUES (1);
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_proxy_insert AFTER INSERT ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
+CREATE TEMP TRIGGER wake_proxy_update AFTER UPDATE ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
+CREATE TEMP TRIGGER wake_proxy_delete AFTER DELETE ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
+CREATE TEMP TRIGGER wake_certificate_insert AFTER INSERT ON certificate BEGIN INSERT INTO dirty VALUES ('proxy'); END;
+CREATE TEMP TRIGGER wake_certificate_update AFTER UPDATE ON certificate BEGIN INSERT INTO dirty VALUES ('proxy'); END;
+CREATE TEMP TRIGGER wake_certificate_delete AFTER DELETE ON certificate BEGIN INSERT INTO dirty VALUES ('proxy'); END;
+CREATE TEMP TRIGGER wake_proxy_state AFTER UPDATE ON proxy_state BEGIN INSERT INTO dirty VALUES ('proxy'); END;
+-- Whoever waits for the proxy is planned again when it is back, when it runs another configuration, and when that was
+-- written.
+CREATE TEMP TRIGGER wake_proxy_reach AFTER UPDATE OF reach, running_generation ON proxy_state
+WHEN NEW.reach <> OLD.reach OR NEW.running_generation <> OLD.running_generation BEGIN
+  INSERT INTO dirty SELECT name FROM route;
+  INSERT INTO dirty SELECT job FROM route_job;
+  INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL;
+END;
+CREATE TEMP TRIGGER wake_proxy_saved AFTER UPDATE OF saved_content ON proxy_state BEGIN
+  INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL AND wanted = 'down';
+END;
+
+-- @run proxy.hint
+
+UPDATE proxy_state SET hinted = 1;
+
+-- @run proxy.adopt
+
+-- Another proxy is looked at anew.
+UPDATE proxy_state
+SET reach      = CASE WHEN json_extract(settings, '$.socket') IS (SELECT socket FROM proxy_setting) THEN reach
+                      ELSE 'unseen' END,
+    settings   = (SELECT settings FROM proxy_setting_text),
+    generation = generation + 1,
+    content    = content + 1,
+    since_ms   = :now_ms;
+
+-- @run proxy.save
+
+UPDATE proxy_state SET saving_generation = generation, saving_content = content;
+
+-- @run proxy.save.done
+
+UPDATE proxy_state
+SET saved_generation = saving_generation,
+    saved_content    = saving_content,
+    refused_content  = -1,
+    tries            = 0,
+    retry_at_ms      = 0,
+    detail           = '';
+
+-- @run proxy.save.rejected
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'configuration refused', :detail
+FROM proxy_state WHERE detail <> :detail;
+
+UPDATE proxy_state SET refused_content = saving_content, detail = :detail;
+
+-- @run proxy.start.done
+
+UPDATE proxy_state SET reach = 'unseen', since_ms = :now_ms, tries = 0, retry_at_ms = 0;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'started', '');
+
+-- @run proxy.reload.done
+
+UPDATE proxy_state SET look_at_ms = 0, running_generation = :generation, tries = 0, retry_at_ms = 0;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :generation);
+
+-- @run proxy.stop.done
+
+UPDATE proxy_state
+SET reach = 'lost', since_ms = :now_ms, process = NULL, running_generation = -1, tries = 0, retry_at_ms = 0, detail = '';
+DELETE FROM certificate_state;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'stopped', 'there is no route');
+
+-- @run proxy.observe
+
+-- Cleared before the look, not after: a hint that comes while it is under way asks for another.
+UPDATE proxy_state SET hinted = 0;
+
+-- @run proxy.observe.done
+
+-- :slots is a JSON array of [route, slot, ready, address, port, weight, sessions, lingers] for all that are not free; a
+-- slot that is not among them is not there, or free. A row that was changed while the look was under way is skipped.
+WITH seen (route, slot, ready, address, port, weight, sessions, lingers) AS MATERIALIZED (
+  SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+         json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+         json_extract(value, '$[6]'), json_extract(value, '$[7]')
+  FROM json_each(:slots)
+), now_is (target, acknowledged, address, port, weight, sessions, lingers) AS MATERIALIZED (
+  SELECT t.target,
+         CASE WHEN r.generation > :generation OR r.route IS NULL THEN 'absent'
+              WHEN s.ready = 1                                   THEN 'ready'
+              ELSE                                                    'down' END,
+         COALESCE(s.address, ''), COALESCE(s.port, 0), COALESCE(s.weight, 0), COALESCE(s.sessions, 0),
+         COALESCE(s.lingers, 0)
+  FROM route_target AS t
+  LEFT JOIN route_state AS r ON r.route = t.route AND t.slot <= r.slots
+  LEFT JOIN seen AS s ON s.route = t.route AND s.slot = t.slot
+  WHERE t.ended_at_ms IS NULL
+    AND NOT EXISTS (SELECT 1 FROM attempt AS a
+                    WHERE a.kind = 'route_target' AND a.target = t.target
+                      AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms))
+)
+UPDATE route_target
+SET acknowledged         = n.acknowledged,
+    acknowledged_address = n.address,
+    acknowledged_port    = n.port,
+    acknowledged_weight  = n.weight,
+    acknowledged_at_ms   = :now_ms,
+    sessions             = n.sessions,
+    lingers              = n.lingers,
+    drained_at_ms        = CASE WHEN n.acknowledged = 'ready' OR route_target.wanted = 'ready' THEN NULL
+                                ELSE COALESCE(drained_at_ms, :now_ms) END
+FROM now_is AS n
+WHERE route_target.target = n.target
+  AND (route_target.acknowledged <> n.acknowledged OR acknowledged_address <> n.address
+       OR acknowledged_port <> n.port OR acknowledged_weight <> n.weight OR route_target.sessions <> n.sessions
+       OR route_target.lingers <> n.lingers);
+
+UPDATE route_state
+SET mode     = COALESCE((SELECT json_extract(value, '$[1]') FROM json_each(:modes)
+                         WHERE json_extract(value, '$[0]') = route_state.route), ''),
+    since_ms = :now_ms
+WHERE generation <= :generation
+  AND mode <> COALESCE((SELECT json_extract(value, '$[1]') FROM json_each(:modes)
+                        WHERE json_extract(value, '$[0]') = route_state.route), '')
+  AND NOT EXISTS (SELECT 1 FROM attempt AS a
+                  WHERE a.kind = 'route' AND a.target = route_state.route
+                    AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms));
+
+DELETE FROM certificate_state WHERE file NOT IN (SELECT json_extract(value, '$.file') FROM json_each(:certificates));
+
+INSERT INTO certificate_state (file, stale, not_after_ms, names, error)
+SELECT json_extract(value, '$.file'), json_extract(value, '$.stale'), json_extract(value, '$.not_after_ms'),
+       json_extract(value, '$.names'), json_extract(value, '$.error')
+FROM json_each(:certificates)
+WHERE true
+ON CONFLICT (file) DO UPDATE
+SET stale = excluded.stale, not_after_ms = excluded.not_after_ms, names = excluded.names,
+    error = CASE WHEN excluded.stale AND excluded.error = '' THEN error ELSE excluded.error END;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'reached', 'HAProxy ' || :version || ' answers'
+FROM proxy_state
+WHERE reach <> 'reached';
+
+UPDATE proxy_state
+SET since_ms           = CASE WHEN reach = 'reached' THEN since_ms ELSE :now_ms END,
+    reach              = 'reached',
+    detail             = CASE WHEN refused_content = content THEN detail ELSE '' END,
+    version            = :version,
+    process            = :process,
+    running_generation = :generation,
+    generation         = generation + :files_moved,
+    content            = content + :files_moved,
+    observed_at_ms     = :started_at_ms,
+    look_at_ms         = :now_ms + 5000,
+    tries              = 0,
+    retry_at_ms        = 0;
+
+-- @run proxy.observe.failed
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'lost', :detail
+FROM proxy_state
+WHERE reach = 'reached';
+
+UPDATE proxy_state
+SET since_ms           = CASE WHEN reach = 'lost' THEN since_ms ELSE :now_ms END,
+    reach              = 'lost',
+    detail             = :detail,
+    process            = NULL,
+    running_generation = -1,
+    look_at_ms         = :now_ms + 1000;
+
+-- @run proxy.transient
+
+UPDATE proxy_state
+SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(30000, 100 << min(tries, 9));
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' failed', :detail FROM proxy_state WHERE tries <= 3;
+
+-- @run proxy.rejected
+
+UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' rejected', :detail FROM proxy_state WHERE tries <= 3;
+
+-- @run proxy.broken
+
+UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' broken', :detail FROM proxy_state WHERE tries <= 3;
+
+-- @run certificate.load.done
+
+UPDATE certificate_state SET stale = 0, tries = 0, retry_at_ms = 0, error = '' WHERE file = :target;
+UPDATE proxy_state SET look_at_ms = 0;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'certificate', 'proxy', :target, 'loaded', '');
+
+-- @run certificate.load.failed
+
+UPDATE certificate_state
+SET tries = tries + 1, error = :detail, retry_at_ms = :now_ms + min(60000, 1000 << min(tries, 6))
+WHERE file = :target;

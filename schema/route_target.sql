@@ -1,0 +1,498 @@
+-- An instance in a route, and the proof of each cut-over. It starts down. It is made ready when all its checks have
+-- passed in a row; it is stopped only after the proxy has acknowledged that it gives it no more requests, and those
+-- under way have ended (or drain_timeout_ms is over). What the proxy acknowledged is read back from it, never assumed.
+--
+--   (listed) ──checks pass──▶ wanted ready ──admit──▶ acknowledged ready
+--                                  │ leaves, fails, ends            │
+--                                  ▼                                ▼
+--                             wanted down ──drain──▶ acknowledged down ──requests end──▶ let go ──process ends──▶ (over)
+--
+-- Rows stay as history: they tell, with `event`, when each instance was proven, made ready, drained, let go and stopped.
+
+-- @observed
+
+CREATE TABLE route_target (
+  target               TEXT PRIMARY KEY NOT NULL,          -- ROUTE/INSTANCE
+  route                TEXT NOT NULL,
+  job                  TEXT NOT NULL,
+  instance             INTEGER NOT NULL,
+  name                 TEXT NOT NULL,                      -- the container's
+  slot                 INTEGER,                            -- where it stands in the proxy; NULL once it is over
+  wanted               TEXT NOT NULL DEFAULT 'down' CHECK (wanted IN ('down', 'ready')),
+  reason               TEXT NOT NULL DEFAULT '',           -- of what is wanted
+  address              TEXT NOT NULL DEFAULT '',           -- what the proxy is told
+  port                 INTEGER NOT NULL DEFAULT 0,
+  weight               INTEGER NOT NULL DEFAULT 1,
+  acknowledged         TEXT NOT NULL DEFAULT 'absent'      -- what the proxy said last; absent: it has no such slot
+                       CHECK (acknowledged IN ('absent', 'down', 'ready')),
+  acknowledged_address TEXT NOT NULL DEFAULT '',
+  acknowledged_port    INTEGER NOT NULL DEFAULT 0,
+  acknowledged_weight  INTEGER NOT NULL DEFAULT 0,
+  acknowledged_at_ms   INTEGER,                            -- moment at which it said so
+  sessions             INTEGER NOT NULL DEFAULT 0,         -- requests under way
+  lingers              INTEGER NOT NULL DEFAULT 0,         -- 1: a worker from before a reload may still give it some
+  -- what had passed when it was made ready: JSON, [{check, type, passes, of, at_ms}]; passes: in a row, counted up to `of`
+  evidence             TEXT NOT NULL DEFAULT '[]',
+  content              INTEGER NOT NULL DEFAULT 0,         -- of the configuration that gives it no requests
+  drain_timeout_ms     INTEGER NOT NULL DEFAULT 30000,     -- as its job had it last
+  listed_at_ms         INTEGER NOT NULL,
+  proven_at_ms         INTEGER,                            -- all its checks had passed
+  ready_at_ms          INTEGER,                            -- first acknowledged as ready
+  withdrawn_at_ms      INTEGER,                            -- to be given no more requests
+  drained_at_ms        INTEGER,                            -- acknowledged as down
+  let_go_at_ms         INTEGER,                            -- may be stopped
+  ended_at_ms          INTEGER,                            -- its process has ended, and its slot is free
+  since_ms             INTEGER NOT NULL,
+  look_at_ms           INTEGER NOT NULL DEFAULT 0,
+  tries                INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms          INTEGER NOT NULL DEFAULT 0,
+  detail               TEXT NOT NULL DEFAULT ''            -- what went wrong in the last step
+);
+CREATE UNIQUE INDEX route_target_slot ON route_target (route, slot) WHERE slot IS NOT NULL;
+CREATE INDEX route_target_live ON route_target (job) WHERE ended_at_ms IS NULL;
+CREATE INDEX route_target_live_by_route ON route_target (route) WHERE ended_at_ms IS NULL;
+CREATE INDEX route_target_by_instance ON route_target (instance, route);
+CREATE INDEX route_target_ended ON route_target (ended_at_ms);
+
+-- The rules of route_target_rule with every '*' written out; see instance_case.
+CREATE TABLE route_target_case (
+  hold   TEXT NOT NULL,
+  role   TEXT NOT NULL,
+  state  TEXT NOT NULL,
+  step   TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (hold, role, state)
+) WITHOUT ROWID;
+
+-- @views
+
+-- Every instance that should stand in a route, and where its port answers. One whose spec has no such port cannot.
+CREATE VIEW route_pair AS
+SELECT r.name AS route,
+       i.job,
+       i.id AS instance,
+       i.name,
+       i.address,
+       json_extract(p.value, '$.port') AS port
+FROM instance AS i
+JOIN route AS r ON r.job = i.job OR r.next_job = i.job   -- an OR and no union: a plan for one job reads its rows alone
+JOIN spec AS s ON s.id = i.spec
+JOIN json_each(s.body, '$.ports') AS p
+WHERE i.run = 1
+  AND r.redirect_host IS NULL
+  AND (json_extract(p.value, '$.label') = CASE WHEN i.job = r.job THEN r.port ELSE COALESCE(r.next_port, r.port) END
+       OR CAST(json_extract(p.value, '$.port') AS TEXT)
+          = CASE WHEN i.job = r.job THEN r.port ELSE COALESCE(r.next_port, r.port) END);
+
+-- A route that sends to two jobs, with how much of it goes to one ready instance of each.
+CREATE VIEW route_share AS
+SELECT r.name AS route,
+       r.job,
+       (100.0 - r.next_percent)
+         / max(1, (SELECT count(*) FROM route_target AS t
+                   WHERE t.route = r.name AND t.job = r.job AND t.ended_at_ms IS NULL
+                     AND t.wanted = 'ready')) AS share,
+       1.0 * r.next_percent
+         / max(1, (SELECT count(*) FROM route_target AS t
+                   WHERE t.route = r.name AND t.job = r.next_job AND t.ended_at_ms IS NULL
+                     AND t.wanted = 'ready')) AS next_share
+FROM route AS r
+WHERE r.next_job IS NOT NULL;
+
+-- Every live row with what its instance, its route and the proxy say now.
+CREATE VIEW route_target_now AS
+SELECT t.target,
+       t.job,
+       t.route,
+       t.wanted,
+       t.acknowledged,
+       t.sessions,
+       t.lingers,
+       t.proven_at_ms,
+       t.drained_at_ms,
+       t.let_go_at_ms,
+       t.drain_timeout_ms,
+       t.look_at_ms,
+       t.retry_at_ms,
+       t.content,
+       i.run,
+       i.container,
+       i.healthy_at_ms,
+       p.address,
+       p.port,
+       -- As the proxy takes it: the larger share is 256, and 0 is none at all. A route to one job needs no shares.
+       COALESCE((SELECT CASE WHEN t.job = v.job AND v.share > 0
+                             THEN max(1, CAST(round(256 * v.share / max(v.share, v.next_share)) AS INTEGER))
+                             WHEN t.job <> v.job AND v.next_share > 0
+                             THEN max(1, CAST(round(256 * v.next_share / max(v.share, v.next_share)) AS INTEGER))
+                             ELSE 0 END
+                 FROM route_share AS v WHERE v.route = t.route), 1)            AS weight,
+       t.acknowledged_address = p.address AND t.acknowledged_port = p.port     AS is_there,
+       t.acknowledged_weight                                                   AS acknowledged_weight,
+       -- How many checks have not passed in a row yet, and how many have failed.
+       (SELECT count(*) FROM job_check AS c
+        LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
+        WHERE c.job = t.job AND COALESCE(s.passes, 0) < c.passes)
+         + (SELECT count(*) FROM route_check AS c
+            LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
+            WHERE c.job = t.job AND COALESCE(s.passes, 0) < c.passes)          AS unmet,
+       (SELECT count(*) FROM job_check AS c
+        JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
+        WHERE c.job = t.job AND s.failures >= c.failures)
+         + (SELECT count(*) FROM route_check AS c
+            JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
+            WHERE c.job = t.job AND s.failures >= c.failures)                  AS failing
+FROM route_target AS t
+LEFT JOIN instance AS i ON i.id = t.instance
+LEFT JOIN route_pair AS p ON p.instance = t.instance AND p.route = t.route AND p.job = t.job
+WHERE t.ended_at_ms IS NULL;
+
+CREATE VIEW route_target_fact AS
+SELECT n.target,
+       n.job,
+       n.retry_at_ms,
+       n.look_at_ms,
+       n.drained_at_ms + n.drain_timeout_ms AS let_go_by_ms,
+       n.address,
+       n.port,
+       n.weight,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'route_target' AND a.target = n.target
+                           AND a.finished_at_ms IS NULL)                    THEN 'busy'
+            WHEN x.reach IS NOT 'reached'                                   THEN 'blind'
+            WHEN n.retry_at_ms > (SELECT now_ms FROM clock)                 THEN 'backoff'
+            ELSE                                                                 'free' END AS hold,
+       CASE WHEN n.container IS NULL OR n.container IN ('exited', 'gone')   THEN 'over'
+            WHEN n.run = 0 AND n.container NOT IN ('running', 'paused')     THEN 'over'
+            WHEN n.run = 0 OR n.port IS NULL                                THEN 'leaving'
+            -- A check that was added to an instance in service does not take it out; one that fails does.
+            WHEN n.container = 'running' AND n.address <> '' AND n.healthy_at_ms IS NOT NULL AND n.failing = 0
+                 AND (n.unmet = 0 OR n.wanted = 'ready')                    THEN 'proven'
+            ELSE                                                                 'waiting' END AS role,
+       CASE WHEN n.wanted = 'ready' AND n.acknowledged = 'absent'           THEN 'unplaced'
+            WHEN n.wanted = 'ready' AND n.acknowledged = 'ready' AND n.is_there
+                 AND n.acknowledged_weight = n.weight                       THEN 'serving'
+            WHEN n.wanted = 'ready'                                         THEN 'due'
+            WHEN n.acknowledged = 'ready'                                   THEN 'open'
+            WHEN n.let_go_at_ms IS NOT NULL                                 THEN 'released'
+            -- It was never given requests.
+            WHEN n.proven_at_ms IS NULL                                     THEN 'idle'
+            -- Whoever starts or reloads the proxy now must not find it in the file.
+            WHEN x.saved_content < n.content                                THEN 'written'
+            WHEN n.container IS NOT 'running'                               THEN 'idle'
+            WHEN n.sessions = 0 AND n.lingers = 0                           THEN 'idle'
+            WHEN n.drained_at_ms + n.drain_timeout_ms <= (SELECT now_ms FROM clock) THEN 'idle'
+            WHEN n.look_at_ms <= (SELECT now_ms FROM clock)                 THEN 'unseen'
+            ELSE                                                                 'draining' END AS state
+FROM route_target_now AS n
+LEFT JOIN proxy_state AS x ON x.only = 1
+UNION ALL
+SELECT p.route || '/' || p.instance, p.job, NULL, NULL, NULL, NULL, NULL, NULL, 'free', 'new', 'idle'
+FROM route_pair AS p
+WHERE NOT EXISTS (SELECT 1 FROM route_target AS t WHERE t.instance = p.instance AND t.route = p.route);
+
+-- '*' stands for every value.
+CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
+  ('busy',    '*',       '*',        'none',     'a step is under way'),
+  ('blind',   '*',       '*',        'wait',     'the proxy cannot be reached'),
+  ('backoff', '*',       '*',        'wait',     'the last step failed; tries again'),
+
+  ('free',    'new',     '*',        'list',     'it is to stand in the route'),
+
+  ('free',    'waiting', 'idle',     'wait',     'its checks have not all passed in a row yet'),
+  ('free',    'waiting', 'released', 'wait',     'its checks have not all passed in a row yet'),
+  ('free',    'waiting', 'written',  'wait',     'its checks have not all passed in a row yet'),
+  ('free',    'waiting', 'draining', 'wait',     'its checks have not all passed in a row yet'),
+  ('free',    'waiting', 'unseen',   'wait',     'its checks have not all passed in a row yet'),
+  ('free',    'waiting', 'open',     'drain',    'its checks do not pass any more'),
+  ('free',    'waiting', 'unplaced', 'withdraw', 'its checks do not pass any more'),
+  ('free',    'waiting', 'due',      'withdraw', 'its checks do not pass any more'),
+  ('free',    'waiting', 'serving',  'withdraw', 'its checks do not pass any more'),
+
+  ('free',    'proven',  'idle',     'prove',    'all its checks have passed in a row'),
+  ('free',    'proven',  'released', 'prove',    'all its checks have passed in a row'),
+  ('free',    'proven',  'written',  'prove',    'all its checks have passed in a row'),
+  ('free',    'proven',  'draining', 'prove',    'all its checks have passed in a row'),
+  ('free',    'proven',  'unseen',   'prove',    'all its checks have passed in a row'),
+  ('free',    'proven',  'open',     'prove',    'all its checks have passed in a row'),
+  ('free',    'proven',  'unplaced', 'wait',     'the proxy has no slot for it until it has reloaded'),
+  ('free',    'proven',  'due',      'admit',    'the proxy does not give it requests as it should'),
+  ('free',    'proven',  'serving',  'none',     ''),
+
+  ('free',    'leaving', 'unplaced', 'withdraw', 'it is on its way out'),
+  ('free',    'leaving', 'due',      'withdraw', 'it is on its way out'),
+  ('free',    'leaving', 'serving',  'withdraw', 'it is on its way out'),
+  ('free',    'leaving', 'open',     'drain',    'it is on its way out'),
+  ('free',    'leaving', 'written',  'wait',     'the configuration without it is being written'),
+  ('free',    'leaving', 'draining', 'wait',     'requests are under way'),
+  ('free',    'leaving', 'unseen',   'look',     'requests were under way'),
+  ('free',    'leaving', 'idle',     'release',  'it is given no more requests, and none is under way'),
+  ('free',    'leaving', 'released', 'none',     'it may be stopped'),
+
+  ('free',    'over',    'unplaced', 'withdraw', 'its process has ended'),
+  ('free',    'over',    'due',      'withdraw', 'its process has ended'),
+  ('free',    'over',    'serving',  'withdraw', 'its process has ended'),
+  ('free',    'over',    'open',     'drain',    'its process has ended'),
+  ('free',    'over',    'written',  'wait',     'the configuration without it is being written'),
+  ('free',    'over',    'draining', 'forget',   'its process has ended'),
+  ('free',    'over',    'unseen',   'forget',   'its process has ended'),
+  ('free',    'over',    'idle',     'forget',   'its process has ended'),
+  ('free',    'over',    'released', 'forget',   'its process has ended');
+
+-- Every combination of facts that there can be.
+CREATE VIEW route_target_domain AS
+SELECT hold.value AS hold, role.value AS role, state.value AS state
+FROM json_each('["busy","blind","backoff","free"]') AS hold
+CROSS JOIN json_each('["new","waiting","proven","leaving","over"]') AS role
+CROSS JOIN json_each('["idle","released","written","draining","unseen","open","unplaced","due","serving"]') AS state;
+
+CREATE VIEW route_target_plan AS
+SELECT 'route_target' AS kind,
+       f.job AS name,
+       f.target,
+       r.step,
+       r.reason,
+       CASE WHEN f.hold = 'backoff'                              THEN f.retry_at_ms
+            WHEN f.role = 'leaving' AND f.state = 'draining'     THEN min(f.look_at_ms, f.let_go_by_ms) END AS due_at_ms
+FROM route_target_fact AS f
+CROSS JOIN route_target_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
+WHERE r.step <> 'none';
+
+-- All that a worker needs to make a step.
+CREATE VIEW route_target_input AS
+SELECT t.target, t.route, t.slot, t.address, t.port, t.weight, s.socket
+FROM route_target AS t
+JOIN proxy_setting AS s;
+
+-- The routes that hold an instance: it may still be given requests, or has some under way.
+CREATE VIEW route_hold AS
+SELECT t.instance, t.route
+FROM route_target AS t
+WHERE t.ended_at_ms IS NULL AND t.proven_at_ms IS NOT NULL AND t.let_go_at_ms IS NULL;
+
+CREATE VIEW route_target_why AS
+SELECT 'route_target' AS kind,
+       f.job AS name,
+       f.target,
+       t.name || ' in route ' || t.route || ': ' || CASE WHEN f.hold = 'backoff' THEN t.detail ELSE r.reason END
+         || CASE WHEN f.state IN ('draining', 'unseen') THEN ' (' || t.sessions || ', at most for '
+                      || max(0, (f.let_go_by_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)' ELSE '' END
+         AS reason,
+       t.since_ms
+FROM route_target_fact AS f
+JOIN route_target AS t ON t.target = f.target
+CROSS JOIN route_target_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
+WHERE r.step <> 'none';
+
+-- @fill
+
+DELETE FROM route_target_case;
+INSERT INTO route_target_case (hold, role, state, step, reason)
+SELECT d.hold, d.role, d.state, r.step, r.reason
+FROM route_target_domain AS d
+JOIN route_target_rule AS r ON r.hold = d.hold
+                           AND (r.role = '*' OR r.role = d.role)
+                           AND (r.state = '*' OR r.state = d.state);
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_route_target_insert AFTER INSERT ON route_target BEGIN
+  INSERT INTO dirty VALUES (NEW.job), (NEW.route);
+END;
+CREATE TEMP TRIGGER wake_route_target_update AFTER UPDATE ON route_target BEGIN
+  INSERT INTO dirty VALUES (NEW.job);
+END;
+-- What the configuration says of it has changed; with two jobs in a route, so have the shares of the others.
+CREATE TEMP TRIGGER wake_route_target_content AFTER UPDATE OF wanted, address, port, weight ON route_target
+WHEN NEW.wanted <> OLD.wanted
+  OR (NEW.wanted = 'ready'
+      AND (NEW.address <> OLD.address OR NEW.port <> OLD.port OR NEW.weight <> OLD.weight)) BEGIN
+  UPDATE proxy_state SET content = content + 1;
+  INSERT INTO dirty SELECT job FROM route WHERE name = NEW.route AND next_job IS NOT NULL;
+  INSERT INTO dirty SELECT next_job FROM route WHERE name = NEW.route AND next_job IS NOT NULL;
+END;
+CREATE TEMP TRIGGER wake_route_target_ended AFTER UPDATE OF ended_at_ms ON route_target
+WHEN NEW.ended_at_ms IS NOT NULL BEGIN
+  INSERT INTO dirty VALUES (NEW.route), ('proxy');
+END;
+
+-- @run route_target.list
+
+-- The lowest free slot. The route gets more of them when there is none (route.sql).
+INSERT INTO route_target (target, route, job, instance, name, slot, acknowledged, listed_at_ms, since_ms)
+SELECT p.route || '/' || p.instance,
+       p.route,
+       p.job,
+       p.instance,
+       p.name,
+       s.number,
+       CASE WHEN r.generation <= x.running_generation AND s.number <= r.slots THEN 'down' ELSE 'absent' END,
+       :now_ms,
+       :now_ms
+FROM route_pair AS p
+JOIN slot AS s ON s.number = (SELECT min(f.number) FROM slot AS f
+                              WHERE f.number > 0
+                                AND NOT EXISTS (SELECT 1 FROM route_target AS t
+                                                WHERE t.route = p.route AND t.slot = f.number))
+JOIN proxy_state AS x
+LEFT JOIN route_state AS r ON r.route = p.route
+WHERE p.job = :name AND p.route || '/' || p.instance = :target;
+
+-- @run route_target.prove
+
+UPDATE route_target
+SET wanted          = 'ready',
+    reason          = :reason,
+    address         = (SELECT f.address FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target),
+    port            = (SELECT f.port FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target),
+    weight          = (SELECT f.weight FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target),
+    evidence        = (SELECT json_group_array(json_object('check', c.name, 'type', c.type, 'passes', s.passes,
+                                                           'of', c.passes, 'at_ms', s.since_ms))
+                       FROM (SELECT name, type, passes FROM job_check WHERE job = :name
+                             UNION ALL
+                             SELECT name, 'tcp', passes FROM route_check WHERE job = :name) AS c
+                       LEFT JOIN check_state AS s ON s.instance = route_target.instance AND s.name = c.name),
+    proven_at_ms    = :now_ms,
+    withdrawn_at_ms = NULL,
+    drained_at_ms   = NULL,
+    let_go_at_ms    = NULL,
+    since_ms        = :now_ms
+WHERE target = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'route_target', job, name, 'proven', 'for route ' || route || ': ' || evidence
+FROM route_target
+WHERE target = :target;
+
+-- @run route_target.admit
+
+UPDATE route_target
+SET address = f.address, port = f.port, weight = f.weight
+FROM (SELECT target, address, port, weight FROM route_target_fact WHERE job = :name AND target = :target) AS f
+WHERE route_target.target = f.target;
+
+-- @run route_target.admit.done
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'route_target', job, name, CASE acknowledged WHEN 'ready' THEN 'weighted' ELSE 'ready' END,
+       'in route ' || route || CASE WHEN :weight <> 1 THEN ', weight ' || :weight ELSE '' END
+FROM route_target
+WHERE target = :target AND :acknowledged = 'ready';
+
+UPDATE route_target
+SET acknowledged         = :acknowledged,
+    acknowledged_address = :address,
+    acknowledged_port    = :port,
+    acknowledged_weight  = :weight,
+    acknowledged_at_ms   = :now_ms,
+    sessions             = COALESCE(:sessions, sessions),
+    lingers              = :lingers,
+    ready_at_ms          = CASE :acknowledged WHEN 'ready' THEN COALESCE(ready_at_ms, :now_ms) ELSE ready_at_ms END,
+    since_ms             = :now_ms,
+    tries                = 0,
+    detail               = ''
+WHERE target = :target;
+
+-- What runs is another configuration than was thought: look.
+UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
+
+-- @run route_target.withdraw
+
+UPDATE route_target
+SET wanted           = 'down',
+    reason           = :reason,
+    content          = (SELECT content + 1 FROM proxy_state),   -- which this very change begins
+    drain_timeout_ms = COALESCE((SELECT drain_timeout_ms FROM job WHERE name = route_target.job), drain_timeout_ms),
+    withdrawn_at_ms  = :now_ms,
+    drained_at_ms    = CASE acknowledged WHEN 'ready' THEN NULL ELSE :now_ms END,
+    since_ms         = :now_ms
+WHERE target = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'route_target', job, name, 'withdrawn', 'from route ' || route || ': ' || :reason
+FROM route_target
+WHERE target = :target;
+
+-- @run route_target.drain.done
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'route_target', job, name, 'drained',
+       'from route ' || route || ', ' || COALESCE(:sessions, sessions) || ' requests under way'
+FROM route_target
+WHERE target = :target AND :acknowledged <> 'ready';
+
+UPDATE route_target
+SET acknowledged         = :acknowledged,
+    acknowledged_address = :address,
+    acknowledged_port    = :port,
+    acknowledged_weight  = :weight,
+    acknowledged_at_ms   = :now_ms,
+    sessions             = COALESCE(:sessions, sessions),
+    lingers              = :lingers,
+    drained_at_ms        = CASE :acknowledged WHEN 'ready' THEN NULL ELSE :now_ms END,
+    look_at_ms           = :now_ms + 50,
+    since_ms             = :now_ms,
+    tries                = 0,
+    detail               = ''
+WHERE target = :target;
+
+UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
+
+-- @run route_target.look.done
+
+-- Looked at again after a tenth of the time that it has been draining, between 50 ms and a second.
+UPDATE route_target
+SET acknowledged         = :acknowledged,
+    acknowledged_address = :address,
+    acknowledged_port    = :port,
+    acknowledged_weight  = :weight,
+    acknowledged_at_ms   = :now_ms,
+    sessions             = COALESCE(:sessions, sessions),
+    lingers              = :lingers,
+    look_at_ms           = :now_ms + max(50, min(1000, (:now_ms - COALESCE(drained_at_ms, :now_ms)) / 10)),
+    tries                = 0,
+    detail               = ''
+WHERE target = :target;
+
+UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
+
+-- @run route_target.release
+
+UPDATE route_target SET let_go_at_ms = :now_ms, since_ms = :now_ms WHERE target = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'route_target', job, name, 'let go',
+       'by route ' || route || CASE WHEN sessions > 0 OR lingers
+                                    THEN ': drain_timeout_ms is over, with ' || sessions || ' requests under way'
+                                    WHEN proven_at_ms IS NULL THEN ': it was never given requests'
+                                    ELSE ': no request is under way' END
+FROM route_target
+WHERE target = :target;
+
+-- @run route_target.forget
+
+UPDATE route_target
+SET slot         = NULL,
+    ended_at_ms  = :now_ms,
+    since_ms     = :now_ms
+WHERE target = :target;
+
+-- @run route_target.transient
+
+UPDATE route_target
+SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 50 << min(tries, 7))
+WHERE target = :target;
+-- Its answer may be lost, or the proxy: it is looked at.
+UPDATE proxy_state SET hinted = 1;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'route_target', job, name, :step || ' failed', :detail
+FROM route_target WHERE target = :target AND tries <= 3;
+
+-- @run route_target.rejected
+
+UPDATE route_target SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000 WHERE target = :target;
+
+-- @run route_target.broken
+
+UPDATE route_target SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000 WHERE target = :target;
