@@ -4,6 +4,7 @@
 #pragma once
 
 #include "controller/world.h"
+#include "tests/fakes/fault_plan.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -17,14 +18,6 @@
 #include <vector>
 
 namespace rowlock {
-
-// What goes wrong with one call.
-enum class FaultPlan {
-  none,
-  fail_before,  // An error, and nothing was done.
-  lose_answer,  // Done, yet the caller sees Cause::deadline.
-  unreachable,  // Nothing was done: Cause::unreachable.
-};
 
 class FakeRuntime final : public ContainerRuntime {
  public:
