@@ -3,6 +3,7 @@
 #include "controller/controller.h"
 
 #include "reconcilers/registry.h"
+#include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 #include "tests/store/files.h"
 
@@ -52,9 +53,11 @@ class OneEngine final : public World {
   }
   ContainerRuntime& runtime(const std::string&, const std::string&) override { return engine; }
   Prober& prober() override { UNREACHABLE(); }  // No test here probes.
+  Proxy& proxy(const std::string&) override { return fake_proxy; }
   Clock& clock() override { return time; }
 
   FakeRuntime engine;
+  FakeProxy fake_proxy;
   HandClock time;
 };
 

@@ -184,6 +184,8 @@ ContainerRuntime& PlanWorld::runtime(const std::string&, const std::string& endp
 
 Prober& PlanWorld::prober() { UNREACHABLE(); }  // No test here probes.
 
+Proxy& PlanWorld::proxy(const std::string&) { return proxy_; }
+
 Clock& PlanWorld::clock() { UNREACHABLE(); }  // The clock is a row.
 
 }  // namespace rowlock

@@ -7,6 +7,7 @@
 #include "controller/store/home.h"
 #include "controller/store/schema.h"
 #include "reconcilers/registry.h"
+#include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 
 #include <cstdint>
@@ -48,12 +49,14 @@ class PlanWorld final : public World {
   void find(const std::string& node);
 
   FakeRuntime& engine(const std::string& node = "local");
+  FakeProxy& fake_proxy() { return proxy_; }
   std::int64_t now_ms() const { return now_ms_; }
   Database& rows() { return rows_; }
   const Schema& schema() const { return schema_; }
 
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override;
+  Proxy& proxy(const std::string& socket) override;
   Clock& clock() override;
 
   // Called after every single step, for properties that must hold at all times.
@@ -70,6 +73,7 @@ class PlanWorld final : public World {
   Database rows_;
   Reconcilers reconcilers_ = all_reconcilers();
   std::map<std::string, std::unique_ptr<FakeRuntime>> engines_;  // By endpoint: unix:///NODE.
+  FakeProxy proxy_;
   std::set<std::string> lost_;
 };
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "controller/world.h"
+#include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 #include "tests/simulator/timeline.h"
 #include "tests/simulator/weather.h"
@@ -61,6 +62,7 @@ class Engines final : public World, public Prober {
   // -- The ports.
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override { return *this; }
+  Proxy& proxy(const std::string&) override { return proxy_; }
   Clock& clock() override { return timeline_; }
   void probe(const Probe& probe, std::function<void(const ProbeResult&)> done) override;
 
@@ -69,6 +71,7 @@ class Engines final : public World, public Prober {
   void take_away(const std::string& node, std::int64_t for_ms);
   void flap(const std::string& container, std::int64_t for_ms);
   FakeRuntime& engine(const std::string& node);
+  FakeProxy& fake_proxy() { return proxy_; }
   std::vector<std::string> nodes() const;
   static std::string endpoint_of(const std::string& node);
 
@@ -107,6 +110,7 @@ class Engines final : public World, public Prober {
   Random& random_;
   Weather weather_;
   std::map<std::string, std::unique_ptr<Runtime>> runtimes_;
+  FakeProxy proxy_;
   std::map<std::string, std::int64_t> away_until_ms_;
   std::map<std::string, std::int64_t> ready_at_ms_;     // A program takes a moment to start,
   std::map<std::string, std::int64_t> flaps_until_ms_;  // and may be unwell for a while.
