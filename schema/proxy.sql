@@ -51,7 +51,7 @@ CREATE TABLE certificate (
 -- What Rowlock knows of the proxy, and what it has told it. One row, there from the start.
 CREATE TABLE proxy_state (
   only               INTEGER PRIMARY KEY CHECK (only = 1),
-  settings           TEXT NOT NULL DEFAULT '',     -- JSON, as the view proxy_setting makes it
+  settings           TEXT NOT NULL DEFAULT '{}',   -- JSON, as the view proxy_setting makes it
   reach              TEXT NOT NULL DEFAULT 'unseen' CHECK (reach IN ('unseen', 'reached', 'lost')),
   since_ms           INTEGER NOT NULL DEFAULT 0,   -- moment at which `reach` became what it is
   detail             TEXT NOT NULL DEFAULT '',     -- what went wrong in the last step
@@ -64,6 +64,7 @@ CREATE TABLE proxy_state (
   saved_generation   INTEGER NOT NULL DEFAULT -1,
   saved_content      INTEGER NOT NULL DEFAULT -1,
   refused_content    INTEGER NOT NULL DEFAULT -1,  -- what the proxy's own check refused last
+  refused_until_ms   INTEGER NOT NULL DEFAULT 0,   -- then it is asked again: the cause may be a file
   running_generation INTEGER NOT NULL DEFAULT -1,
   observed_at_ms     INTEGER,
   look_at_ms         INTEGER NOT NULL DEFAULT 0,
@@ -131,9 +132,10 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
             ELSE                                                                                          'free'
             END AS hold,
        CASE WHEN p.settings <> (SELECT settings FROM proxy_setting_text)     THEN 'unread'
-            WHEN p.refused_content = p.content AND p.saved_content = -1      THEN 'bad'
+            WHEN p.refused_content = p.content AND p.refused_until_ms > (SELECT now_ms FROM clock)
+                 THEN CASE p.saved_content WHEN -1                           THEN 'bad'
+                                           ELSE                                   'refused' END
             WHEN p.saved_content = -1                                        THEN 'none'
-            WHEN p.refused_content = p.content                               THEN 'refused'
             WHEN p.saved_content <> p.content                                THEN 'stale'
             ELSE                                                                  'saved' END AS file,
        CASE WHEN p.reach <> 'reached'                       THEN p.reach
@@ -144,7 +146,8 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
               OR p.look_at_ms > (SELECT now_ms FROM clock) + 60000 THEN 'due'
             ELSE                                                        'later' END AS look,
        p.look_at_ms,
-       p.retry_at_ms
+       p.retry_at_ms,
+       p.refused_until_ms
 FROM proxy_state AS p
 JOIN proxy_setting AS s;
 
@@ -153,7 +156,12 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('*',        'busy',    '*',       '*',       '*',     'none',    'a step is under way'),
   ('*',        'backoff', '*',       '*',       '*',     'wait',    'the last step failed; tries again'),
 
-  ('unwanted', 'free',    '*',       'unseen',  '*',     'observe', 'one may be left that no route needs'),
+  ('unwanted', 'free',    'unread',  'unseen',  '*',     'none',    'there was never a route'),
+  ('unwanted', 'free',    'none',    'unseen',  '*',     'none',    'there was never a route'),
+  ('unwanted', 'free',    'bad',     'unseen',  '*',     'none',    'it never ran'),
+  ('unwanted', 'free',    'stale',   'unseen',  '*',     'observe', 'one may be left that no route needs'),
+  ('unwanted', 'free',    'refused', 'unseen',  '*',     'observe', 'one may be left that no route needs'),
+  ('unwanted', 'free',    'saved',   'unseen',  '*',     'observe', 'one may be left that no route needs'),
   ('unwanted', 'free',    '*',       'behind',  '*',     'stop',    'there is no route'),
   ('unwanted', 'free',    '*',       'reached', '*',     'stop',    'there is no route'),
   ('unwanted', 'free',    '*',       'lost',    '*',     'none',    'there is no route'),
@@ -205,8 +213,11 @@ SELECT 'proxy' AS kind,
        'proxy' AS target,
        r.step,
        r.reason,
-       CASE WHEN r.step = 'wait' THEN CASE f.hold WHEN 'backoff' THEN f.retry_at_ms ELSE f.look_at_ms END
-            END AS due_at_ms
+       CASE WHEN r.step <> 'wait'                    THEN NULL
+            WHEN f.hold = 'backoff'                  THEN f.retry_at_ms
+            WHEN f.file IN ('bad', 'refused')
+             AND (f.look = 'due' OR f.refused_until_ms < f.look_at_ms) THEN f.refused_until_ms
+            ELSE                                          f.look_at_ms END AS due_at_ms
 FROM proxy_fact AS f
 JOIN proxy_rule AS r ON (r.role = '*' OR r.role = f.role)
                     AND r.hold = f.hold
@@ -386,7 +397,7 @@ INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'configuration refused', :detail
 FROM proxy_state WHERE detail <> :detail;
 
-UPDATE proxy_state SET refused_content = saving_content, detail = :detail;
+UPDATE proxy_state SET refused_content = saving_content, refused_until_ms = :now_ms + 30000, detail = :detail;
 
 -- @run proxy.start.done
 
@@ -515,7 +526,7 @@ SET since_ms           = CASE WHEN reach = 'lost' THEN since_ms ELSE :now_ms END
 -- @run proxy.transient
 
 UPDATE proxy_state
-SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(30000, 100 << min(tries, 9));
+SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6));
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' failed', :detail FROM proxy_state WHERE tries <= 3;

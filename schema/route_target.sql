@@ -118,8 +118,9 @@ SELECT t.target,
        i.run,
        i.container,
        i.healthy_at_ms,
-       p.address,
-       p.port,
+       i.address,
+       -- NULL: it is not to stand in the route any more.
+       (SELECT p.port FROM route_pair AS p WHERE p.instance = t.instance AND p.route = t.route) AS port,
        -- As the proxy takes it: the larger share is 256, and 0 is none at all. A route to one job needs no shares.
        COALESCE((SELECT CASE WHEN t.job = v.job AND v.share > 0
                              THEN max(1, CAST(round(256 * v.share / max(v.share, v.next_share)) AS INTEGER))
@@ -127,8 +128,9 @@ SELECT t.target,
                              THEN max(1, CAST(round(256 * v.next_share / max(v.share, v.next_share)) AS INTEGER))
                              ELSE 0 END
                  FROM route_share AS v WHERE v.route = t.route), 1)            AS weight,
-       t.acknowledged_address = p.address AND t.acknowledged_port = p.port     AS is_there,
-       t.acknowledged_weight                                                   AS acknowledged_weight,
+       t.acknowledged_address,
+       t.acknowledged_port,
+       t.acknowledged_weight,
        -- How many checks have not passed in a row yet, and how many have failed.
        (SELECT count(*) FROM job_check AS c
         LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
@@ -144,7 +146,6 @@ SELECT t.target,
             WHERE c.job = t.job AND s.failures >= c.failures)                  AS failing
 FROM route_target AS t
 LEFT JOIN instance AS i ON i.id = t.instance
-LEFT JOIN route_pair AS p ON p.instance = t.instance AND p.route = t.route AND p.job = t.job
 WHERE t.ended_at_ms IS NULL;
 
 CREATE VIEW route_target_fact AS
@@ -164,13 +165,15 @@ SELECT n.target,
             ELSE                                                                 'free' END AS hold,
        CASE WHEN n.container IS NULL OR n.container IN ('exited', 'gone')   THEN 'over'
             WHEN n.run = 0 AND n.container NOT IN ('running', 'paused')     THEN 'over'
-            WHEN n.run = 0 OR n.port IS NULL                                THEN 'leaving'
+            WHEN n.run = 0                                                  THEN 'leaving'
+            WHEN n.port IS NULL                                             THEN 'dropped'
             -- A check that was added to an instance in service does not take it out; one that fails does.
             WHEN n.container = 'running' AND n.address <> '' AND n.healthy_at_ms IS NOT NULL AND n.failing = 0
                  AND (n.unmet = 0 OR n.wanted = 'ready')                    THEN 'proven'
             ELSE                                                                 'waiting' END AS role,
        CASE WHEN n.wanted = 'ready' AND n.acknowledged = 'absent'           THEN 'unplaced'
-            WHEN n.wanted = 'ready' AND n.acknowledged = 'ready' AND n.is_there
+            WHEN n.wanted = 'ready' AND n.acknowledged = 'ready'
+                 AND n.acknowledged_address = n.address AND n.acknowledged_port = n.port
                  AND n.acknowledged_weight = n.weight                       THEN 'serving'
             WHEN n.wanted = 'ready'                                         THEN 'due'
             WHEN n.acknowledged = 'ready'                                   THEN 'open'
@@ -229,6 +232,16 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'leaving', 'idle',     'release',  'it is given no more requests, and none is under way'),
   ('free',    'leaving', 'released', 'none',     'it may be stopped'),
 
+  ('free',    'dropped', 'unplaced', 'withdraw', 'the route does not send to it any more'),
+  ('free',    'dropped', 'due',      'withdraw', 'the route does not send to it any more'),
+  ('free',    'dropped', 'serving',  'withdraw', 'the route does not send to it any more'),
+  ('free',    'dropped', 'open',     'drain',    'the route does not send to it any more'),
+  ('free',    'dropped', 'written',  'wait',     'the configuration without it is being written'),
+  ('free',    'dropped', 'draining', 'wait',     'requests are under way'),
+  ('free',    'dropped', 'unseen',   'look',     'requests were under way'),
+  ('free',    'dropped', 'idle',     'forget',   'the route does not send to it any more'),
+  ('free',    'dropped', 'released', 'forget',   'the route does not send to it any more'),
+
   ('free',    'over',    'unplaced', 'withdraw', 'its process has ended'),
   ('free',    'over',    'due',      'withdraw', 'its process has ended'),
   ('free',    'over',    'serving',  'withdraw', 'its process has ended'),
@@ -243,7 +256,7 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
 CREATE VIEW route_target_domain AS
 SELECT hold.value AS hold, role.value AS role, state.value AS state
 FROM json_each('["busy","blind","backoff","free"]') AS hold
-CROSS JOIN json_each('["new","waiting","proven","leaving","over"]') AS role
+CROSS JOIN json_each('["new","waiting","proven","leaving","dropped","over"]') AS role
 CROSS JOIN json_each('["idle","released","written","draining","unseen","open","unplaced","due","serving"]') AS state;
 
 CREATE VIEW route_target_plan AS
@@ -253,7 +266,7 @@ SELECT 'route_target' AS kind,
        r.step,
        r.reason,
        CASE WHEN f.hold = 'backoff'                              THEN f.retry_at_ms
-            WHEN f.role = 'leaving' AND f.state = 'draining'     THEN min(f.look_at_ms, f.let_go_by_ms) END AS due_at_ms
+            WHEN f.role IN ('leaving', 'dropped') AND f.state = 'draining' THEN min(f.look_at_ms, f.let_go_by_ms) END AS due_at_ms
 FROM route_target_fact AS f
 CROSS JOIN route_target_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
 WHERE r.step <> 'none';

@@ -21,6 +21,7 @@ class RealWorld final : public World {
 
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override { return prober_; }
+  Proxy& proxy(const std::string&) override { UNREACHABLE(); }
   Clock& clock() override { return clock_; }
 
  private:

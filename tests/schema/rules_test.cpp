@@ -27,13 +27,30 @@ const std::vector<Kind> kKinds = {
       {"progress", R"(["complete","idle","moving","rejected","failing","stalled"])"},
       {"revertible", R"(["yes","no"])"}}},
     {"instance",
-     {{"hold", R"(["busy","blind","hinted","backoff","free"])"},
+     {{"hold", R"(["busy","blind","hinted","served","backoff","free"])"},
       {"role", R"(["keep","replaced","surplus","unwanted","ended","expired"])"},
       {"state",
-       R"(["none","unpulled","created","paused","starting","passing","healthy","proven","failing",
-           "overdue","exited","spent","gone"])"}}},
+       R"(["none","unpulled","created","paused","starting","passing","healthy","unready","proven",
+           "failing","overdue","exited","spent","gone"])"}}},
     {"node",
      {{"role", R"(["new","known","leaving","gone"])"}, {"look", R"(["busy","due","later"])"}}},
+    {"proxy",
+     {{"role", R"(["unwanted","own","attached"])"},
+      {"hold", R"(["busy","backoff","free"])"},
+      {"file", R"(["unread","none","bad","stale","refused","saved"])"},
+      {"process", R"(["unseen","lost","behind","reached"])"},
+      {"look", R"(["due","later"])"}}},
+    {"certificate",
+     {{"hold", R"(["busy","blind","backoff","free"])"}, {"file_state", R"(["stale","used"])"}}},
+    {"route",
+     {{"asked", R"(["new","changed","cramped","same","leaving","gone"])"},
+      {"mode", R"(["same","other"])"},
+      {"hold", R"(["busy","blind","backoff","free"])"}}},
+    {"route_target",
+     {{"hold", R"(["busy","blind","backoff","free"])"},
+      {"role", R"(["new","waiting","proven","leaving","dropped","over"])"},
+      {"state",
+       R"(["idle","released","written","draining","unseen","open","unplaced","due","serving"])"}}},
     {"stray",
      {{"hold", R"(["busy","blind","backoff","free"])"}, {"needed", R"(["no","perhaps"])"}}},
 };
@@ -218,6 +235,48 @@ std::string any_instance(Dice& dice, const std::string& job, int slot) {
       run == "1" ? "NULL" : dice.moment(), dice.moment(), dice.flag());
 }
 
+// Routes to a and b, whatever stands in them, and a proxy in any state.
+std::string any_routes(Dice& dice) {
+  std::string rows = fmt::format(
+      "UPDATE proxy_state SET reach = '{}', generation = 3, content = {}, saved_content = {}, "
+      "refused_content = {}, saved_generation = {}, running_generation = {}, look_at_ms = {}, "
+      "hinted = {}, settings = {};",
+      dice.one_of({"unseen", "reached", "reached", "lost"}), dice.one_of({"1", "2"}),
+      dice.one_of({"-1", "1", "2"}), dice.one_of({"-1", "1", "2"}), dice.one_of({"-1", "2", "3"}),
+      dice.one_of({"-1", "2", "3"}), dice.moment(), dice.flag(),
+      dice.one_of({"'{}'", "(SELECT settings FROM proxy_setting_text)"}));
+  for (const std::string route : {"r", "s"}) {
+    if (dice.flag() == "1") {
+      rows += fmt::format(
+          "INSERT INTO route (name, host, job, port, next_job, next_percent, maintenance) VALUES "
+          "('{0}', '{0}.example.org', 'a', '80', {1}, 50, {2});",
+          route, dice.one_of({"NULL", "'b'"}), dice.flag());
+    }
+    if (dice.flag() == "1") {
+      rows += fmt::format(
+          "INSERT INTO route_state (route, structure, slots, generation, mode, since_ms) VALUES "
+          "('{0}', {1}, {2}, {3}, '{4}', 0);",
+          route,
+          dice.one_of({"'{}'", fmt::format("COALESCE((SELECT structure FROM route_structure WHERE "
+                                           "route = '{}'), '{{}}')",
+                                           route)}),
+          dice.one_of({"2", "16"}), dice.one_of({"2", "3"}), dice.one_of({"", "maintenance"}));
+    }
+    rows += fmt::format(
+        "INSERT INTO route_target (target, route, job, instance, name, slot, wanted, acknowledged, "
+        "sessions, content, proven_at_ms, drained_at_ms, let_go_at_ms, listed_at_ms, since_ms, "
+        "look_at_ms, retry_at_ms) SELECT '{0}/' || id, '{0}', job, id, name, id, '{1}', '{2}', "
+        "{3}, {4}, {5}, {6}, {7}, 0, 0, {8}, {9} FROM instance WHERE id % 3 = {10};",
+        route, dice.one_of({"ready", "down"}), dice.one_of({"absent", "down", "ready"}),
+        dice.one_of({"0", "2"}), dice.one_of({"1", "2"}), dice.moment_or_null(),
+        dice.moment_or_null(), dice.moment_or_null(), dice.moment(), dice.moment(),
+        dice.one_of({"0", "1", "2"}));
+  }
+  return rows +
+         "INSERT INTO certificate_state (file, stale, not_after_ms, names) VALUES "
+         "('/a.pem', 1, 0, ''), ('/b.pem', 0, 0, '');";
+}
+
 // Rows of every kind in any state that the tables allow, sensible or not.
 std::string any_rows(Dice& dice) {
   std::string rows;
@@ -242,9 +301,11 @@ std::string any_rows(Dice& dice) {
         node, dice.one_of({"", "unix:///local"}),
         dice.one_of({"unseen", "reached", "reached", "lost"}), dice.moment(), dice.flag());
   }
-  return rows +
+  return rows + any_routes(dice) +
          "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
-         "SELECT 'instance', job, id, 'x', '', 0 FROM instance WHERE id % 5 = 0;";
+         "SELECT 'instance', job, id, 'x', '', 0 FROM instance WHERE id % 5 = 0 "
+         "UNION ALL SELECT 'route_target', job, target, 'x', '', 0 FROM route_target "
+         "WHERE instance % 5 = 0;";
 }
 
 }  // namespace
