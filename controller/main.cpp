@@ -141,6 +141,8 @@ void CommandLine::add_looking_verbs() {
 void CommandLine::add_writing_verbs() {
   verb("init", "Make a home", "rowlock init --home ~/rowlock", Needs::nothing,
        [](const Call& call) { return init(call); });
+  verb("upgrade", "Bring desired.db up to this version, after a copy", "rowlock upgrade",
+       Needs::editable_home, [](const Call& call) { return upgrade(call); });
   verb("run", "Run the controller", "rowlock run --home ~/rowlock", Needs::nothing,
        [this](const Call& call) { return Result<int>(run(call.home, said_.run)); })
       ->add_option("--log-format", said_.run.log_format, "json, text, or auto: by terminal")

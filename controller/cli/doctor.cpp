@@ -88,8 +88,11 @@ void look_at_file(const std::string& name, const std::string& path, std::int64_t
   }
   const std::int64_t number = std::get<std::int64_t>(version_found.value());
   found.push_back({number <= version_max, name + " version",
-                   fmt::format("{}, this rowlock knows up to {}; journal mode {}", number,
-                               version_max, text_of(journal.value())),
+                   fmt::format("{}, this rowlock knows up to {}; journal mode {}{}", number,
+                               version_max, text_of(journal.value()),
+                               name == "desired.db" && number < version_max
+                                   ? "; `rowlock upgrade` brings it up to date"
+                                   : ""),
                    "use the newer rowlock that wrote it"});
   struct stat file {};
   const bool is_open = stat(path.c_str(), &file) == 0 && (file.st_mode & S_IWOTH) != 0;

@@ -1,6 +1,7 @@
 #include "controller/cli/run.h"
 
 #include "controller/adapters/engine_watch.h"
+#include "controller/adapters/proxy_watch.h"
 #include "controller/adapters/real_world.h"
 #include "controller/base/version.h"
 #include "controller/cli/exit_code.h"
@@ -52,6 +53,7 @@ class Service {
   void schedule_pass();
   void pass();
   void after_pass(const Controller::Pass& pass);
+  void watch_what_there_is();
   void failed(const Error& error);
   void stop(const char* signal);
 
@@ -68,6 +70,7 @@ class Service {
   Controller controller_;
   Checks checks_;
   std::unique_ptr<EngineWatch> engines_;
+  std::unique_ptr<ProxyWatch> proxy_;
   EditWatch edits_;
   std::unique_ptr<Timer> due_ = loop_.timer();
   std::unique_ptr<Timer> probes_ = loop_.timer();
@@ -113,6 +116,12 @@ Result<> Service::begin() {
                             schedule_pass();
                           });
                         }});
+  proxy_ = std::make_unique<ProxyWatch>(world_, [this] {
+    loop_.post([this] {
+      controller_.hint("proxy", "");
+      schedule_pass();
+    });
+  });
   if (!edits_.obstacle().empty()) {
     log_.warn("the folder cannot be watched, edits are noticed by polling",
               {{"err", edits_.obstacle()}});
@@ -154,12 +163,22 @@ void Service::after_pass(const Controller::Pass& pass) {
     due_->start(std::max<std::int64_t>(1, *pass.due_at_ms - now_ms), [this] { schedule_pass(); });
   }
   if (!pass.names.empty()) {
-    auto rows = state_.query("SELECT node, driver, endpoint FROM node_state");
-    std::map<std::string, EngineWatch::Node> nodes;
-    for (const Row& row : rows.ok() ? rows.value() : std::vector<Row>{}) {
-      nodes[row.text("node")] = {row.text("driver"), row.text("endpoint")};
-    }
-    engines_->set_nodes(nodes);
+    watch_what_there_is();
+  }
+}
+
+void Service::watch_what_there_is() {
+  auto rows = state_.query("SELECT node, driver, endpoint FROM node_state");
+  std::map<std::string, EngineWatch::Node> nodes;
+  for (const Row& row : rows.ok() ? rows.value() : std::vector<Row>{}) {
+    nodes[row.text("node")] = {row.text("driver"), row.text("endpoint")};
+  }
+  engines_->set_nodes(nodes);
+  auto proxy = state_.query(
+      "SELECT s.socket, p.reach = 'reached' AS is_wanted FROM proxy_state AS p JOIN proxy_setting "
+      "AS s");
+  for (const Row& row : proxy.ok() ? proxy.value() : std::vector<Row>{}) {
+    proxy_->set_proxy(row.text("socket"), row.integer("is_wanted") == 1);
   }
 }
 

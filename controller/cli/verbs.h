@@ -64,6 +64,7 @@ Result<int> apply(const Call& call, const ApplyOptions& options);
 Result<int> wait(const Call& call, const WaitOptions& options);
 Result<int> events(const Call& call, const EventsOptions& options);
 Result<int> revert(const Call& call, const RevertOptions& options);
+Result<int> upgrade(const Call& call);
 Result<int> doctor(const Call& call);
 Result<int> print_version(const Call& call);
 

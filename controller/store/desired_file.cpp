@@ -115,7 +115,8 @@ Result<> DesiredFile::open() {
   return Done{};
 }
 
-Result<> DesiredFile::check_version() {
+// Returns the version of the file.
+Result<std::int64_t> DesiredFile::check_version() {
   auto version = database_->scalar("PRAGMA user_version");
   if (!version.ok()) {
     return version.error();
@@ -128,7 +129,7 @@ Result<> DesiredFile::check_version() {
                     found, kDesiredVersion),
         "start the newer rowlock, or put back the copy from before the upgrade"};
   }
-  return Done{};
+  return found;
 }
 
 Result<std::map<std::string, TableRows>> DesiredFile::read_tables() {
@@ -137,13 +138,18 @@ Result<std::map<std::string, TableRows>> DesiredFile::read_tables() {
   }
   std::map<std::string, TableRows> tables;
   auto read_all = [&]() -> Result<> {
-    if (auto known = check_version(); !known.ok()) {
-      return known.error();
+    auto found = check_version();
+    if (!found.ok()) {
+      return found.error();
     }
     for (const TableText& table : schema_.desired_tables()) {
       auto rows = database_->query("SELECT * FROM " + table.name);
       if (!rows.ok()) {
         const bool lost = rows.error().message.find("no such table") != std::string::npos;
+        if (lost && found.value() > 0 && found.value() < kDesiredVersion) {
+          tables[table.name];  // It came with a later version: there is no row of it yet.
+          continue;
+        }
         return lost ? Error{Fault::rejected, Cause::other,
                             fmt::format("{} has no table {}", path_, table.name),
                             "put back a copy, or make it anew from the rows in force with "

@@ -50,7 +50,7 @@ class DesiredFile {
   Result<> check_log();
 
   Result<> open();
-  Result<> check_version();
+  Result<std::int64_t> check_version();
   Result<std::map<std::string, TableRows>> read_tables();
 
   std::string path_;

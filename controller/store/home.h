@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace rowlock {
 
@@ -16,7 +17,7 @@ constexpr std::int64_t kApplicationId = 0x524F574C;
 
 // The shape of desired.db that this binary writes; a file with a higher one is from a newer
 // Rowlock.
-constexpr std::int64_t kDesiredVersion = 1;
+constexpr std::int64_t kDesiredVersion = 2;
 
 class Home {
  public:
@@ -77,6 +78,17 @@ Result<Database> open_state_for_reading(const Home& home, const Schema& schema);
 // desired.db as its owner writes it; what `apply`, `revert` and `sql` do is an edit like any other.
 // It never checkpoints: SQLite before 3.51.3 can damage a file when two writers meet there.
 Result<Database> open_desired_for_editing(const Home& home);
+
+// What upgrade_desired() did.
+struct Upgrade {
+  std::int64_t from = 0;            // The version it had.
+  std::string copy;                 // Where it is as it was; empty: nothing had to be done.
+  std::vector<std::string> tables;  // That are new or changed.
+};
+
+// Brings desired.db up to kDesiredVersion in one transaction, after a copy was made beside it. The
+// engineer's own triggers and indexes stay.
+Result<Upgrade> upgrade_desired(const Home& home, const Schema& schema);
 
 // desired.db read-only, attached under it as `state` state.db read-only, with every view as a TEMP
 // view over the edited tables: what an edit would do can be asked before it is committed.

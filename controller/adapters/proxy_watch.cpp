@@ -1,0 +1,49 @@
+#include "controller/adapters/proxy_watch.h"
+
+#include <chrono>
+
+namespace rowlock {
+
+namespace {
+
+// While none runs: how soon one that was started is watched.
+constexpr std::chrono::milliseconds kPause(100);
+
+}  // namespace
+
+ProxyWatch::ProxyWatch(World& world, std::function<void()> ended)
+    : world_(world), ended_(std::move(ended)) {}
+
+ProxyWatch::~ProxyWatch() {
+  set_proxy("", false);
+  for (std::thread& thread : threads_) {
+    thread.join();
+  }
+}
+
+void ProxyWatch::set_proxy(const std::string& socket, bool is_wanted) {
+  if ((stop_ != nullptr) == is_wanted && (!is_wanted || socket == socket_)) {
+    return;
+  }
+  if (stop_ != nullptr) {
+    *stop_ = true;  // Ends within a second; nobody waits for that here.
+    stop_.reset();
+  }
+  if (is_wanted) {
+    socket_ = socket;
+    stop_ = std::make_shared<std::atomic<bool>>(false);
+    threads_.emplace_back([this, socket, stop = stop_] { listen(socket, *stop); });
+  }
+}
+
+void ProxyWatch::listen(const std::string& socket, const std::atomic<bool>& stop) {
+  while (!stop) {
+    // What became of it is told by the next look, with a deadline and a message of its own.
+    (void)world_.proxy(socket).watch(stop, ended_).ok();
+    if (!stop) {
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+}
+
+}  // namespace rowlock

@@ -1,0 +1,83 @@
+// A desired.db of an earlier version: read as it is, and brought up to date only when asked.
+#include "controller/store/accept.h"
+#include "tests/store/files.h"
+
+#include <criterion/criterion.h>
+#include <fmt/format.h>
+
+using rowlock::MadeHome;
+using rowlock::Shell;
+
+namespace {
+
+// As version 1 had it: no routes, and with what an engineer may have added.
+void make_old(MadeHome& made) {
+  Shell shell(made.home.desired_path());
+  for (const char* statement :
+       {"INSERT INTO job (name, image) VALUES ('web', 'a:1')", "DROP TRIGGER job_rename",
+        "DROP TABLE route_header", "DROP TABLE route", "DROP TABLE certificate", "DROP TABLE proxy",
+        "ALTER TABLE job ADD COLUMN old_column TEXT", "CREATE TABLE note (job TEXT, words TEXT)",
+        "CREATE INDEX note_by_job ON note (job)",
+        "CREATE TRIGGER my_own AFTER INSERT ON job BEGIN INSERT INTO note VALUES (NEW.name, ''); "
+        "END",
+        "PRAGMA user_version = 1"}) {
+    cr_assert(shell.run(statement).empty(), "%s", statement);
+  }
+}
+
+}  // namespace
+
+Test(upgrade, an_older_file_is_read_as_it_is) {
+  MadeHome made;
+  make_old(made);
+
+  rowlock::DesiredFile file(made.home.desired_path(), made.schema);
+  const auto read = file.read();
+
+  cr_assert(read.ok(), "%s", read.ok() ? "" : read.error().message.c_str());
+  cr_expect_eq(read.value().at("job").rows.size(), 1);
+  cr_expect(read.value().at("route").rows.empty());
+}
+
+Test(upgrade, it_keeps_every_row_and_what_the_engineer_added) {
+  MadeHome made;
+  make_old(made);
+
+  const auto upgraded = rowlock::upgrade_desired(made.home, made.schema);
+
+  cr_assert(upgraded.ok(), "%s", upgraded.ok() ? "" : upgraded.error().message.c_str());
+  Shell shell(made.home.desired_path());
+  cr_expect(shell.value("PRAGMA user_version") == std::to_string(rowlock::kDesiredVersion));
+  cr_expect(shell.value("SELECT name || drain_timeout_ms FROM job") == "web30000");
+  cr_expect(shell.value("SELECT count(*) FROM route") == "0");
+  cr_expect(shell.run("INSERT INTO job (name, image) VALUES ('api', 'a:1')").empty());
+  cr_expect(shell.value("SELECT job FROM note") == "api", "the engineer's own trigger");
+  cr_expect(shell.value("SELECT count(*) FROM sqlite_schema WHERE name = 'note_by_job'") == "1");
+  cr_expect(!shell.run("INSERT INTO route (name, host, job, port) VALUES ('r', 'a.b', 'no', '1')")
+                 .empty(),
+            "the guards are there");
+  cr_expect(Shell(upgraded.value().copy).value("PRAGMA user_version") == "1", "a copy is kept");
+}
+
+Test(upgrade, a_second_time_there_is_nothing_to_do) {
+  MadeHome made;
+  make_old(made);
+  cr_assert(rowlock::upgrade_desired(made.home, made.schema).ok());
+
+  const auto again = rowlock::upgrade_desired(made.home, made.schema);
+
+  cr_assert(again.ok());
+  cr_expect(again.value().copy.empty());
+}
+
+Test(upgrade, an_earlier_copy_is_not_written_over) {
+  MadeHome made;
+  make_old(made);
+  rowlock::write(made.home.desired_path() + ".version-1", "mine");
+
+  const auto refused = rowlock::upgrade_desired(made.home, made.schema);
+
+  cr_assert(!refused.ok());
+  cr_expect(refused.error().message.find("is there already") != std::string::npos);
+  cr_expect(rowlock::contents(made.home.desired_path() + ".version-1") == "mine");
+}
