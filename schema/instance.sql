@@ -434,8 +434,7 @@ SELECT :now_ms, 'instance', job, name, 'started', 'on ' || node FROM instance WH
 UPDATE instance SET container = 'running', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'instance', job, name, 'resumed', 'it was paused behind Rowlock''s back' FROM instance
-    WHERE id = :target;
+SELECT :now_ms, 'instance', job, name, 'resumed', 'it was paused behind our back' FROM instance WHERE id = :target;
 
 -- @run instance.stop.done
 
@@ -495,11 +494,7 @@ SELECT :now_ms, 'instance', job, name, 'rejected', :detail FROM instance WHERE i
 
 -- @run instance.broken
 
-UPDATE instance
-SET tries       = tries + 1,
-    detail      = :detail,
-    retry_at_ms = :now_ms + 60000
-WHERE id = :target;
+UPDATE instance SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 60000 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, :step || ' broken', :detail FROM instance WHERE id = :target;

@@ -4,8 +4,8 @@
 --
 --   unseen ──observe──▶ lost ──start──▶ unseen ──observe──▶ reached ──its process ends──▶ lost
 --
--- Two numbers tell what is due. `generation` counts what needs a reload, `content` all that the file says: it is written
--- when content is ahead of saved_content, and reloaded when what runs is behind what was saved.
+-- Two numbers tell what is due. `generation` counts what needs a reload, `content` all that the file says: it is
+-- written when content is ahead of saved_content, and reloaded when what runs is behind what was saved.
 
 -- @desired
 
@@ -35,17 +35,6 @@ CREATE TABLE proxy (
                 CHECK (socket = '' OR (socket GLOB '/?*' AND length(socket) <= 107))
 );
 
--- A certificate for https, chosen by the name that the client asks for. Its file is looked at again and again: a new one
--- is taken without a reload.
-CREATE TABLE certificate (
-  name TEXT PRIMARY KEY NOT NULL
-       CONSTRAINT "certificate.name must be 1 to 63 of a-z, 0-9, '-', '_' and '.'"
-       CHECK (name <> '' AND name NOT GLOB '*[^a-z0-9._-]*' AND length(name) <= 63),
-  path TEXT NOT NULL      -- a PEM file with the chain and the key, or a folder of such files that end in .pem
-       CONSTRAINT "certificate.path must be an absolute path without blanks, to a PEM file or a folder of them"
-       CHECK (path GLOB '/?*' AND path NOT GLOB '*[ "''\#' || char(9, 10, 13) || ']*')
-);
-
 -- @observed
 
 -- What Rowlock knows of the proxy, and what it has told it. One row, there from the start.
@@ -73,17 +62,6 @@ CREATE TABLE proxy_state (
   retry_at_ms        INTEGER NOT NULL DEFAULT 0
 );
 
--- A certificate file that the proxy uses, as it was last seen.
-CREATE TABLE certificate_state (
-  file         TEXT PRIMARY KEY NOT NULL,
-  stale        INTEGER NOT NULL,              -- 1: the file holds another one than the proxy uses
-  not_after_ms INTEGER NOT NULL,              -- end of the one in use
-  names        TEXT NOT NULL,
-  error        TEXT NOT NULL DEFAULT '',      -- why the file cannot be used
-  tries        INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms  INTEGER NOT NULL DEFAULT 0
-);
-
 -- @views
 
 -- The settings in force: the row of proxy, or its defaults.
@@ -105,7 +83,7 @@ FROM proxy_setting AS p;
 
 CREATE VIEW proxy_violation AS
 SELECT 'proxy' AS table_name, p.name AS row_key,
-       'proxy.listen_tls needs a certificate: INSERT INTO certificate (name, path), or set listen_tls to ''''' AS message
+       'proxy.listen_tls needs a certificate: INSERT INTO certificate, or set listen_tls to ''''' AS message
 FROM proxy AS p
 WHERE p.listen_tls <> '' AND NOT EXISTS (SELECT 1 FROM certificate)
 UNION ALL
@@ -285,58 +263,6 @@ SELECT 'proxy' AS kind,
 FROM proxy_state AS p
 WHERE EXISTS (SELECT 1 FROM route) AND (p.reach = 'lost' OR p.refused_content = p.content);
 
--- What the proxy uses for https.
-CREATE VIEW certificate_fact AS
-SELECT c.file,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'certificate' AND a.target = c.file AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN p.reach <> 'reached'                       THEN 'blind'
-            WHEN c.retry_at_ms > (SELECT now_ms FROM clock) THEN 'backoff'
-            ELSE                                                 'free' END AS hold,
-       CASE WHEN c.stale THEN 'stale' ELSE 'used' END AS file_state,
-       c.retry_at_ms
-FROM certificate_state AS c
-JOIN proxy_state AS p;
-
-CREATE VIEW certificate_rule (hold, file_state, step, reason) AS VALUES
-  ('busy',    'stale', 'none', 'is being taken'),
-  ('busy',    'used',  'none', ''),
-  ('blind',   'stale', 'none', 'the proxy takes it when it starts'),
-  ('blind',   'used',  'none', ''),
-  ('backoff', 'stale', 'wait', 'the proxy did not take it; tries again'),
-  ('backoff', 'used',  'none', ''),
-  ('free',    'stale', 'load', 'the file holds another certificate than the proxy uses'),
-  ('free',    'used',  'none', '');
-
-CREATE VIEW certificate_plan AS
-SELECT 'certificate' AS kind,
-       'proxy' AS name,
-       f.file AS target,
-       r.step,
-       r.reason,
-       CASE WHEN r.step = 'wait' THEN f.retry_at_ms END AS due_at_ms
-FROM certificate_fact AS f
-JOIN certificate_rule AS r ON r.hold = f.hold AND r.file_state = f.file_state
-WHERE r.step <> 'none';
-
-CREATE VIEW certificate_input AS
-SELECT c.file AS target, c.file, s.socket FROM certificate_state AS c JOIN proxy_setting AS s;
-
-CREATE VIEW certificate_status AS
-SELECT 'certificate' AS kind,
-       c.file AS name,
-       CASE WHEN c.error <> ''                                             THEN 'failed'
-            WHEN c.not_after_ms < (SELECT now_ms FROM clock)               THEN 'failed'
-            WHEN c.stale                                                   THEN 'converging'
-            ELSE                                                                'converged' END AS state,
-       CASE WHEN c.error <> '' THEN c.error
-            ELSE c.names || ', until ' || strftime('%Y-%m-%d', c.not_after_ms / 1000, 'unixepoch')
-                   || CASE WHEN c.not_after_ms < (SELECT now_ms FROM clock) THEN ': it has expired'
-                           WHEN c.not_after_ms < (SELECT now_ms FROM clock) + 14 * 86400000
-                           THEN ': put a new one in its file soon' ELSE '' END END AS detail,
-       (SELECT observed_at_ms FROM proxy_state) AS since_ms
-FROM certificate_state AS c;
-
 -- @fill
 
 INSERT OR IGNORE INTO proxy_state (only) VALUES (1);
@@ -346,9 +272,6 @@ INSERT OR IGNORE INTO proxy_state (only) VALUES (1);
 CREATE TEMP TRIGGER wake_proxy_insert AFTER INSERT ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 CREATE TEMP TRIGGER wake_proxy_update AFTER UPDATE ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 CREATE TEMP TRIGGER wake_proxy_delete AFTER DELETE ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
-CREATE TEMP TRIGGER wake_certificate_insert AFTER INSERT ON certificate BEGIN INSERT INTO dirty VALUES ('proxy'); END;
-CREATE TEMP TRIGGER wake_certificate_update AFTER UPDATE ON certificate BEGIN INSERT INTO dirty VALUES ('proxy'); END;
-CREATE TEMP TRIGGER wake_certificate_delete AFTER DELETE ON certificate BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 CREATE TEMP TRIGGER wake_proxy_state AFTER UPDATE ON proxy_state BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 -- Whoever waits for the proxy is planned again when it is back, when it runs another configuration, and when that was
 -- written.
@@ -416,7 +339,8 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :genera
 -- @run proxy.stop.done
 
 UPDATE proxy_state
-SET reach = 'lost', since_ms = :now_ms, process = NULL, running_generation = -1, tries = 0, retry_at_ms = 0, detail = '';
+SET reach = 'lost', since_ms = :now_ms, process = NULL, running_generation = -1, tries = 0, retry_at_ms = 0,
+    detail = '';
 DELETE FROM certificate_state;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -544,17 +468,3 @@ UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_m
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' broken', :detail FROM proxy_state WHERE tries <= 3;
-
--- @run certificate.load.done
-
-UPDATE certificate_state SET stale = 0, tries = 0, retry_at_ms = 0, error = '' WHERE file = :target;
-UPDATE proxy_state SET look_at_ms = 0;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-VALUES (:now_ms, 'certificate', 'proxy', :target, 'loaded', '');
-
--- @run certificate.load.failed
-
-UPDATE certificate_state
-SET tries = tries + 1, error = :detail, retry_at_ms = :now_ms + min(60000, 1000 << min(tries, 6))
-WHERE file = :target;

@@ -11,14 +11,14 @@ CREATE TABLE route (
                       CONSTRAINT "route.name must be 1 to 40 of a-z, 0-9 and '-', and begin with a letter or digit"
                       CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9-]*' AND length(name) <= 40),
   host                TEXT NOT NULL                    -- app.example.org, or *.example.org for one label in its place
-                      CONSTRAINT "route.host must be a hostname such as 'app.example.org' or '*.example.org', in lower case, without port"
+                      CONSTRAINT "route.host must be a hostname in lower case: 'app.example.org' or '*.example.org'"
                       CHECK (length(host) BETWEEN 1 AND 253
                              AND (host GLOB '[a-z0-9]*' OR host GLOB '[*].[a-z0-9]*')
                              AND substr(host, 2) NOT GLOB '*[^a-z0-9.-]*'
                              AND host NOT GLOB '*[.-]' AND host NOT GLOB '*..*'
                              AND host NOT GLOB '*.-*' AND host NOT GLOB '*-.*'),
   path                TEXT NOT NULL DEFAULT '/'        -- it and what lies under it; of several the longest wins
-                      CONSTRAINT "route.path must begin with '/', not end with one ('/' alone is all), and hold no spaces, '?' or '#'"
+                      CONSTRAINT "route.path must be '/' or such as '/app': no '/' at its end, no spaces, '?' or '#'"
                       CHECK (path GLOB '/*' AND (path = '/' OR path NOT GLOB '*/') AND path NOT GLOB '*//*'
                              AND path NOT GLOB '*[?# "\' || char(9, 10, 13, 127) || ']*' AND length(path) <= 1000),
   job                 TEXT                             -- whose instances answer; NULL: only with redirect_host
@@ -186,7 +186,7 @@ JOIN job_port AS p ON p.job = r.job AND (p.label = r.port OR CAST(p.port AS TEXT
 WHERE p.protocol <> 'tcp'
 UNION ALL
 SELECT 'route', r.route,
-       'route ' || r.route || ' sends to job ' || r.job || ', whose network is ''none'': set it to ''bridge'' or ''host'''
+       'route ' || r.route || ' sends to job ' || r.job || ', whose network is ''none'': set it to ''bridge'''
 FROM route_job AS r
 JOIN job AS j ON j.name = r.job
 WHERE j.network = 'none'
@@ -221,8 +221,8 @@ FROM route AS r
 WHERE r.redirect_host = r.host AND r.redirect_scheme IS NULL
 UNION ALL
 SELECT 'route', r.name,
-       'route ' || r.name || ' redirects to https, which the proxy does not serve: set proxy.listen_tls and INSERT INTO '
-         || 'certificate, or, behind a tunnel that does, proxy.client_header'
+       'route ' || r.name || ' redirects to https, which the proxy does not serve: set proxy.listen_tls and INSERT '
+         || 'INTO certificate, or, behind a tunnel that does, proxy.client_header'
 FROM route AS r
 JOIN proxy_setting AS p
 WHERE r.redirect_scheme = 'https' AND r.redirect_host IS NULL AND p.listen_tls = '' AND p.client_header = ''
@@ -348,7 +348,8 @@ SELECT 'route' AS kind,
             ELSE 'converged' END AS state,
        r.host || r.path || ' → '
          || CASE WHEN r.redirect_host IS NOT NULL THEN 'redirect to ' || r.redirect_host
-                 ELSE r.job || CASE WHEN r.next_job IS NULL THEN '' ELSE ' and ' || r.next_percent || '% ' || r.next_job END
+                 ELSE r.job
+                      || CASE WHEN r.next_job IS NULL THEN '' ELSE ' and ' || r.next_percent || '% ' || r.next_job END
                       || ', ' || c.ready || ' ready'
                       || CASE WHEN c.coming > 0 THEN ', ' || c.coming || ' coming' ELSE '' END
                       || CASE WHEN c.leaving > 0 THEN ', ' || c.leaving || ' leaving' ELSE '' END END

@@ -2,10 +2,10 @@
 -- passed in a row; it is stopped only after the proxy has acknowledged that it gives it no more requests, and those
 -- under way have ended (or drain_timeout_ms is over). What the proxy acknowledged is read back from it, never assumed.
 --
---   (listed) ──checks pass──▶ wanted ready ──admit──▶ acknowledged ready
---                                  │ leaves, fails, ends            │
---                                  ▼                                ▼
---                             wanted down ──drain──▶ acknowledged down ──requests end──▶ let go ──process ends──▶ (over)
+--   listed ──checks pass──▶ wanted ready ──admit──▶ acknowledged ready
+--                                 │ leaves, fails, ends            │
+--                                 ▼                                ▼
+--                            wanted down ──drain──▶ acknowledged down ──requests end──▶ let go ──it ends──▶ over
 --
 -- Rows stay as history: they tell, with `event`, when each instance was proven, made ready, drained, let go and stopped.
 
@@ -31,7 +31,7 @@ CREATE TABLE route_target (
   acknowledged_at_ms   INTEGER,                            -- moment at which it said so
   sessions             INTEGER NOT NULL DEFAULT 0,         -- requests under way
   lingers              INTEGER NOT NULL DEFAULT 0,         -- 1: a worker from before a reload may still give it some
-  -- what had passed when it was made ready: JSON, [{check, type, passes, of, at_ms}]; passes: in a row, counted up to `of`
+  -- what had passed in a row when it was made ready: JSON, [{check, type, passes, of, at_ms}]
   evidence             TEXT NOT NULL DEFAULT '[]',
   content              INTEGER NOT NULL DEFAULT 0,         -- of the configuration that gives it no requests
   drain_timeout_ms     INTEGER NOT NULL DEFAULT 30000,     -- as its job had it last
@@ -53,7 +53,6 @@ CREATE INDEX route_target_live ON route_target (job) WHERE ended_at_ms IS NULL;
 CREATE INDEX route_target_live_by_route ON route_target (route) WHERE ended_at_ms IS NULL;
 CREATE INDEX route_target_by_instance ON route_target (instance, route);
 CREATE INDEX route_target_ended ON route_target (ended_at_ms);
-
 -- The rules of route_target_rule with every '*' written out; see instance_case.
 CREATE TABLE route_target_case (
   hold   TEXT NOT NULL,
@@ -128,9 +127,7 @@ SELECT t.target,
                              THEN max(1, CAST(round(256 * v.next_share / max(v.share, v.next_share)) AS INTEGER))
                              ELSE 0 END
                  FROM route_share AS v WHERE v.route = t.route), 1)            AS weight,
-       t.acknowledged_address,
-       t.acknowledged_port,
-       t.acknowledged_weight,
+       t.acknowledged_address, t.acknowledged_port, t.acknowledged_weight,
        -- How many checks have not passed in a row yet, and how many have failed.
        (SELECT count(*) FROM job_check AS c
         LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
@@ -153,10 +150,8 @@ SELECT n.target,
        n.job,
        n.retry_at_ms,
        n.look_at_ms,
-       n.drained_at_ms + n.drain_timeout_ms AS let_go_by_ms,
-       n.address,
-       n.port,
-       n.weight,
+       n.drained_at_ms + n.drain_timeout_ms                                 AS let_go_by_ms,
+       n.address, n.port, n.weight,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'route_target' AND a.target = n.target
                            AND a.finished_at_ms IS NULL)                    THEN 'busy'
@@ -266,7 +261,8 @@ SELECT 'route_target' AS kind,
        r.step,
        r.reason,
        CASE WHEN f.hold = 'backoff'                              THEN f.retry_at_ms
-            WHEN f.role IN ('leaving', 'dropped') AND f.state = 'draining' THEN min(f.look_at_ms, f.let_go_by_ms) END AS due_at_ms
+            WHEN f.role IN ('leaving', 'dropped')
+             AND f.state = 'draining'                            THEN min(f.look_at_ms, f.let_go_by_ms) END AS due_at_ms
 FROM route_target_fact AS f
 CROSS JOIN route_target_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
 WHERE r.step <> 'none';
@@ -356,9 +352,8 @@ WHERE p.job = :name AND p.route || '/' || p.instance = :target;
 UPDATE route_target
 SET wanted          = 'ready',
     reason          = :reason,
-    address         = (SELECT f.address FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target),
-    port            = (SELECT f.port FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target),
-    weight          = (SELECT f.weight FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target),
+    (address, port, weight) = (SELECT f.address, f.port, f.weight FROM route_target_fact AS f
+                               WHERE f.job = :name AND f.target = :target),
     evidence        = (SELECT json_group_array(json_object('check', c.name, 'type', c.type, 'passes', s.passes,
                                                            'of', c.passes, 'at_ms', s.since_ms))
                        FROM (SELECT name, type, passes FROM job_check WHERE job = :name
@@ -379,8 +374,7 @@ WHERE target = :target;
 
 -- @run route_target.admit
 
-UPDATE route_target
-SET address = f.address, port = f.port, weight = f.weight
+UPDATE route_target SET address = f.address, port = f.port, weight = f.weight
 FROM (SELECT target, address, port, weight FROM route_target_fact WHERE job = :name AND target = :target) AS f
 WHERE route_target.target = f.target;
 
@@ -453,7 +447,7 @@ UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
 
 -- @run route_target.look.done
 
--- Looked at again after a tenth of the time that it has been draining, between 50 ms and a second.
+-- The next look comes after a tenth of the time that it has been draining, between 50 ms and a second.
 UPDATE route_target
 SET acknowledged         = :acknowledged,
     acknowledged_address = :address,
@@ -484,19 +478,14 @@ WHERE target = :target;
 
 -- @run route_target.forget
 
-UPDATE route_target
-SET slot         = NULL,
-    ended_at_ms  = :now_ms,
-    since_ms     = :now_ms
-WHERE target = :target;
+UPDATE route_target SET slot = NULL, ended_at_ms = :now_ms, since_ms = :now_ms WHERE target = :target;
 
 -- @run route_target.transient
 
 UPDATE route_target
 SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 50 << min(tries, 7))
 WHERE target = :target;
--- Its answer may be lost, or the proxy: it is looked at.
-UPDATE proxy_state SET hinted = 1;
+UPDATE proxy_state SET hinted = 1;   -- its answer may be lost, or the proxy
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'route_target', job, name, :step || ' failed', :detail
