@@ -25,7 +25,8 @@ SQL := $(sort $(wildcard schema/*.sql migrations/*.sql))
 CORE := $(filter-out controller/main.cpp,$(call sources_in,controller reconcilers))
 PLAIN := $(sort $(wildcard tests/plain/*_main.cpp))
 BENCH := $(call sources_in,tests/bench)
-TESTS := $(filter-out tests/plain/% tests/bench/%,$(call sources_in,tests))
+APPS := $(sort $(wildcard tests/apps/*.cpp))
+TESTS := $(filter-out tests/plain/% tests/bench/% tests/apps/%,$(call sources_in,tests))
 # What the bench and the plain runners share with the tests: fakes and fixtures hold no test of
 # their own.
 FAKES := $(filter tests/fakes/%,$(TESTS))
@@ -193,6 +194,12 @@ build/$(1)/bench: $$(BENCH:%.cpp=build/$(1)/obj/%.o) $$(FAKES:%.cpp=build/$(1)/o
 	@$$($(1)_link) $$(filter %.o %.a,$$^) $$(LIBRARIES)
 	@echo '$(1) → $$@'
 
+# Programs that the live tests run in containers: they bring all that they need.
+$$(APPS:tests/apps/%.cpp=build/$(1)/apps/%): build/$(1)/apps/%: build/$(1)/obj/tests/apps/%.o
+	@mkdir -p $$(@D)
+	@$$($(1)_link) -static $$^
+	@echo '$(1) → $$@'
+
 $$(PLAIN:tests/plain/%.cpp=build/$(1)/%): build/$(1)/%: build/$(1)/obj/tests/plain/%.o \
                   $$(FAKES:%.cpp=build/$(1)/obj/%.o) build/$(1)/librowlock.a
 	@$$($(1)_link) $$^ $$(LIBRARIES)
@@ -204,6 +211,6 @@ $(foreach mode,$(MODES),$(eval $(call mode_rules,$(mode))))
 
 # Objects stay between builds, and each knows the headers it was made from.
 .SECONDARY:
-COMPILED := controller/main.cpp $(CORE) $(TESTS) $(PLAIN) $(BENCH)
+COMPILED := controller/main.cpp $(CORE) $(TESTS) $(PLAIN) $(BENCH) $(APPS)
 -include $(foreach mode,$(MODES),$(COMPILED:%.cpp=build/$(mode)/obj/%.d) \
            build/$(mode)/gen/embedded.d)

@@ -7,7 +7,7 @@
 --                                 ▼                                ▼
 --                            wanted down ──drain──▶ acknowledged down ──requests end──▶ let go ──it ends──▶ over
 --
--- Rows stay as history: they tell, with `event`, when each instance was proven, made ready, drained, let go and stopped.
+-- Rows stay as history: they and `event` tell when each instance was proven, made ready, drained, let go and stopped.
 
 -- @observed
 
