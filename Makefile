@@ -39,7 +39,7 @@ FORMATTED := $(sort $(shell find controller reconcilers tests -name '*.cpp' -o -
 # headers elsewhere: make CPPFLAGS='-isystem DIR' LDFLAGS='-L DIR'.
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Werror
 COMMON := -std=c++20 -g -pthread $(WARNINGS)
-LIBRARIES := -lsqlite3 -luv -lcurl -lfmt -lutf8proc
+LIBRARIES := -lsqlite3 -luv -lcurl -lcrypto -lfmt -lutf8proc
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
 # g++ sees uninitialized members in its own <regex> and <functional> once they are instrumented.
 INSTRUMENTED := -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized

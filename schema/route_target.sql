@@ -396,8 +396,10 @@ SET acknowledged         = :acknowledged,
     lingers              = :lingers,
     ready_at_ms          = CASE :acknowledged WHEN 'ready' THEN COALESCE(ready_at_ms, :now_ms) ELSE ready_at_ms END,
     since_ms             = :now_ms,
-    tries                = 0,
-    detail               = ''
+    -- It may have done as it was told and be undone by somebody: not again at once.
+    tries                = CASE :acknowledged WHEN 'ready' THEN 0 ELSE tries + 1 END,
+    retry_at_ms          = CASE :acknowledged WHEN 'ready' THEN 0 ELSE :now_ms + min(5000, 50 << min(tries, 7)) END,
+    detail               = CASE :acknowledged WHEN 'ready' THEN '' ELSE 'the proxy says that it is ' || :acknowledged END
 WHERE target = :target;
 
 -- What runs is another configuration than was thought: look.
@@ -439,8 +441,9 @@ SET acknowledged         = :acknowledged,
     drained_at_ms        = CASE :acknowledged WHEN 'ready' THEN NULL ELSE :now_ms END,
     look_at_ms           = :now_ms + 50,
     since_ms             = :now_ms,
-    tries                = 0,
-    detail               = ''
+    tries                = CASE :acknowledged WHEN 'ready' THEN tries + 1 ELSE 0 END,
+    retry_at_ms          = CASE :acknowledged WHEN 'ready' THEN :now_ms + min(5000, 50 << min(tries, 7)) ELSE 0 END,
+    detail               = CASE :acknowledged WHEN 'ready' THEN 'the proxy says that it is ready' ELSE '' END
 WHERE target = :target;
 
 UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';

@@ -13,4 +13,13 @@ ContainerRuntime& RealWorld::runtime(const std::string&, const std::string& endp
   return *runtime;
 }
 
+Proxy& RealWorld::proxy(const std::string& socket) {
+  const std::lock_guard lock(mutex_);
+  std::unique_ptr<Proxy>& proxy = proxies_[socket];
+  if (!proxy) {
+    proxy = std::make_unique<HaproxyProxy>(home_ + "/proxy", socket);
+  }
+  return *proxy;
+}
+
 }  // namespace rowlock

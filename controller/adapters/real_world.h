@@ -1,8 +1,10 @@
-// The world as it is: engines behind their endpoints, probes on the loop, the clock on the wall.
+// The world as it is: engines behind their endpoints, the proxy behind its socket, probes on the
+// loop, the clock on the wall.
 #pragma once
 
 #include "controller/adapters/curl_prober.h"
 #include "controller/adapters/docker.h"
+#include "controller/adapters/haproxy.h"
 #include "controller/adapters/system_clock.h"
 #include "controller/loop/loop.h"
 #include "controller/world.h"
@@ -16,18 +18,20 @@ namespace rowlock {
 
 class RealWorld final : public World {
  public:
-  // Requires: the loop outlives this.
-  explicit RealWorld(Loop& loop) : prober_(loop) {}
+  // `home` is the home's folder. Requires: the loop outlives this.
+  RealWorld(Loop& loop, std::string home) : home_(std::move(home)), prober_(loop) {}
 
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override { return prober_; }
-  Proxy& proxy(const std::string&) override { UNREACHABLE(); }
+  Proxy& proxy(const std::string& socket) override;
   Clock& clock() override { return clock_; }
 
  private:
+  std::string home_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<ContainerRuntime>>
-      runtimes_;  // By endpoint; never removed.
+      runtimes_;                                           // By endpoint; never removed.
+  std::map<std::string, std::unique_ptr<Proxy>> proxies_;  // By socket; never removed.
   CurlProber prober_;
   SystemClock clock_;
 };

@@ -64,7 +64,7 @@ class Service {
   DesiredFile desired_;
   Reconcilers reconcilers_ = all_reconcilers();
   Loop loop_;
-  RealWorld world_{loop_};
+  RealWorld world_{loop_, home_.folder()};
   Workers workers_{loop_};
   WorkerExecutor executor_{workers_};
   Controller controller_;

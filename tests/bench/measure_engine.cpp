@@ -249,7 +249,7 @@ std::vector<Figure> measure_look(Bench& bench) {
   DesiredFile desired(home.desired_path(), schema);
   const Reconcilers reconcilers = all_reconcilers();
   Loop loop;
-  RealWorld world(loop);
+  RealWorld world(loop, home.folder());
   DirectExecutor executor;
   std::FILE* nowhere = std::fopen("/dev/null", "w");
   Log log(Log::Format::json, nowhere);
