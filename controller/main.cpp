@@ -32,6 +32,7 @@ struct Arguments {
   WaitOptions wait;
   ApplyOptions apply;
   EventsOptions events;
+  ExportOptions exported;
   RevertOptions revert;
   RunOptions run;
   std::int64_t timeout_ms = 5 * 60'000;  // Of apply and wait.
@@ -55,6 +56,7 @@ class CommandLine {
                  std::function<Result<int>(const Call&)> call);
   void add_common(CLI::App& parser);
   void add_looking_verbs();
+  void add_export();
   void add_writing_verbs();
   void add_timeout(CLI::App* parser);
   int call(const Verb& verb);
@@ -74,6 +76,7 @@ CommandLine::CommandLine() {
   parser_.footer("rowlock VERB --help tells more. Start with: rowlock init --home DIR");
   add_common(parser_);
   add_looking_verbs();
+  add_export();
   add_writing_verbs();
 }
 
@@ -136,6 +139,27 @@ void CommandLine::add_looking_verbs() {
        Needs::nothing, [](const Call& call) { return doctor(call); });
   verb("version", "Which Rowlock this is", "rowlock version", Needs::nothing,
        [](const Call& call) { return print_version(call); });
+}
+
+void CommandLine::add_export() {
+  CLI::App* parser =
+      verb("export", "The routes for another proxy: traefik or cloudflared", "", Needs::home,
+           [this](const Call& call) { return export_routes(call, said_.exported); });
+  parser->add_option("TARGET", said_.exported.target, "traefik or cloudflared")->required();
+  parser->add_option("--format", said_.exported.format, "of cloudflared: yaml (default) or json")
+      ->check(CLI::IsMember({"yaml", "json"}));
+  parser->footer(
+      "traefik: the JSON of its HTTP provider, with the instances that are ready. Traefik reads\n"
+      "  it every 5 s and takes it up to 2 s later, and drain_timeout_ms does not wait for that,\n"
+      "  since Rowlock cannot see its requests. So keep min_healthy_ms of the jobs at 7000 or\n"
+      "  more: then Traefik knows the new instance before the old one goes, and what it still\n"
+      "  sends to the old one is sent again to another. Best is a job that serves on for 7 s\n"
+      "  after its stop_signal, with stop_timeout_ms above that.\n"
+      "cloudflared: the rules of a tunnel that leads to Rowlock's own proxy; --format json is the\n"
+      "  body for the API.\n"
+      "Examples:\n"
+      "  rowlock export traefik > routes.new && mv routes.new routes.json\n"
+      "  (cat tunnel.yml; rowlock export cloudflared) > config.yml");
 }
 
 void CommandLine::add_writing_verbs() {

@@ -49,6 +49,10 @@ struct EventsOptions {
   bool follows = false;
   std::int64_t limit = 50;
 };
+struct ExportOptions {
+  std::string target;  // traefik or cloudflared
+  std::string format;  // yaml, json, or empty: what the target takes.
+};
 struct RevertOptions {
   std::string job;                       // Empty: all tables.
   std::optional<std::int64_t> revision;  // Absent: before the last change.
@@ -63,6 +67,7 @@ Result<int> sql(const Call& call, const SqlOptions& options);
 Result<int> apply(const Call& call, const ApplyOptions& options);
 Result<int> wait(const Call& call, const WaitOptions& options);
 Result<int> events(const Call& call, const EventsOptions& options);
+Result<int> export_routes(const Call& call, const ExportOptions& options);
 Result<int> revert(const Call& call, const RevertOptions& options);
 Result<int> upgrade(const Call& call);
 Result<int> doctor(const Call& call);
