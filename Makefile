@@ -121,7 +121,7 @@ demo: ## See it work, in two minutes (KEEP=1: leave it running)
 bench: ## Measure against the bare engine and print the ratios
 	@tools/setup build
 	@tools/setup test
-	+@$(AGAIN) build/release/rowlock build/release/bench
+	+@$(AGAIN) build/release/rowlock build/release/bench build/release/apps/slow_app
 	@ROWLOCK_TEST_BINARY='$(CURDIR)/build/release/rowlock' tools/engine run build/release/bench
 
 simulate: ## Run the simulator over many seeds (SEEDS=10000), or one again (SEED=n)

@@ -34,4 +34,10 @@ std::vector<Figure> measure_notice();
 void measure_engine(const std::string& endpoint, const std::string& only,
                     const std::function<void(std::vector<Figure>)>& take);
 
+// Deploys and accidents behind a route, under load; and a thousand routes to two hundred jobs.
+void measure_routes(const std::string& endpoint,
+                    const std::function<void(std::vector<Figure>)>& take);
+void measure_many_routes(const std::string& endpoint,
+                         const std::function<void(std::vector<Figure>)>& take);
+
 }  // namespace rowlock::bench

@@ -17,9 +17,9 @@ namespace rowlock::bench {
 
 namespace {
 
-void end(pid_t process) {
+void end(pid_t process, int signal = SIGTERM) {
   if (process > 0) {
-    ::kill(process, SIGTERM);
+    ::kill(process, signal);
     waitpid(process, nullptr, 0);
   }
 }
@@ -78,6 +78,31 @@ void Service::stop() {
   process_ = -1;
 }
 
+void Service::kill() {
+  end(process_, SIGKILL);
+  process_ = -1;
+}
+
+void Service::edit_and_converge(const std::string& sql) {
+  const std::string before = value("SELECT max(id) FROM revision");
+  edit(sql);
+  await_none("SELECT 1 WHERE (SELECT max(id) FROM revision) = " + before +
+             " OR EXISTS (SELECT 1 FROM status WHERE state <> 'converged')");
+}
+
+std::string Service::value(const std::string& query) {
+  auto state = Database::open(folder_ + "/state.db", Database::Mode::read_only);
+  if (!state.ok()) {
+    give_up(state.error().message);
+  }
+  Database database = std::move(state).value();
+  auto found = database.scalar(query);
+  if (!found.ok()) {
+    give_up(query + ": " + found.error().message);
+  }
+  return text_of(found.value());
+}
+
 Service::~Service() {
   if (process_ < 0) {
     start();
@@ -91,7 +116,7 @@ Service::~Service() {
 }
 
 void Service::edit(const std::string& sql) {
-  std::fprintf(to_shell_, "%s\n.print done\n", sql.c_str());
+  std::fprintf(to_shell_, "%s;\n.print done\n", sql.c_str());
   std::fflush(to_shell_);
   char line[200];
   if (std::fgets(line, sizeof line, from_shell_) == nullptr || std::strcmp(line, "done\n") != 0) {
@@ -100,13 +125,15 @@ void Service::edit(const std::string& sql) {
 }
 
 void Service::delete_jobs(const std::string& like) {
-  auto state = Database::open(folder_ + "/state.db", Database::Mode::read_only);
-  Database database = std::move(state).value();
-  const auto revision = database.scalar("SELECT max(id) FROM revision");
-  const std::string approval = text_of(revision.value()) + ", 'job', 100000";
-  edit("BEGIN; INSERT OR REPLACE INTO approval (revision, table_name, deletes) VALUES (" +
-       approval + "); DELETE FROM job WHERE name LIKE '" + like + "'; COMMIT;");
+  const std::string revision = value("SELECT max(id) FROM revision");
+  std::string approvals;
+  for (const char* table : {"job", "route", "route_header"}) {
+    approvals += (approvals.empty() ? "(" : ", (") + revision + ", '" + table + "', 100000)";
+  }
+  edit("BEGIN; INSERT OR REPLACE INTO approval (revision, table_name, deletes) VALUES " +
+       approvals + "; DELETE FROM route; DELETE FROM job WHERE name LIKE '" + like + "'; COMMIT;");
   await_none("SELECT 1 FROM instance WHERE job LIKE '" + like + "'");
+  await_none("SELECT 1 FROM proxy_state WHERE reach = 'reached'");
 }
 
 void Service::await_none(const std::string& query) {
@@ -124,14 +151,6 @@ void Service::await_none(const std::string& query) {
   give_up("this did not come to an end within two minutes: " + query);
 }
 
-std::string Service::home_id() {
-  auto state = Database::open(folder_ + "/state.db", Database::Mode::read_only);
-  if (!state.ok()) {
-    give_up(state.error().message);
-  }
-  Database database = std::move(state).value();
-  auto id = database.scalar("SELECT id FROM home");
-  return id.ok() ? text_of(id.value()) : "";
-}
+std::string Service::home_id() { return value("SELECT id FROM home"); }
 
 }  // namespace rowlock::bench

@@ -20,8 +20,14 @@ class Service {
   // Gives a statement to a sqlite3 shell that stays open, and returns once it has committed.
   void edit(const std::string& sql);
 
-  // Deletes the jobs whose names are like this, with the approval that takes, and waits until
-  // nothing of them is left.
+  // The same, and waits until that revision is accepted and everything matches it.
+  void edit_and_converge(const std::string& sql);
+
+  // The first column of the first row of a query on state.db, as text.
+  std::string value(const std::string& query);
+
+  // Deletes the jobs whose names are like this and all routes, with the approval that takes, and
+  // waits until nothing of them is left.
   void delete_jobs(const std::string& like);
 
   // Waits until the query on state.db returns no row. Stops the program after two minutes.
@@ -30,10 +36,11 @@ class Service {
   std::string home_id();
   const std::string& folder() const { return folder_; }
   pid_t process() const { return process_; }
-  void stop();  // The controller alone; what runs goes on.
+  void stop();   // The controller alone; what runs goes on.
+  void kill();   // The same, without asking it.
+  void start();  // One that was stopped.
 
  private:
-  void start();
   std::string folder_;
   std::string binary_;
   pid_t process_ = -1;
