@@ -29,6 +29,10 @@ CREATE TABLE proxy (
   client_header TEXT NOT NULL DEFAULT ''
                 CONSTRAINT "proxy.client_header must be a header's name of letters, digits and '-', or empty"
                 CHECK (client_header NOT GLOB '*[^A-Za-z0-9-]*' AND length(client_header) <= 100),
+  -- so long an instance that was drained is kept, for other proxies that read the routes later (rowlock export traefik)
+  release_delay_ms INTEGER NOT NULL DEFAULT 0
+                CONSTRAINT "proxy.release_delay_ms must be a whole number of milliseconds, 0 to ten minutes"
+                CHECK (typeof(release_delay_ms) = 'integer' AND release_delay_ms BETWEEN 0 AND 600000),
   -- the runtime or master socket of a proxy that somebody else manages; '': Rowlock runs its own
   socket        TEXT NOT NULL DEFAULT ''
                 CONSTRAINT "proxy.socket must be empty or the absolute path of a proxy's socket"
@@ -66,9 +70,9 @@ CREATE TABLE proxy_state (
 
 -- The settings in force: the row of proxy, or its defaults.
 CREATE VIEW proxy_setting AS
-SELECT listen, listen_tls, accept_proxy, client_header, socket FROM proxy
+SELECT listen, listen_tls, accept_proxy, client_header, release_delay_ms, socket FROM proxy
 UNION ALL
-SELECT '127.0.0.1:8080', '', 0, '', '' WHERE NOT EXISTS (SELECT 1 FROM proxy);
+SELECT '127.0.0.1:8080', '', 0, '', 0, '' WHERE NOT EXISTS (SELECT 1 FROM proxy);
 
 CREATE VIEW proxy_setting_text AS
 SELECT json_object(

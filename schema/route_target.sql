@@ -65,39 +65,6 @@ CREATE TABLE route_target_case (
 
 -- @views
 
--- Every instance that should stand in a route, and where its port answers. One whose spec has no such port cannot.
-CREATE VIEW route_pair AS
-SELECT r.name AS route,
-       i.job,
-       i.id AS instance,
-       i.name,
-       i.address,
-       json_extract(p.value, '$.port') AS port
-FROM instance AS i
-JOIN route AS r ON r.job = i.job OR r.next_job = i.job   -- an OR and no union: a plan for one job reads its rows alone
-JOIN spec AS s ON s.id = i.spec
-JOIN json_each(s.body, '$.ports') AS p
-WHERE i.run = 1
-  AND r.redirect_host IS NULL
-  AND (json_extract(p.value, '$.label') = CASE WHEN i.job = r.job THEN r.port ELSE COALESCE(r.next_port, r.port) END
-       OR CAST(json_extract(p.value, '$.port') AS TEXT)
-          = CASE WHEN i.job = r.job THEN r.port ELSE COALESCE(r.next_port, r.port) END);
-
--- A route that sends to two jobs, with how much of it goes to one ready instance of each.
-CREATE VIEW route_share AS
-SELECT r.name AS route,
-       r.job,
-       (100.0 - r.next_percent)
-         / max(1, (SELECT count(*) FROM route_target AS t
-                   WHERE t.route = r.name AND t.job = r.job AND t.ended_at_ms IS NULL
-                     AND t.wanted = 'ready')) AS share,
-       1.0 * r.next_percent
-         / max(1, (SELECT count(*) FROM route_target AS t
-                   WHERE t.route = r.name AND t.job = r.next_job AND t.ended_at_ms IS NULL
-                     AND t.wanted = 'ready')) AS next_share
-FROM route AS r
-WHERE r.next_job IS NOT NULL;
-
 -- Every live row with what its instance, its route and the proxy say now.
 CREATE VIEW route_target_now AS
 SELECT t.target,
@@ -111,6 +78,7 @@ SELECT t.target,
        t.drained_at_ms,
        t.let_go_at_ms,
        t.drain_timeout_ms,
+       (SELECT release_delay_ms FROM proxy_setting) AS release_delay_ms,
        t.look_at_ms,
        t.retry_at_ms,
        t.content,
@@ -150,7 +118,7 @@ SELECT n.target,
        n.job,
        n.retry_at_ms,
        n.look_at_ms,
-       n.drained_at_ms + n.drain_timeout_ms                                 AS let_go_by_ms,
+       n.drained_at_ms + max(n.drain_timeout_ms, n.release_delay_ms)        AS let_go_by_ms,
        n.address, n.port, n.weight,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'route_target' AND a.target = n.target
@@ -178,8 +146,9 @@ SELECT n.target,
             -- Whoever starts or reloads the proxy now must not find it in the file.
             WHEN x.saved_content < n.content                                THEN 'written'
             WHEN n.container IS NOT 'running'                               THEN 'idle'
-            WHEN n.sessions = 0 AND n.lingers = 0                           THEN 'idle'
-            WHEN n.drained_at_ms + n.drain_timeout_ms <= (SELECT now_ms FROM clock) THEN 'idle'
+            WHEN n.drained_at_ms + n.release_delay_ms <= (SELECT now_ms FROM clock)
+             AND (n.sessions = 0 AND n.lingers = 0
+                  OR n.drained_at_ms + n.drain_timeout_ms <= (SELECT now_ms FROM clock)) THEN 'idle'
             WHEN n.look_at_ms <= (SELECT now_ms FROM clock)                 THEN 'unseen'
             ELSE                                                                 'draining' END AS state
 FROM route_target_now AS n
@@ -399,7 +368,7 @@ SET acknowledged         = :acknowledged,
     -- It may have done as it was told and be undone by somebody: not again at once.
     tries                = CASE :acknowledged WHEN 'ready' THEN 0 ELSE tries + 1 END,
     retry_at_ms          = CASE :acknowledged WHEN 'ready' THEN 0 ELSE :now_ms + min(5000, 50 << min(tries, 7)) END,
-    detail               = CASE :acknowledged WHEN 'ready' THEN '' ELSE 'the proxy says that it is ' || :acknowledged END
+    detail               = CASE :acknowledged WHEN 'ready' THEN '' ELSE 'the proxy says it is ' || :acknowledged END
 WHERE target = :target;
 
 -- What runs is another configuration than was thought: look.
