@@ -52,6 +52,7 @@ CREATE TABLE proxy_state (
   process            INTEGER,
   generation         INTEGER NOT NULL DEFAULT 0,
   content            INTEGER NOT NULL DEFAULT 0,
+  changed_at_ms      INTEGER NOT NULL DEFAULT 0,   -- moment of the first change that is not written yet
   saving_generation  INTEGER NOT NULL DEFAULT -1,  -- what the save under way writes
   saving_content     INTEGER NOT NULL DEFAULT -1,
   saved_generation   INTEGER NOT NULL DEFAULT -1,
@@ -118,6 +119,9 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
                  THEN CASE p.saved_content WHEN -1                           THEN 'bad'
                                            ELSE                                   'refused' END
             WHEN p.saved_content = -1                                        THEN 'none'
+            -- Writing takes the machine a while: not in the middle of a cut-over, and once for many of them.
+            WHEN p.saved_content <> p.content AND p.saved_generation = p.generation
+             AND p.changed_at_ms + 150 > (SELECT now_ms FROM clock)          THEN 'young'
             WHEN p.saved_content <> p.content                                THEN 'stale'
             ELSE                                                                  'saved' END AS file,
        CASE WHEN p.reach <> 'reached'                       THEN p.reach
@@ -129,7 +133,8 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
             ELSE                                                        'later' END AS look,
        p.look_at_ms,
        p.retry_at_ms,
-       p.refused_until_ms
+       p.refused_until_ms,
+       p.changed_at_ms
 FROM proxy_state AS p
 JOIN proxy_setting AS s;
 
@@ -142,6 +147,7 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('unwanted', 'free',    'none',    'unseen',  '*',     'none',    'there was never a route'),
   ('unwanted', 'free',    'bad',     'unseen',  '*',     'none',    'it never ran'),
   ('unwanted', 'free',    'stale',   'unseen',  '*',     'observe', 'one may be left that no route needs'),
+  ('unwanted', 'free',    'young',   'unseen',  '*',     'observe', 'one may be left that no route needs'),
   ('unwanted', 'free',    'refused', 'unseen',  '*',     'observe', 'one may be left that no route needs'),
   ('unwanted', 'free',    'saved',   'unseen',  '*',     'observe', 'one may be left that no route needs'),
   ('unwanted', 'free',    '*',       'behind',  '*',     'stop',    'there is no route'),
@@ -152,22 +158,26 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('own',      'free',    'none',    'unseen',  '*',     'observe', 'it was not looked at yet'),
   ('own',      'free',    'bad',     'unseen',  '*',     'observe', 'it was not looked at yet'),
   ('own',      'free',    'stale',   'unseen',  '*',     'observe', 'it was not looked at yet'),
+  ('own',      'free',    'young',   'unseen',  '*',     'observe', 'it was not looked at yet'),
   ('own',      'free',    'refused', 'unseen',  '*',     'observe', 'it was not looked at yet'),
   ('own',      'free',    'saved',   'unseen',  '*',     'observe', 'it was not looked at yet'),
   ('own',      'free',    'none',    'lost',    '*',     'save',    'its configuration was never written'),
   ('own',      'free',    'bad',     'lost',    '*',     'wait',    'it refuses its configuration'),
   -- It runs again first; what changed meanwhile follows.
   ('own',      'free',    'stale',   'lost',    '*',     'start',   'it does not run'),
+  ('own',      'free',    'young',   'lost',    '*',     'start',   'it does not run'),
   ('own',      'free',    'refused', 'lost',    '*',     'start',   'it does not run'),
   ('own',      'free',    'saved',   'lost',    '*',     'start',   'it does not run'),
   ('own',      'free',    'none',    'behind',  '*',     'save',    'its configuration was never written'),
   ('own',      'free',    'bad',     'behind',  'due',   'observe', 'the truth is what it says now'),
   ('own',      'free',    'bad',     'behind',  'later', 'wait',    'it refuses its configuration'),
   ('own',      'free',    'stale',   'behind',  '*',     'save',    'its configuration has changed'),
+  ('own',      'free',    'young',   'behind',  '*',     'reload',  'what was written last is not what runs'),
   ('own',      'free',    'refused', 'behind',  '*',     'reload',  'what was written last is not what runs'),
   ('own',      'free',    'saved',   'behind',  '*',     'reload',  'what was written last is not what runs'),
   ('own',      'free',    'none',    'reached', '*',     'save',    'its configuration was never written'),
   ('own',      'free',    'stale',   'reached', '*',     'save',    'its configuration has changed'),
+  ('own',      'free',    'young',   'reached', '*',     'wait',    'its configuration has just changed'),
   ('own',      'free',    'bad',     'reached', 'due',   'observe', 'the truth is what it says now'),
   ('own',      'free',    'bad',     'reached', 'later', 'wait',    'it refuses its configuration'),
   ('own',      'free',    'refused', 'reached', 'due',   'observe', 'the truth is what it says now'),
@@ -178,6 +188,7 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('attached', 'free',    'unread',  '*',       '*',     'adopt',   'its settings were changed'),
   ('attached', 'free',    'none',    '*',       '*',     'save',    'its configuration was never written'),
   ('attached', 'free',    'stale',   '*',       '*',     'save',    'its configuration has changed'),
+  ('attached', 'free',    'young',   '*',       '*',     'wait',    'its configuration has just changed'),
   ('attached', 'free',    'bad',     '*',       'due',   'observe', 'the truth is what it says now'),
   ('attached', 'free',    'bad',     '*',       'later', 'wait',    'it refuses its configuration'),
   ('attached', 'free',    'refused', '*',       'due',   'observe', 'the truth is what it says now'),
@@ -197,6 +208,7 @@ SELECT 'proxy' AS kind,
        r.reason,
        CASE WHEN r.step <> 'wait'                    THEN NULL
             WHEN f.hold = 'backoff'                  THEN f.retry_at_ms
+            WHEN f.file = 'young'                    THEN f.changed_at_ms + 150
             WHEN f.file IN ('bad', 'refused')
              AND (f.look = 'due' OR f.refused_until_ms < f.look_at_ms) THEN f.refused_until_ms
             ELSE                                          f.look_at_ms END AS due_at_ms
@@ -284,6 +296,10 @@ WHEN NEW.reach <> OLD.reach OR NEW.running_generation <> OLD.running_generation 
   INSERT INTO dirty SELECT name FROM route;
   INSERT INTO dirty SELECT job FROM route_job;
   INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL;
+END;
+CREATE TEMP TRIGGER wake_proxy_content AFTER UPDATE OF content ON proxy_state
+WHEN NEW.content <> OLD.content AND OLD.content = OLD.saved_content BEGIN
+  UPDATE proxy_state SET changed_at_ms = (SELECT now_ms FROM clock);
 END;
 CREATE TEMP TRIGGER wake_proxy_saved AFTER UPDATE OF saved_content ON proxy_state BEGIN
   INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL AND wanted = 'down';

@@ -1,5 +1,7 @@
 #include "controller/adapters/command.h"
 
+#include "controller/adapters/process_handle.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -10,9 +12,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sstream>
-extern "C" {
-#include <sys/pidfd.h>  // Has no guard of its own for C++ in glibc 2.36.
-}
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,9 +137,9 @@ Result<CommandResult> run_command(const std::vector<std::string>& argv, std::int
     }
   }
   CommandResult result;
-  const Fd watched(::pidfd_open(process, 0));
+  const ProcessHandle watched(process);
   const bool ended =
-      watched.fd >= 0 && reached_its_end(watched.fd, reading.fd, deadline_ms, result.output);
+      watched.is_open() && reached_its_end(watched.fd(), reading.fd, deadline_ms, result.output);
   if (!ended) ::kill(-process, SIGKILL);
   result.exit_code = exit_code(process);
   if (!ended) {

@@ -1,21 +1,17 @@
 #include "controller/adapters/haproxy.h"
 
-#include "controller/adapters/haproxy_certificate.h"
 #include "controller/adapters/haproxy_config.h"
+#include "controller/adapters/haproxy_error.h"
 #include "controller/adapters/haproxy_text.h"
-#include "controller/base/utf8.h"
 
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 #include <utility>
 
 namespace rowlock {
 
 namespace {
 
-constexpr std::size_t kCertificatesAtOnce = 32;  // A line of commands has to fit HAProxy's buffer.
-constexpr std::size_t kWordsBytesMax = 500;
 constexpr int kWeightMax = 256;
 constexpr int kPortMax = 65535;
 
@@ -24,25 +20,6 @@ std::string absolute(const std::string& path) {
   std::error_code failed;
   const std::string found = std::filesystem::absolute(path, failed).string();
   return failed ? path : found;
-}
-
-Error with_attempt(const std::string& attempt, Error error) {
-  error.message = attempt + ": " + error.message;
-  return error;
-}
-
-Error not_there(const std::string& attempt, const std::string& what) {
-  return Error{Fault::transient, Cause::not_found, attempt + ": what runs has no such " + what, ""};
-}
-
-// What HAProxy said, as one line; empty when it had nothing to say.
-std::string in_one_line(const std::string& answer) {
-  std::istringstream words(answer);
-  std::string line;
-  for (std::string word; words >> word && line.size() < kWordsBytesMax;) {
-    line += (line.empty() ? "" : " ") + word;
-  }
-  return utf8_sanitised(line);
 }
 
 bool is_free(const SlotReport& slot) { return slot.address.empty() && !slot.ready; }
@@ -75,25 +52,9 @@ void for_slots(const std::string& answer, const std::string& home, const Each& e
   }
 }
 
-// The lines between BEGIN and END alone: an empty one would end the command they are sent with, and
-// the whole has to fit HAProxy's buffer.
-std::string without_comments(const std::string& pem) {
-  std::istringstream all(pem);
-  std::string kept;
-  bool is_inside = false;
-  for (std::string line; std::getline(all, line);) {
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (line.rfind("-----BEGIN ", 0) == 0) is_inside = true;
-    if (is_inside && !line.empty()) kept += line + "\n";
-    if (line.rfind("-----END ", 0) == 0) is_inside = false;
-  }
-  return kept;
-}
-
 // Why a slot cannot be made so, or "". What goes into a command is checked here.
 std::string obstacle_in(const std::string& route, const ProxySlot& slot) {
   if (!is_section_name(route)) return "the route's name is none";
-  if (slot.number < 1) return "slots are counted from 1";
   if (slot.weight < 0 || slot.weight > kWeightMax) return "a weight is 0 to 256";
   if (slot.address.empty()) return slot.ready ? "a free slot cannot be ready" : "";
   if (!is_ip(slot.address)) return "no IP address: " + slot.address;
@@ -162,6 +123,20 @@ Result<> HaproxyProxy::add_old_workers(const Told& told, const std::string& home
   return Done{};
 }
 
+Result<std::vector<SlotReport>> HaproxyProxy::all_slots(const Told& told, const std::string& home) {
+  Slots slots;
+  for_slots(told.answer, home, [&](SlotReport slot) {
+    const std::pair key(slot.route, slot.number);
+    slots[key] = std::move(slot);
+  });
+  if (auto added = add_old_workers(told, home, "", slots); !added.ok()) return added.error();
+  std::vector<SlotReport> reports;
+  for (auto& [key, slot] : slots) {
+    if (!is_free(slot) || slot.sessions > 0 || slot.lingers) reports.push_back(std::move(slot));
+  }
+  return reports;
+}
+
 Result<ProxyReport> HaproxyProxy::observe() {
   const std::string attempt = "observe the proxy";
   const auto told = control_.tell({"show info", std::string("show map ") + kModeMap,
@@ -182,18 +157,9 @@ Result<ProxyReport> HaproxyProxy::observe() {
   report.generation = generation_in(facts.description, home);
   report.files_moved = saved.value().files_moved;
 
-  Slots slots;
-  for_slots(answer, home, [&](SlotReport slot) {
-    slots[{slot.route, slot.number}] = std::move(slot);
-  });
-  if (auto added = add_old_workers(told.value(), home, "", slots); !added.ok()) {
-    return with_attempt(attempt, added.error());
-  }
-  for (auto& [key, slot] : slots) {
-    if (!is_free(slot) || slot.sessions > 0 || slot.lingers) {
-      report.slots.push_back(std::move(slot));
-    }
-  }
+  auto slots = all_slots(told.value(), home);
+  if (!slots.ok()) return with_attempt(attempt, slots.error());
+  report.slots = std::move(slots).value();
   for (const auto& [backend, mode] : parse_map(answer)) {
     const auto route = route_of_backend(home, backend);
     if (route.has_value() && mode != kModeLive) report.modes.emplace_back(*route, mode);
@@ -202,35 +168,6 @@ Result<ProxyReport> HaproxyProxy::observe() {
   if (!certificate_reports.ok()) return with_attempt(attempt, certificate_reports.error());
   report.certificates = std::move(certificate_reports).value();
   return report;
-}
-
-// Those that run: one that was saved since is loaded by the reload that is due anyway.
-Result<std::vector<CertificateReport>> HaproxyProxy::certificates(const SavedProxy& saved) {
-  std::map<std::string, LoadedCertificate> loaded;
-  for (std::size_t at = 0; at < saved.certificates.size(); at += kCertificatesAtOnce) {
-    std::vector<std::string> commands;
-    for (std::size_t i = at; i < std::min(at + kCertificatesAtOnce, saved.certificates.size());
-         ++i) {
-      commands.push_back("show ssl cert " + command_word(saved.certificates[i]));
-    }
-    const auto told = control_.tell(commands);
-    if (!told.ok()) return told.error();
-    loaded.merge(parse_certificates(told.value().answer));
-  }
-  std::vector<CertificateReport> reports;
-  for (const std::string& file : saved.certificates) {
-    const auto running = loaded.find(file);
-    if (running == loaded.end()) continue;
-    CertificateReport report;
-    report.file = file;
-    report.not_after_ms = running->second.not_after_ms;
-    report.names = running->second.names;
-    const auto read = read_certificate(file);
-    report.stale = read.ok() && read.value().fingerprint != running->second.fingerprint;
-    if (!read.ok()) report.error = read.error().message;
-    reports.push_back(std::move(report));
-  }
-  return reports;
 }
 
 Result<SlotReport> HaproxyProxy::tell_slot(const std::string& attempt, const std::string& route,
@@ -244,7 +181,7 @@ Result<SlotReport> HaproxyProxy::tell_slot(const std::string& attempt, const std
   if (!told.ok()) return with_attempt(attempt, told.error());
   Slots slots;
   for_slots(told.value().answer, ours.value(), [&](SlotReport each) {
-    if (each.number == slot) slots[{each.route, each.number}] = std::move(each);
+    if (each.number == slot) slots[{route, slot}] = std::move(each);
   });
   const auto found = slots.find({route, slot});
   if (found == slots.end()) return not_there(attempt, "slot");
@@ -262,6 +199,7 @@ Result<SlotReport> HaproxyProxy::look(const std::string& route, int slot) {
 
 Result<SlotReport> HaproxyProxy::set_slot(const std::string& route, const ProxySlot& slot) {
   const std::string attempt = "set slot " + std::to_string(slot.number) + " of route " + route;
+  if (slot.number < 1) return not_there(attempt, "slot");
   const std::string obstacle = obstacle_in(route, slot);
   if (!obstacle.empty()) {
     return Error{Fault::rejected, Cause::other, attempt + ": " + obstacle, ""};
@@ -295,29 +233,6 @@ Result<> HaproxyProxy::set_mode(const std::string& route, const std::string& mod
     return not_there(attempt, "route");
   }
   return Error{Fault::transient, Cause::other, attempt + ": " + words, ""};
-}
-
-Result<> HaproxyProxy::load_certificate(const std::string& file) {
-  const std::string attempt = "load the certificate";
-  const auto read = read_certificate(file);
-  if (!read.ok()) return with_attempt(attempt, read.error());
-  const std::string name = command_word(file);
-  const auto told = control_.tell({"show ssl cert " + name});
-  if (!told.ok()) return with_attempt(attempt, told.error());
-  if (parse_certificates(told.value().answer).count(file) == 0) {
-    return not_there(attempt + " " + file, "certificate");
-  }
-  const auto set =
-      control_.tell_with_text("set ssl cert " + name, without_comments(read.value().pem));
-  if (!set.ok()) return with_attempt(attempt, set.error());
-  const auto committed = control_.tell({"commit ssl cert " + name});
-  if (!committed.ok()) return with_attempt(attempt, committed.error());
-  if (committed.value().answer.find("Success!") != std::string::npos) return Done{};
-  (void)control_.tell({"abort ssl cert " + name}).ok();
-  return Error{Fault::rejected, Cause::other,
-               attempt + " " + file + ": " + in_one_line(set.value()) + " " +
-                   in_one_line(committed.value().answer),
-               ""};
 }
 
 }  // namespace rowlock

@@ -42,6 +42,7 @@ class HaproxyProxy final : public Proxy {
                                std::vector<std::string> commands);
   Result<> add_old_workers(const Told& told, const std::string& home, const std::string& backend,
                            Slots& slots);
+  Result<std::vector<SlotReport>> all_slots(const Told& told, const std::string& home);
   Result<std::vector<CertificateReport>> certificates(const SavedProxy& saved);
   std::int64_t process_of_pid_file() const;
 

@@ -11,8 +11,9 @@ namespace rowlock {
 
 namespace {
 
-// Bits of srv_admin_state with which a server takes no new requests: forced, inherited,
-// resolved and hostname maintenance, forced and inherited drain.
+// Bits of srv_admin_state with which a server takes no new requests: forced, inherited, resolved
+// and hostname maintenance, forced and inherited drain. 0x04 only remembers that it was `disabled`
+// in the file, and stays when it is made ready.
 constexpr std::int64_t kAdminBlocks = 0x01 | 0x02 | 0x08 | 0x10 | 0x20 | 0x40;
 constexpr std::int64_t kOperatesRunning = 2;
 

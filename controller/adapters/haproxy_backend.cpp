@@ -32,8 +32,10 @@ std::string redirect_rules(const ProxyRoute& route) {
   const std::string host = route.redirect_host.empty() ? "%[var(txn.host)]" : route.redirect_host;
   const std::string to = quoted(scheme + "://" + host + "%[pathq]");
   if (!route.redirect_host.empty()) {
-    return fmt::format("    http-request redirect code {} location {}\n", route.redirect_status,
-                       to);
+    // Without a condition HAProxy warns that the rules after it are in vain, which is what is
+    // meant.
+    return fmt::format("    http-request redirect code {} location {} if TRUE\n",
+                       route.redirect_status, to);
   }
   if (!route.redirect_scheme.empty()) {
     return fmt::format(

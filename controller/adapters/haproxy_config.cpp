@@ -38,17 +38,20 @@ core.register_action("rowlock-hold", {"http-req"}, function(txn)
 end, 0)
 )lua";
 
-// {0} description, {1} stats socket, {2} files, {3} hard-stop-after, {4} name of the defaults.
+// {0} description, {1} stats socket, {2} files, {3} hard-stop-after, {4} name of the defaults,
+// {5} the line for the user.
+// Without noreuseport, two proxies on one address would share its requests and nobody would know.
 constexpr char kHead[] = R"(# Written by Rowlock, and written anew whenever its rows change.
 global
     description {0}
     default-path config
     fd-hard-limit {2}
+    noreuseport
     hard-stop-after {3}
     stats socket {1} mode 600 level admin expose-fd listeners
     ssl-default-bind-options ssl-min-ver TLSv1.2
     lua-load hold.lua
-
+{5}
 defaults {4}
     mode http
     timeout connect 1s
@@ -58,7 +61,7 @@ defaults {4}
     timeout http-keep-alive 10s
     timeout tunnel 1h
     balance roundrobin
-    retries 3
+    retries 10
     option redispatch 1
     retry-on conn-failure empty-response
     option idle-close-on-response
@@ -67,14 +70,18 @@ defaults {4}
 
 // The longest key in routes.map that begins host/path/ names the backend. Both sides end in a
 // slash, which is what keeps /apple out of /app. The host comes without port and closing dot.
-constexpr char kRouting[] = R"(
+constexpr char kRouting[] =
+    R"(
     http-request deny deny_status 400 if { req.fhdr(host) -m sub / }
     http-request set-var(txn.host) req.fhdr(host),field(1,:),lower,rtrim(.)
     http-request set-var(txn.parent) var(txn.host),field(2,.,0)
     http-request set-var(txn.path) path
     http-request set-var(txn.route) var(txn.host),concat(,txn.path,/),map_beg(routes.map)
-    http-request set-var(txn.route) str("*."),concat(,txn.parent),concat(,txn.path,/),map_beg(routes.map) if !{ var(txn.route) -m found }
-    http-request return status 404 content-type text/plain string "no route leads there\n" if !{ var(txn.route) -m found }
+)"
+    R"(    http-request set-var(txn.route) str("*."),concat(,txn.parent),concat(,txn.path,/),)"
+    R"(map_beg(routes.map) if !{ var(txn.route) -m found }
+    http-request return status 404 content-type text/plain string "no route leads there\n")"
+    R"( if !{ var(txn.route) -m found }
     http-request set-var(txn.mode) var(txn.route),map(mode.map)
     use_backend %[var(txn.route)]
 )";
@@ -163,21 +170,27 @@ std::string obstacle_in(const ProxyRoute& route) {
 
 Error impossible(const std::string& what) { return Error{Fault::rejected, Cause::other, what, ""}; }
 
-Result<> check_values(const ProxyConfig& config, const std::string& stats_socket,
-                      const std::vector<std::string>& certificates) {
+Result<> check_values(const ProxyConfig& config, const ProxyPlace& place) {
   if (!is_section_name(config.home)) return impossible("the home's id is no name: " + config.home);
-  for (const std::string& value : {config.listen, config.listen_tls, stats_socket}) {
-    if (!is_one_line(value)) return impossible("a line break in the middle of: " + value);
+  for (const std::string& value : {config.listen, config.listen_tls, place.stats_socket}) {
+    // No quotes keep HAProxy from expanding a $ in an address.
+    if (!is_one_line(value) || value.find('$') != std::string::npos) {
+      return impossible("HAProxy takes no $ and no line break in an address: " + value);
+    }
   }
   if (!config.client_header.empty() && !is_token(config.client_header)) {
     return impossible("the client's header is no name of a header: " + config.client_header);
   }
-  for (const std::string& file : certificates) {
+  for (const std::string& file : place.certificates) {
     // Its lists of certificates know neither quotes nor escapes.
     if (!is_one_line(file) || file.find_first_of(" []#") != std::string::npos) {
       return impossible(
           "HAProxy cannot take a certificate from a path with blanks, brackets or #: " + file);
     }
+  }
+  if (!config.listen_tls.empty() && place.certificates.empty()) {
+    return Error{Fault::rejected, Cause::other, "there is no certificate for " + config.listen_tls,
+                 "name a PEM file with chain and key, or a folder with *.pem files in it"};
   }
   for (const ProxyRoute& route : config.routes) {
     const std::string obstacle = obstacle_in(route);
@@ -188,16 +201,16 @@ Result<> check_values(const ProxyConfig& config, const std::string& stats_socket
 
 }  // namespace
 
-Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config,
-                                           const std::string& stats_socket,
-                                           const std::vector<std::string>& certificates) {
-  if (auto checked = check_values(config, stats_socket, certificates); !checked.ok()) {
+Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config, const ProxyPlace& place) {
+  if (auto checked = check_values(config, place); !checked.ok()) {
     return checked.error();
   }
   const std::string name = "rowlock-" + config.home;
-  std::string text = fmt::format(kHead, quoted(description_of(config.home, config.generation)),
-                                 quoted(stats_socket), kFilesMax, kHardStopAfter, name) +
-                     frontend_section(config, name);
+  std::string text =
+      fmt::format(kHead, quoted(description_of(config.home, config.generation)),
+                  quoted(place.stats_socket), kFilesMax, kHardStopAfter, name,
+                  place.user.empty() ? "" : "    user " + quoted(place.user) + "\n") +
+      frontend_section(config, name);
   std::string routes;
   std::string modes;
   std::vector<ProxyFile> files;
@@ -211,7 +224,7 @@ Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config,
     }
   }
   std::string list;
-  for (const std::string& file : certificates) list += file + "\n";
+  for (const std::string& file : place.certificates) list += file + "\n";
   files.push_back({"haproxy.cfg", std::move(text)});
   files.push_back({"routes.map", std::move(routes)});
   files.push_back({kModeMap, std::move(modes)});

@@ -28,11 +28,15 @@ constexpr char kModeLive[] = "live";
 constexpr char kFreeAddress[] = "127.0.0.1";
 constexpr int kFreePort = 1;
 
-// `stats_socket` is where a worker answers, `certificates` are the PEM files themselves. Rejected
-// when a value cannot be said in HAProxy's words.
-Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config,
-                                           const std::string& stats_socket,
-                                           const std::vector<std::string>& certificates);
+// What a configuration says of the machine it is for.
+struct ProxyPlace {
+  std::string stats_socket;               // Where a worker answers.
+  std::string user;                       // Whom workers run as; empty: who starts them.
+  std::vector<std::string> certificates;  // The PEM files themselves.
+};
+
+// Rejected when a value cannot be said in HAProxy's words.
+Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config, const ProxyPlace& place);
 
 // The backend's own part of haproxy.cfg. Requires: the route's values have been checked.
 std::string backend_section(const std::string& home, const ProxyRoute& route);

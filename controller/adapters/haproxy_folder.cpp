@@ -96,6 +96,18 @@ std::vector<std::string> files_in(const std::vector<std::string>& certificates) 
   return files;
 }
 
+// Whoever talks to the world had better not be root. The package makes this user; a worker has read
+// its files and bound its ports before it becomes it.
+std::string user_of_workers() {
+  constexpr char kUser[] = "haproxy";
+  if (::geteuid() != 0) return "";
+  std::ifstream users("/etc/passwd");
+  for (std::string line; std::getline(users, line);) {
+    if (line.rfind(std::string(kUser) + ":", 0) == 0) return kUser;
+  }
+  return "";
+}
+
 // The files of ours that HAProxy does not read: by them another process knows what was saved.
 constexpr char kSavedName[] = "saved";                // "HOME GENERATION"
 constexpr char kCertificatesName[] = "certificates";  // As configured, one a line.
@@ -120,14 +132,13 @@ std::string haproxy_words(const std::string& output) {
   std::istringstream all(output);
   for (std::string line; std::getline(all, line);) {
     if (line.find("[ALERT]") == std::string::npos) continue;
-    for (const char* noise : {") : ", "config : ", "haproxy.cfg:"}) {
+    for (const char* noise : {") : ", "config : "}) {
       const std::size_t at = line.find(noise);
-      if (at == std::string::npos) continue;
-      line.erase(0, at + std::strlen(noise));
-      if (std::string_view(noise) == "haproxy.cfg:" && line.find("] : ") != std::string::npos) {
-        line.erase(0, line.find("] : ") + 4);
-      }
+      if (at != std::string::npos) line.erase(0, at + std::strlen(noise));
     }
+    // The line number is one of a file that is about to be removed.
+    const std::size_t place = line.find("] : ");
+    if (line.rfind("parsing [", 0) == 0 && place != std::string::npos) line.erase(0, place + 4);
     if (line.size() > kWordsBytesMax) line.resize(kWordsBytesMax);
     return utf8_sanitised(line);
   }
@@ -172,8 +183,8 @@ Result<> HaproxyFolder::save(const ProxyConfig& config) const {
 
 Result<> HaproxyFolder::write_and_check(const std::string& folder,
                                         const ProxyConfig& config) const {
-  const std::vector<std::string> certificates = files_in(config.certificates);
-  auto files = proxy_files(config, worker_socket(), certificates);
+  auto files =
+      proxy_files(config, {worker_socket(), user_of_workers(), files_in(config.certificates)});
   if (!files.ok()) return files.error();
   std::vector<ProxyFile> all = std::move(files).value();
   all.push_back({kSavedName, config.home + " " + std::to_string(config.generation) + "\n"});

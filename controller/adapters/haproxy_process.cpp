@@ -2,18 +2,15 @@
 #include "controller/adapters/command.h"
 #include "controller/adapters/haproxy.h"
 #include "controller/adapters/haproxy_config.h"
+#include "controller/adapters/haproxy_error.h"
+#include "controller/adapters/process_handle.h"
 
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <functional>
-#include <poll.h>
 #include <sstream>
-extern "C" {
-#include <sys/pidfd.h>  // Has no guard of its own for C++ in glibc 2.36.
-}
 #include <thread>
-#include <unistd.h>
 
 namespace rowlock {
 
@@ -27,37 +24,8 @@ constexpr milliseconds kLookAgainAfter(5);     // While one is awaited.
 constexpr int kEndWithinMs = 5000;             // Then it is killed.
 constexpr int kWatchStepMs = 500;
 
-// A process by a handle that no other one can come to have.
-class ProcessHandle {
- public:
-  explicit ProcessHandle(std::int64_t process)
-      : fd_(process > 0 ? ::pidfd_open(static_cast<pid_t>(process), 0) : -1) {}
-  ~ProcessHandle() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  ProcessHandle(const ProcessHandle&) = delete;
-  ProcessHandle& operator=(const ProcessHandle&) = delete;
-
-  bool is_open() const { return fd_ >= 0; }
-  void signal(int number) const { (void)::pidfd_send_signal(fd_, number, nullptr, 0); }
-
-  // True once it has ended.
-  bool ends_within(int ms) const {
-    pollfd wanted{fd_, POLLIN, 0};
-    return ::poll(&wanted, 1, ms) > 0;
-  }
-
- private:
-  int fd_;
-};
-
 Error somebody_elses(const std::string& attempt, const std::string& hint) {
   return Error{Fault::rejected, Cause::other, attempt + ": somebody else manages it", hint};
-}
-
-Error with_attempt(const std::string& attempt, Error error) {
-  error.message = attempt + ": " + error.message;
-  return error;
 }
 
 // Looks until it is so, or too late.

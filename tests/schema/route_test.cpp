@@ -232,6 +232,7 @@ Test(route_plan, one_whose_process_ended_leaves_at_once) {
   world.settle();
 
   cr_expect(ready_slots(world).find(":80 ") == std::string::npos, "%s", ready_slots(world).c_str());
+  world.pass_time(1000);
   cr_expect(world.text("SELECT ended_at_ms IS NOT NULL, slot IS NULL FROM route_target "
                        "WHERE instance = 1") == "1|1");
 }
@@ -293,6 +294,7 @@ Test(route_plan, another_mode_needs_no_reload) {
   world.settle();
   cr_expect(world.text("SELECT mode FROM route_state") == "pause:7000");
   cr_expect_eq(world.fake_proxy().generation(), generation);
+  world.pass_time(1000);
   cr_expect(world.fake_proxy().saved().routes.front().mode == "pause:7000");
 
   world.sql("UPDATE route SET pause = 0");

@@ -37,7 +37,7 @@ const std::vector<Kind> kKinds = {
     {"proxy",
      {{"role", R"(["unwanted","own","attached"])"},
       {"hold", R"(["busy","backoff","free"])"},
-      {"file", R"(["unread","none","bad","stale","refused","saved"])"},
+      {"file", R"(["unread","none","bad","young","stale","refused","saved"])"},
       {"process", R"(["unseen","lost","behind","reached"])"},
       {"look", R"(["due","later"])"}}},
     {"certificate",
