@@ -109,6 +109,7 @@ HAVING count(*) > 0;
 CREATE VIEW desired_why AS
 SELECT 'desired' AS kind,
        COALESCE((SELECT j.name FROM job AS j WHERE j.name = substr(r.row_key, 1, instr(r.row_key || '/', '/') - 1)),
+                (SELECT o.name FROM route AS o WHERE o.name = substr(r.row_key, 1, instr(r.row_key || '/', '/') - 1)),
                 'desired.db') AS name,
        r.table_name || ' ' || r.row_key AS target,
        'the last change of desired.db was refused: ' || r.message AS reason,

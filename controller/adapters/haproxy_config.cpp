@@ -38,6 +38,9 @@ core.register_action("rowlock-hold", {"http-req"}, function(txn)
 end, 0)
 )lua";
 
+// Who is well is Rowlock's to judge. The checks are for the moments until it has, and for times in
+// which it is away: a server that takes no connection several times in a row is left out at once,
+// so that retries do not meet it again, and is back as soon as it takes one.
 // {0} description, {1} stats socket, {2} files, {3} hard-stop-after, {4} name of the defaults,
 // {5} the line for the user.
 // Without noreuseport, two proxies on one address would share its requests and nobody would know.
@@ -66,6 +69,9 @@ defaults {4}
     retry-on conn-failure empty-response
     option idle-close-on-response
     option dontlognull
+    timeout check 2s
+    default-server check inter 10s fastinter 2s downinter 1s fall 3 rise 1
+    default-server observe layer4 error-limit 5 on-error mark-down
 )";
 
 // The longest key in routes.map that begins host/path/ names the backend. Both sides end in a

@@ -1,5 +1,6 @@
 // `rowlock doctor`: everything that Rowlock needs from this machine, looked at one by one, each
 // with what to do when it is wrong.
+#include "controller/adapters/command.h"
 #include "controller/adapters/docker.h"
 #include "controller/base/time.h"
 #include "controller/base/version.h"
@@ -186,6 +187,27 @@ void look_at_nodes(Database& state, Findings& found) {
   }
 }
 
+// Wanted by routes alone.
+void look_at_proxy(Database& state, Findings& found) {
+  auto proxies = state.query(
+      "SELECT s.socket, p.reach, p.detail, p.version FROM proxy_state AS p JOIN proxy_setting AS s "
+      "WHERE EXISTS (SELECT 1 FROM route)");
+  for (const Row& proxy : proxies.ok() ? proxies.value() : std::vector<Row>{}) {
+    const bool is_ours = proxy.text("socket").empty();
+    const std::string program = program_path("haproxy");
+    if (is_ours && program.empty()) {
+      found.push_back({false, "proxy", "haproxy is not installed, and there are routes",
+                       "apt-get install haproxy"});
+      return;
+    }
+    const bool is_reached = proxy.text("reach") == "reached";
+    found.push_back({is_reached, "proxy",
+                     is_reached ? fmt::format("HAProxy {} answers", proxy.text("version"))
+                                : proxy.text("detail"),
+                     is_ours ? "see `rowlock why proxy`" : "start the proxy at proxy.socket"});
+  }
+}
+
 Findings look_at_all(const Call& call) {
   Findings found;
   look_at_settings(call, found);
@@ -207,6 +229,7 @@ Findings look_at_all(const Call& call) {
   look_at_edit(call, state, found);
   look_at_controller(call, state, found);
   look_at_nodes(state, found);
+  look_at_proxy(state, found);
   return found;
 }
 

@@ -38,7 +38,7 @@ Result<std::vector<std::string>> texts(Database& database, const char* query,
 Result<> check_name(const Call& call, Database& state, const std::string& name) {
   auto names = texts(state,
                      "SELECT json_extract(row_key, '$[0]') AS name FROM change"
-                     " WHERE table_name IN ('job', 'node') UNION SELECT name FROM status",
+                     " WHERE table_name IN ('job', 'node', 'route') UNION SELECT name FROM status",
                      {});
   auto pending = edit_is_pending(call.home, call.schema);
   if (!names.ok()) {

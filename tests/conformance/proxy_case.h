@@ -58,7 +58,7 @@ class ProxyCase {
   ProxyReport observed_after_reload() const;
   void is_gone() const;  // Within a while: it was killed.
 
-  // "web/1 192.0.2.1:80 x1 ready, web/2 …": all slots but the free ones that are down.
+  // "web/1 127.0.8.1:80 x1 ready, web/2 …": all slots but the free ones that are down.
   static std::string text_of(const std::vector<SlotReport>& slots);
   void has_slots(const std::string& text) const;
   void look_tells(const std::string& route, const ProxySlot& slot) const;
@@ -74,9 +74,9 @@ class ProxyCase {
   std::string title_;
 };
 
-// A slot with an instance in it; the addresses lead nowhere.
+// A slot with an instance in it.
 inline ProxySlot taken(int number, bool ready, int weight = 1) {
-  return ProxySlot{number, ready, "192.0.2." + std::to_string(number), 8000 + number, weight};
+  return ProxySlot{number, ready, conformance_address(number), conformance_port(number), weight};
 }
 
 inline ProxySlot free_slot(int number) {

@@ -6,6 +6,9 @@
 
 namespace rowlock {
 
+std::string conformance_address(int slot) { return "127.0.8." + std::to_string(slot); }
+int conformance_port(int slot) { return 8000 + slot; }
+
 namespace {
 
 using Case = ProxyCase;
@@ -47,7 +50,7 @@ void start_takes_what_was_saved(const Case& c) {
     c.expect(round == 0 || report.process == process, "the same process");
     process = report.process;
     c.expect(report.modes == Modes{{"web", "maintenance"}}, "its mode");
-    c.has_slots("web/1 192.0.2.1:8001 x7 ready, web/2 192.0.2.2:8002 x1 down");
+    c.has_slots("web/1 127.0.8.1:8001 x7 ready, web/2 127.0.8.2:8002 x1 down");
   }
 }
 
@@ -73,7 +76,7 @@ void one_that_was_killed_comes_back_as_saved(const Case& c) {
   c.is_gone();
   c.succeeds(c.proxy.start(), "start");
 
-  c.has_slots("web/1 192.0.2.1:8001 x1 ready");
+  c.has_slots("web/1 127.0.8.1:8001 x1 ready");
   c.expect(c.observed().modes.empty(), "no mode");
 }
 
@@ -86,19 +89,19 @@ void a_slot_is_as_it_was_set(const Case& c) {
 
   c.set_twice("web", taken(1, true));
   c.set_twice("web", taken(2, true, 3));
-  c.has_slots("web/1 192.0.2.1:8001 x1 ready, web/2 192.0.2.2:8002 x3 ready");
+  c.has_slots("web/1 127.0.8.1:8001 x1 ready, web/2 127.0.8.2:8002 x3 ready");
   for (const int weight : {256, 0}) {
     c.set_twice("web", taken(1, true, weight));
-    c.has_slots("web/1 192.0.2.1:8001 x" + std::to_string(weight) +
-                " ready, web/2 192.0.2.2:8002 x3 ready");
+    c.has_slots("web/1 127.0.8.1:8001 x" + std::to_string(weight) +
+                " ready, web/2 127.0.8.2:8002 x3 ready");
   }
 
   c.set_twice("web", taken(1, false));
-  c.has_slots("web/1 192.0.2.1:8001 x1 down, web/2 192.0.2.2:8002 x3 ready");
+  c.has_slots("web/1 127.0.8.1:8001 x1 down, web/2 127.0.8.2:8002 x3 ready");
   c.set_twice("web", free_slot(1));
-  c.has_slots("web/2 192.0.2.2:8002 x3 ready");
+  c.has_slots("web/2 127.0.8.2:8002 x3 ready");
   ProxySlot elsewhere = taken(2, true);
-  elsewhere.address = "2001:db8::7";
+  elsewhere.address = "::1";
   c.set_twice("web", elsewhere);
   elsewhere.number = 1;
   c.set_twice("web", elsewhere);
@@ -115,7 +118,7 @@ void what_is_not_there_cannot_be_set(const Case& c) {
     c.fails(c.proxy.look(name, slot), Fault::transient, Cause::not_found, "look " + what);
   }
   c.fails(c.proxy.set_mode("we", "maintenance"), Fault::transient, Cause::not_found, "set_mode");
-  c.has_slots("web/1 192.0.2.1:8001 x1 ready");
+  c.has_slots("web/1 127.0.8.1:8001 x1 ready");
   c.expect(c.observed().modes.empty(), "no mode");
 }
 
@@ -161,7 +164,7 @@ void what_is_saved_waits_for_a_reload(const Case& c) {
 
   c.succeeds(c.proxy.save(c.config(2, {web, next})), "save");
   c.expect(c.observed().generation == 1, "the generation before the reload");
-  c.has_slots("web/1 192.0.2.1:8001 x1 ready");
+  c.has_slots("web/1 127.0.8.1:8001 x1 ready");
   c.fails(c.proxy.set_slot("web", taken(2, true)), Fault::transient, Cause::not_found,
           "set_slot of a new slot");
   c.fails(c.proxy.set_slot("new", taken(1, true)), Fault::transient, Cause::not_found,
@@ -172,7 +175,7 @@ void what_is_saved_waits_for_a_reload(const Case& c) {
     c.succeeds(c.proxy.reload(), "reload");
     c.expect(c.observed().generation == 2, "the generation after the reload");
     c.expect(c.observed().modes == Modes{{"new", "pause:100"}}, "the mode that was saved");
-    c.has_slots("web/2 192.0.2.2:8002 x9 ready");
+    c.has_slots("web/2 127.0.8.2:8002 x9 ready");
     c.set_twice("new", taken(1, true));
   }
 }
@@ -224,12 +227,12 @@ void a_route_may_have_everything(const Case& c) {
   ProxyConfig config = c.config(1, {full, moved});
   config.client_header = "X-Real-Ip";
   c.save_and_start(config);
-  c.has_slots("full/1 192.0.2.1:8001 x1 ready");
+  c.has_slots("full/1 127.0.8.1:8001 x1 ready");
   config.accept_proxy = true;
   config.generation = 2;
   c.succeeds(c.proxy.save(config), "save with the PROXY protocol");
   c.succeeds(c.proxy.reload(), "reload");
-  c.has_slots("full/1 192.0.2.1:8001 x1 ready");
+  c.has_slots("full/1 127.0.8.1:8001 x1 ready");
 }
 
 // ---- Certificates ------------------------------------------------------------------------------

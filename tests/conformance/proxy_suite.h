@@ -23,6 +23,12 @@ struct ProxyFixture {
   std::function<void(const std::string& file, bool good)> write_certificate;
 };
 
+// What stands in slot N: a proxy that looks for itself must find that it takes connections. Beside
+// these 127.0.8.N:800N there is ::1 with the port of slot 1.
+constexpr int kConformanceSlots = 4;
+std::string conformance_address(int slot);
+int conformance_port(int slot);
+
 // Runs every case, and leaves the proxy stopped. Failures are reported through Criterion and name
 // the case. Requires: the proxy does not run, and nothing was ever saved.
 void check_proxy(Proxy& proxy, const ProxyFixture& fixture);

@@ -7,11 +7,16 @@
 
 #include <criterion/criterion.h>
 
+#include <arpa/inet.h>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <netinet/in.h>
 #include <string>
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <unistd.h>
+#include <vector>
 
 using namespace rowlock;
 
@@ -26,6 +31,42 @@ std::string listen_at_a_free_port() {
 }
 
 void run(const std::string& command) { cr_assert(std::system(command.c_str()) == 0); }
+
+// What the suite has the proxy send to takes connections, though nobody answers.
+class Listeners {
+ public:
+  Listeners() {
+    for (int slot = 1; slot <= kConformanceSlots; ++slot) {
+      sockaddr_in to{};
+      to.sin_family = AF_INET;
+      to.sin_port = htons(static_cast<std::uint16_t>(conformance_port(slot)));
+      inet_pton(AF_INET, conformance_address(slot).c_str(), &to.sin_addr);
+      listen_at(AF_INET, &to, sizeof to);
+    }
+    sockaddr_in6 loopback{};
+    loopback.sin6_family = AF_INET6;
+    loopback.sin6_port = htons(static_cast<std::uint16_t>(conformance_port(1)));
+    loopback.sin6_addr = in6addr_loopback;
+    listen_at(AF_INET6, &loopback, sizeof loopback);
+  }
+  ~Listeners() {
+    for (const int socket : sockets_) ::close(socket);
+  }
+  Listeners(const Listeners&) = delete;
+  Listeners& operator=(const Listeners&) = delete;
+
+ private:
+  void listen_at(int family, const void* address, socklen_t size) {
+    const int socket = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    cr_assert(::bind(socket, static_cast<const sockaddr*>(address), size) == 0);
+    cr_assert(::listen(socket, 512) == 0);
+    sockets_.push_back(socket);
+  }
+
+  std::vector<int> sockets_;
+};
 
 // Put there at once: the proxy must never read half of it.
 void write_certificate(const TempFolder& scratch, const std::string& file, bool good) {
@@ -48,6 +89,7 @@ Test(live_haproxy_conformance, behaves_like_every_proxy, .timeout = 300) {
   if (std::system("command -v haproxy >/dev/null && command -v openssl >/dev/null") != 0) {
     cr_skip_test("haproxy or openssl is not installed");
   }
+  const Listeners listeners;
   const TempFolder folder;
   const TempFolder files;
   const TempFolder scratch;

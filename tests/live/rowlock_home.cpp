@@ -110,6 +110,9 @@ LiveHome::LiveHome(const std::string& folder)
 
 LiveHome::~LiveHome() {
   controller_.reset();
+  // The proxy goes on without its controller, as it should.
+  const std::string proxy = file_text(folder() + "/proxy/pid");
+  if (!proxy.empty()) ::kill(static_cast<pid_t>(std::atoi(proxy.c_str())), SIGKILL);
   for (int round = 0; round < 2; ++round) {  // A call that was under way may make one more.
     for (const Container& container : containers()) (void)runtime_.remove(container.name).ok();
   }
