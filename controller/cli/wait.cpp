@@ -36,11 +36,12 @@ Result<std::vector<std::string>> texts(Database& database, const char* query,
 
 // Whether there is or ever was anything of that name: what was deleted can be waited for, too.
 Result<> check_name(const Call& call, Database& state, const std::string& name) {
+  // Asked first: an edit that is accepted in between is then among the names.
+  auto pending = edit_is_pending(call.home, call.schema);
   auto names = texts(state,
                      "SELECT json_extract(row_key, '$[0]') AS name FROM change"
                      " WHERE table_name IN ('job', 'node', 'route') UNION SELECT name FROM status",
                      {});
-  auto pending = edit_is_pending(call.home, call.schema);
   if (!names.ok()) {
     return names.error();
   }
