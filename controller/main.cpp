@@ -150,11 +150,9 @@ void CommandLine::add_export() {
       ->check(CLI::IsMember({"yaml", "json"}));
   parser->footer(
       "traefik: the JSON of its HTTP provider, with the instances that are ready. Traefik reads\n"
-      "  it every 5 s and takes it up to 2 s later, and drain_timeout_ms does not wait for that,\n"
-      "  since Rowlock cannot see its requests. So keep min_healthy_ms of the jobs at 7000 or\n"
-      "  more: then Traefik knows the new instance before the old one goes, and what it still\n"
-      "  sends to the old one is sent again to another. Best is a job that serves on for 7 s\n"
-      "  after its stop_signal, with stop_timeout_ms above that.\n"
+      "  it every 5 s and takes it up to 2 s later, and Rowlock cannot see its requests: set\n"
+      "  proxy.release_delay_ms to 8000, so that an instance is kept until Traefik knows that\n"
+      "  it leaves.\n"
       "cloudflared: the rules of a tunnel that leads to Rowlock's own proxy; --format json is the\n"
       "  body for the API.\n"
       "Examples:\n"

@@ -252,15 +252,17 @@ SELECT 'proxy' AS kind,
        'proxy' AS name,
        CASE WHEN p.refused_content = p.content                               THEN 'failed'
             WHEN p.reach = 'lost' AND p.tries > 2                            THEN 'failed'
-            WHEN p.reach = 'lost'                                            THEN 'unknown'
-            WHEN p.reach = 'unseen' OR p.running_generation <> p.generation
+            WHEN p.reach = 'lost' AND s.socket <> ''                         THEN 'unknown'
+            WHEN p.reach <> 'reached' OR p.running_generation <> p.generation
               OR p.saved_content <> p.content                                THEN 'converging'
             ELSE                                                                  'converged' END AS state,
-       CASE WHEN p.detail <> '' AND (p.reach = 'lost' OR p.refused_content = p.content) THEN p.detail
+       CASE WHEN p.refused_content = p.content                               THEN p.detail
+            WHEN p.reach = 'lost' AND (p.tries > 2 OR s.socket <> '')        THEN p.detail
+            WHEN p.reach = 'lost'                                            THEN 'is being started'
             WHEN p.reach = 'reached'
             THEN 'HAProxy ' || p.version || ' at ' || s.listen || CASE WHEN s.listen <> '' AND s.listen_tls <> ''
                                                                       THEN ' and ' ELSE '' END || s.listen_tls
-                 || ', ' || (SELECT count(*) FROM route) || ' routes'
+                 || (SELECT ', ' || count(*) || CASE count(*) WHEN 1 THEN ' route' ELSE ' routes' END FROM route)
             ELSE 'not looked at yet' END AS detail,
        p.since_ms
 FROM proxy_state AS p
