@@ -135,8 +135,11 @@ FROM instance_health AS i
 LEFT JOIN job AS j ON j.name = i.job
 LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
 WINDOW whole  AS (PARTITION BY i.job),
+       -- Those on a node that was deleted go anyway: they keep nobody else's place.
        better AS (PARTITION BY i.job
-                  ORDER BY i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
+                  ORDER BY i.node IN (SELECT name FROM node) DESC,
+                           i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
+                           i.unready,
                            CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,
                            i.id
                   ROWS UNBOUNDED PRECEDING);

@@ -258,3 +258,18 @@ Test(instance_plan, one_under_way_is_left_alone) {
 
   cr_expect(world.text("SELECT step FROM plan WHERE kind = 'instance'").empty());
 }
+
+Test(instance_plan, one_on_a_deleted_node_keeps_no_place_from_those_that_stay) {
+  PlanWorld world({"local", "north"});
+  world.look_at_nodes();
+  world.sql("INSERT INTO job (name, image, count, min_healthy_ms) VALUES ('web', 'good:1', 2, 0)");
+  world.settle();
+  world.pass_time(12000);
+  cr_assert(world.text("SELECT node FROM instance ORDER BY node") == "local north");
+  world.sql("UPDATE instance SET healthy_at_ms = healthy_at_ms + 1 WHERE node = 'local'");
+
+  world.sql("DELETE FROM node WHERE name = 'north'; UPDATE job SET image = 'good:2', count = 1");
+  world.turn();
+
+  cr_expect(world.text("SELECT run FROM instance WHERE node = 'local' AND id <= 2") == "1");
+}
