@@ -111,7 +111,9 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
             ELSE                                                           'attached' END AS role,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'proxy' AND a.target = 'proxy' AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN p.retry_at_ms > (SELECT now_ms FROM clock) AND p.hinted = 0                         THEN 'backoff'
+            -- What was never looked at is looked at anyway.
+            WHEN p.hinted = 1 AND p.reach <> 'unseen'                                                THEN 'hinted'
+            WHEN p.retry_at_ms > (SELECT now_ms FROM clock)                                          THEN 'backoff'
             ELSE                                                                                          'free'
             END AS hold,
        CASE WHEN p.settings <> (SELECT settings FROM proxy_setting_text)     THEN 'unread'
@@ -141,6 +143,7 @@ JOIN proxy_setting AS s;
 -- '*' stands for every value.
 CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('*',        'busy',    '*',       '*',       '*',     'none',    'a step is under way'),
+  ('*',        'hinted',  '*',       '*',       '*',     'observe', 'something happened to it'),
   ('*',        'backoff', '*',       '*',       '*',     'wait',    'the last step failed; tries again'),
 
   ('unwanted', 'free',    'unread',  'unseen',  '*',     'none',    'there was never a route'),
@@ -152,7 +155,14 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('unwanted', 'free',    'saved',   'unseen',  '*',     'observe', 'one may be left that no route needs'),
   ('unwanted', 'free',    '*',       'behind',  '*',     'stop',    'there is no route'),
   ('unwanted', 'free',    '*',       'reached', '*',     'stop',    'there is no route'),
-  ('unwanted', 'free',    '*',       'lost',    '*',     'none',    'there is no route'),
+  ('unwanted', 'free',    'unread',  'lost',    '*',     'none',    'there is no route'),
+  ('unwanted', 'free',    'none',    'lost',    '*',     'none',    'there is no route'),
+  ('unwanted', 'free',    'bad',     'lost',    '*',     'none',    'there is no route'),
+  -- One that does not answer may run.
+  ('unwanted', 'free',    'young',   'lost',    '*',     'stop',    'there is no route'),
+  ('unwanted', 'free',    'stale',   'lost',    '*',     'stop',    'there is no route'),
+  ('unwanted', 'free',    'refused', 'lost',    '*',     'stop',    'there is no route'),
+  ('unwanted', 'free',    'saved',   'lost',    '*',     'stop',    'there is no route'),
 
   ('own',      'free',    'unread',  '*',       '*',     'adopt',   'its settings were changed'),
   ('own',      'free',    'none',    'unseen',  '*',     'observe', 'it was not looked at yet'),
@@ -234,7 +244,7 @@ SELECT 'proxy' AS target,
        s.socket,
        p.saved_generation AS generation,
        -- Long, and wanted for a save alone.
-       CASE WHEN p.saving_content NOT IN (p.saved_content, p.refused_content) THEN json_object(
+       CASE WHEN p.saving_content <> p.saved_content THEN json_object(
          'home', (SELECT id FROM home),
          'generation', p.saving_generation,
          'settings', json(p.settings),
@@ -362,7 +372,9 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :genera
 
 UPDATE proxy_state
 SET reach = 'lost', since_ms = :now_ms, process = NULL, running_generation = -1, tries = 0, retry_at_ms = 0,
-    detail = '';
+    detail = '',
+    -- with the next route it is written anew
+    saved_generation = -1, saved_content = -1;
 DELETE FROM certificate_state;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -447,12 +459,16 @@ SET since_ms           = CASE WHEN reach = 'reached' THEN since_ms ELSE :now_ms 
     version            = :version,
     process            = :process,
     running_generation = :generation,
+    -- It took another file than was thought: it has to be written again.
+    saved_content      = CASE WHEN reach = 'reached' AND running_generation = saved_generation
+                               AND :generation <> saved_generation THEN -1 ELSE saved_content END,
     generation         = generation + :files_moved,
     content            = content + :files_moved,
     observed_at_ms     = :started_at_ms,
     look_at_ms         = :now_ms + 5000,
-    tries              = 0,
-    retry_at_ms        = 0;
+    -- A save that fails goes on waiting for its time; what waited for the proxy does not.
+    tries              = CASE reach WHEN 'reached' THEN tries ELSE 0 END,
+    retry_at_ms        = CASE reach WHEN 'reached' THEN retry_at_ms ELSE 0 END;
 
 -- @run proxy.observe.failed
 
@@ -471,8 +487,9 @@ SET since_ms           = CASE WHEN reach = 'lost' THEN since_ms ELSE :now_ms END
 
 -- @run proxy.transient
 
+-- Its answer may be lost, or the proxy: it is looked at.
 UPDATE proxy_state
-SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6));
+SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6)), hinted = 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' failed', :detail FROM proxy_state WHERE tries <= 3;

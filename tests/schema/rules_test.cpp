@@ -36,7 +36,7 @@ const std::vector<Kind> kKinds = {
      {{"role", R"(["new","known","leaving","gone"])"}, {"look", R"(["busy","due","later"])"}}},
     {"proxy",
      {{"role", R"(["unwanted","own","attached"])"},
-      {"hold", R"(["busy","backoff","free"])"},
+      {"hold", R"(["busy","hinted","backoff","free"])"},
       {"file", R"(["unread","none","bad","young","stale","refused","saved"])"},
       {"process", R"(["unseen","lost","behind","reached"])"},
       {"look", R"(["due","later"])"}}},
