@@ -60,6 +60,7 @@ CREATE TABLE proxy_state (
   refused_content    INTEGER NOT NULL DEFAULT -1,  -- what the proxy's own check refused last
   refused_until_ms   INTEGER NOT NULL DEFAULT 0,   -- then it is asked again: the cause may be a file
   running_generation INTEGER NOT NULL DEFAULT -1,
+  reloading          INTEGER NOT NULL DEFAULT 0,   -- 1: a reload is under way
   observed_at_ms     INTEGER,
   look_at_ms         INTEGER NOT NULL DEFAULT 0,
   hinted             INTEGER NOT NULL DEFAULT 0,   -- 1: its process ended, or something else happened to it
@@ -303,8 +304,9 @@ CREATE TEMP TRIGGER wake_proxy_delete AFTER DELETE ON proxy BEGIN INSERT INTO di
 CREATE TEMP TRIGGER wake_proxy_state AFTER UPDATE ON proxy_state BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 -- Whoever waits for the proxy is planned again when it is back, when it runs another configuration, and when that was
 -- written.
-CREATE TEMP TRIGGER wake_proxy_reach AFTER UPDATE OF reach, running_generation ON proxy_state
-WHEN NEW.reach <> OLD.reach OR NEW.running_generation <> OLD.running_generation BEGIN
+CREATE TEMP TRIGGER wake_proxy_reach AFTER UPDATE OF reach, running_generation, reloading ON proxy_state
+WHEN NEW.reach <> OLD.reach OR NEW.running_generation <> OLD.running_generation
+  OR NEW.reloading < OLD.reloading BEGIN
   INSERT INTO dirty SELECT name FROM route;
   INSERT INTO dirty SELECT job FROM route_job;
   INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL;
@@ -346,6 +348,11 @@ SET saved_generation = saving_generation,
     retry_at_ms      = 0,
     detail           = '';
 
+UPDATE route_target
+SET written_at_ms = :now_ms
+WHERE ended_at_ms IS NULL AND wanted = 'down' AND written_at_ms IS NULL
+  AND content <= (SELECT saved_content FROM proxy_state);
+
 -- @run proxy.save.rejected
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -353,6 +360,11 @@ SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'configuration refused', :detail
 FROM proxy_state WHERE detail <> :detail;
 
 UPDATE proxy_state SET refused_content = saving_content, refused_until_ms = :now_ms + 30000, detail = :detail;
+
+-- @run proxy.reload
+
+-- What is set in a slot meanwhile may be set in the worker that goes.
+UPDATE proxy_state SET reloading = 1;
 
 -- @run proxy.start.done
 
@@ -363,7 +375,8 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'started', '');
 
 -- @run proxy.reload.done
 
-UPDATE proxy_state SET look_at_ms = 0, running_generation = :generation, tries = 0, retry_at_ms = 0;
+UPDATE proxy_state
+SET look_at_ms = 0, running_generation = :generation, reloading = 0, tries = 0, retry_at_ms = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :generation);
@@ -396,8 +409,9 @@ WITH seen (route, slot, ready, address, port, weight, sessions, lingers) AS MATE
   FROM json_each(:slots)
 ), now_is (target, acknowledged, address, port, weight, sessions, lingers) AS MATERIALIZED (
   SELECT t.target,
-         CASE WHEN r.generation > :generation OR r.route IS NULL THEN 'absent'
-              WHEN s.ready = 1                                   THEN 'ready'
+         -- An earlier generation may have the slot, too.
+         CASE WHEN s.ready = 1                                   THEN 'ready'
+              WHEN r.generation > :generation OR r.route IS NULL THEN 'absent'
               ELSE                                                    'down' END,
          COALESCE(s.address, ''), COALESCE(s.port, 0), COALESCE(s.weight, 0), COALESCE(s.sessions, 0),
          COALESCE(s.lingers, 0)
@@ -415,6 +429,7 @@ SET acknowledged         = n.acknowledged,
     acknowledged_port    = n.port,
     acknowledged_weight  = n.weight,
     acknowledged_at_ms   = :now_ms,
+    asked_at_ms          = :started_at_ms,
     sessions             = n.sessions,
     lingers              = n.lingers,
     drained_at_ms        = CASE WHEN n.acknowledged = 'ready' OR route_target.wanted = 'ready' THEN NULL
@@ -489,21 +504,22 @@ SET since_ms           = CASE WHEN reach = 'lost' THEN since_ms ELSE :now_ms END
 
 -- Its answer may be lost, or the proxy: it is looked at.
 UPDATE proxy_state
-SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6)), hinted = 1;
+SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6)), hinted = 1,
+    reloading = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' failed', :detail FROM proxy_state WHERE tries <= 3;
 
 -- @run proxy.rejected
 
-UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000;
+UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000, reloading = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' rejected', :detail FROM proxy_state WHERE tries <= 3;
 
 -- @run proxy.broken
 
-UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000;
+UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000, reloading = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' broken', :detail FROM proxy_state WHERE tries <= 3;

@@ -9,6 +9,7 @@ SELECT r.name AS route,
        i.job,
        i.id AS instance,
        i.name,
+       i.container,
        i.address,
        json_extract(p.value, '$.port') AS port
 FROM instance AS i

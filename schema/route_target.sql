@@ -29,11 +29,13 @@ CREATE TABLE route_target (
   acknowledged_port    INTEGER NOT NULL DEFAULT 0,
   acknowledged_weight  INTEGER NOT NULL DEFAULT 0,
   acknowledged_at_ms   INTEGER,                            -- moment at which it said so
+  asked_at_ms          INTEGER,                            -- moment at which it was asked that
   sessions             INTEGER NOT NULL DEFAULT 0,         -- requests under way
   lingers              INTEGER NOT NULL DEFAULT 0,         -- 1: a worker from before a reload may still give it some
   -- what had passed in a row when it was made ready: JSON, [{check, type, passes, of, at_ms}]
   evidence             TEXT NOT NULL DEFAULT '[]',
   content              INTEGER NOT NULL DEFAULT 0,         -- of the configuration that gives it no requests
+  written_at_ms        INTEGER,                            -- moment from which that was in the file
   drain_timeout_ms     INTEGER NOT NULL DEFAULT 30000,     -- as its job had it last
   listed_at_ms         INTEGER NOT NULL,
   proven_at_ms         INTEGER,                            -- all its checks had passed
@@ -82,6 +84,8 @@ SELECT t.target,
        t.look_at_ms,
        t.retry_at_ms,
        t.content,
+       t.written_at_ms,
+       t.asked_at_ms,
        i.run,
        i.container,
        i.healthy_at_ms,
@@ -124,6 +128,7 @@ SELECT n.target,
                          WHERE a.kind = 'route_target' AND a.target = n.target
                            AND a.finished_at_ms IS NULL)                    THEN 'busy'
             WHEN x.reach IS NOT 'reached'                                   THEN 'blind'
+            WHEN x.reloading                                                THEN 'reloading'
             WHEN n.retry_at_ms > (SELECT now_ms FROM clock)                 THEN 'backoff'
             ELSE                                                                 'free' END AS hold,
        CASE WHEN n.container IS NULL OR n.container IN ('exited', 'gone')   THEN 'over'
@@ -145,6 +150,8 @@ SELECT n.target,
             WHEN n.proven_at_ms IS NULL                                     THEN 'idle'
             -- Whoever starts or reloads the proxy now must not find it in the file.
             WHEN x.saved_content < n.content                                THEN 'written'
+            -- Whoever did so before that may have had it found: what the proxy said until then proves nothing.
+            WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms   THEN 'unseen'
             WHEN n.container IS NOT 'running'                               THEN 'idle'
             WHEN n.drained_at_ms + n.release_delay_ms <= (SELECT now_ms FROM clock)
              AND (n.sessions = 0 AND n.lingers = 0
@@ -156,12 +163,15 @@ LEFT JOIN proxy_state AS x ON x.only = 1
 UNION ALL
 SELECT p.route || '/' || p.instance, p.job, NULL, NULL, NULL, NULL, NULL, NULL, 'free', 'new', 'idle'
 FROM route_pair AS p
-WHERE NOT EXISTS (SELECT 1 FROM route_target AS t WHERE t.instance = p.instance AND t.route = p.route);
+WHERE p.container NOT IN ('exited', 'gone')
+  AND NOT EXISTS (SELECT 1 FROM route_target AS t
+                  WHERE t.instance = p.instance AND t.route = p.route AND t.ended_at_ms IS NULL);
 
 -- '*' stands for every value.
 CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('busy',    '*',       '*',        'none',     'a step is under way'),
   ('blind',   '*',       '*',        'wait',     'the proxy cannot be reached'),
+  ('reloading', '*',     '*',        'wait',     'the proxy takes another configuration'),
   ('backoff', '*',       '*',        'wait',     'the last step failed; tries again'),
 
   ('free',    'new',     '*',        'list',     'it is to stand in the route'),
@@ -192,7 +202,7 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'leaving', 'open',     'drain',    'it is on its way out'),
   ('free',    'leaving', 'written',  'wait',     'the configuration without it is being written'),
   ('free',    'leaving', 'draining', 'wait',     'requests are under way'),
-  ('free',    'leaving', 'unseen',   'look',     'requests were under way'),
+  ('free',    'leaving', 'unseen',   'look',     'requests were under way, or it was not asked since'),
   ('free',    'leaving', 'idle',     'release',  'it is given no more requests, and none is under way'),
   ('free',    'leaving', 'released', 'none',     'it may be stopped'),
 
@@ -212,14 +222,14 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'over',    'open',     'drain',    'its process has ended'),
   ('free',    'over',    'written',  'wait',     'the configuration without it is being written'),
   ('free',    'over',    'draining', 'forget',   'its process has ended'),
-  ('free',    'over',    'unseen',   'forget',   'its process has ended'),
+  ('free',    'over',    'unseen',   'look',     'the proxy was not asked since'),
   ('free',    'over',    'idle',     'forget',   'its process has ended'),
   ('free',    'over',    'released', 'forget',   'its process has ended');
 
 -- Every combination of facts that there can be.
 CREATE VIEW route_target_domain AS
 SELECT hold.value AS hold, role.value AS role, state.value AS state
-FROM json_each('["busy","blind","backoff","free"]') AS hold
+FROM json_each('["busy","blind","reloading","backoff","free"]') AS hold
 CROSS JOIN json_each('["new","waiting","proven","leaving","dropped","over"]') AS role
 CROSS JOIN json_each('["idle","released","written","draining","unseen","open","unplaced","due","serving"]') AS state;
 
@@ -296,8 +306,12 @@ END;
 
 -- @run route_target.list
 
+-- It may have stood in it before: of that, the events tell.
+DELETE FROM route_target WHERE target = :target AND ended_at_ms IS NOT NULL;
+
 -- The lowest free slot. The route gets more of them when there is none (route.sql).
-INSERT INTO route_target (target, route, job, instance, name, slot, acknowledged, listed_at_ms, since_ms)
+INSERT INTO route_target (target, route, job, instance, name, slot, acknowledged, drain_timeout_ms, listed_at_ms,
+                          since_ms)
 SELECT p.route || '/' || p.instance,
        p.route,
        p.job,
@@ -305,9 +319,11 @@ SELECT p.route || '/' || p.instance,
        p.name,
        s.number,
        CASE WHEN r.generation <= x.running_generation AND s.number <= r.slots THEN 'down' ELSE 'absent' END,
+       j.drain_timeout_ms,
        :now_ms,
        :now_ms
 FROM route_pair AS p
+JOIN job AS j ON j.name = p.job
 JOIN slot AS s ON s.number = (SELECT min(f.number) FROM slot AS f
                               WHERE f.number > 0
                                 AND NOT EXISTS (SELECT 1 FROM route_target AS t
@@ -318,6 +334,7 @@ WHERE p.job = :name AND p.route || '/' || p.instance = :target;
 
 -- @run route_target.prove
 
+-- Not one that another step of the same plan has just taken out.
 UPDATE route_target
 SET wanted          = 'ready',
     reason          = :reason,
@@ -334,17 +351,19 @@ SET wanted          = 'ready',
     drained_at_ms   = NULL,
     let_go_at_ms    = NULL,
     since_ms        = :now_ms
-WHERE target = :target;
+WHERE target = :target
+  AND EXISTS (SELECT 1 FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target AND f.role = 'proven');
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'route_target', job, name, 'proven', 'for route ' || route || ': ' || evidence
 FROM route_target
-WHERE target = :target;
+WHERE target = :target AND wanted = 'ready';
 
 -- @run route_target.admit
 
 UPDATE route_target SET address = f.address, port = f.port, weight = f.weight
-FROM (SELECT target, address, port, weight FROM route_target_fact WHERE job = :name AND target = :target) AS f
+FROM (SELECT target, address, port, weight FROM route_target_fact
+      WHERE job = :name AND target = :target AND role = 'proven') AS f
 WHERE route_target.target = f.target;
 
 -- @run route_target.admit.done
@@ -361,6 +380,7 @@ SET acknowledged         = :acknowledged,
     acknowledged_port    = :port,
     acknowledged_weight  = :weight,
     acknowledged_at_ms   = :now_ms,
+    asked_at_ms          = :started_at_ms,
     sessions             = COALESCE(:sessions, sessions),
     lingers              = :lingers,
     ready_at_ms          = CASE :acknowledged WHEN 'ready' THEN COALESCE(ready_at_ms, :now_ms) ELSE ready_at_ms END,
@@ -380,6 +400,7 @@ UPDATE route_target
 SET wanted           = 'down',
     reason           = :reason,
     content          = (SELECT content + 1 FROM proxy_state),   -- which this very change begins
+    written_at_ms    = NULL,
     drain_timeout_ms = COALESCE((SELECT drain_timeout_ms FROM job WHERE name = route_target.job), drain_timeout_ms),
     withdrawn_at_ms  = :now_ms,
     drained_at_ms    = CASE acknowledged WHEN 'ready' THEN NULL ELSE :now_ms END,
@@ -405,6 +426,7 @@ SET acknowledged         = :acknowledged,
     acknowledged_port    = :port,
     acknowledged_weight  = :weight,
     acknowledged_at_ms   = :now_ms,
+    asked_at_ms          = :started_at_ms,
     sessions             = COALESCE(:sessions, sessions),
     lingers              = :lingers,
     drained_at_ms        = CASE :acknowledged WHEN 'ready' THEN NULL ELSE :now_ms END,
@@ -426,6 +448,7 @@ SET acknowledged         = :acknowledged,
     acknowledged_port    = :port,
     acknowledged_weight  = :weight,
     acknowledged_at_ms   = :now_ms,
+    asked_at_ms          = :started_at_ms,
     sessions             = COALESCE(:sessions, sessions),
     lingers              = :lingers,
     look_at_ms           = :now_ms + max(50, min(1000, (:now_ms - COALESCE(drained_at_ms, :now_ms)) / 10)),

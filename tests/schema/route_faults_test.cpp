@@ -9,8 +9,26 @@ using namespace rowlock;
 
 namespace {
 
+// From now on a test ends when an instance does not run any more that the proxy gives requests.
+void watch_stops(PlanWorld& world) {
+  world.after_step = [&world] {
+    for (const SlotReport& slot : world.fake_proxy().slots()) {
+      if (!slot.ready) continue;
+      bool runs = false;
+      for (const auto& container : world.engine().containers()) {
+        runs = runs || container.address == slot.address;
+      }
+      cr_assert(runs, "%s was stopped, and is given requests", slot.address.c_str());
+    }
+  };
+}
+
 rowlock::FaultPlan no_reload(const std::string& call, const std::string&) {
   return call == "reload" ? rowlock::FaultPlan::fail_before : rowlock::FaultPlan::none;
+}
+
+rowlock::FaultPlan no_save(const std::string& call, const std::string&) {
+  return call == "save" ? rowlock::FaultPlan::fail_before : rowlock::FaultPlan::none;
 }
 
 }  // namespace
@@ -33,6 +51,18 @@ Test(route_faults, a_proxy_that_died_before_a_reload_is_not_reloaded_for_ever) {
             "converged converged");
 }
 
+Test(route_faults, one_that_is_retired_in_the_pass_that_would_admit_it_breaks_nothing) {
+  PlanWorld world;
+  serve(world, 1);
+
+  world.sql("UPDATE route_target SET acknowledged = 'down'; UPDATE job SET count = 0");
+  world.settle();
+  world.pass_time(2000);
+
+  cr_expect(containers(world).empty(), "%s", containers(world).c_str());
+  cr_expect(ready_slots(world).empty());
+}
+
 Test(route_faults, a_refused_configuration_is_asked_again_as_it_is) {
   PlanWorld world;
   serve(world, 1);
@@ -46,6 +76,84 @@ Test(route_faults, a_refused_configuration_is_asked_again_as_it_is) {
   is_refused = false;
   world.pass_time(40000);
   cr_expect(world.fake_proxy().saved().routes.front().strip_prefix);
+}
+
+Test(route_faults,
+     one_that_an_earlier_configuration_gives_requests_is_drained_before_it_is_stopped) {
+  PlanWorld world;
+  serve(world, 1);
+  watch_stops(world);
+  world.fake_proxy().set_faults(no_reload);
+  world.sql("UPDATE route SET strip_prefix = 1");
+  world.settle();
+  const auto observed = world.fake_proxy().observe();
+  cr_assert(observed.ok() && observed.value().generation < world.fake_proxy().saved().generation);
+  world.sql("UPDATE proxy_state SET hinted = 1");
+  world.settle();
+
+  world.sql("UPDATE job SET count = 0");
+  world.settle();
+  world.pass_time(10000);
+  cr_expect(containers(world).empty(), "%s", containers(world).c_str());
+}
+
+Test(route_faults, one_that_came_back_with_the_file_is_drained_again_before_it_is_stopped) {
+  PlanWorld world;
+  serve(world, 1);
+  watch_stops(world);
+  world.fake_proxy().set_faults(no_save);
+  world.sql("UPDATE job SET count = 0");
+  world.settle();
+  cr_expect(ready_slots(world).empty());
+
+  world.fake_proxy().kill();
+  world.fake_proxy().start_by_hand();
+  cr_expect(!ready_slots(world).empty(), "the file still names it");
+  world.fake_proxy().set_faults({});
+  world.sql("UPDATE proxy_state SET retry_at_ms = 0, hinted = 0");
+  world.settle();
+  world.pass_time(2000);
+
+  cr_expect(containers(world).empty(), "%s", containers(world).c_str());
+}
+
+Test(route_faults, no_slot_is_set_while_the_proxy_reloads) {
+  PlanWorld world;
+  serve(world, 2);
+  world.sql("UPDATE proxy_state SET reloading = 1; UPDATE job SET count = 1");
+  world.settle();
+  cr_expect(world.number("SELECT count(*) FROM route_target WHERE wanted = 'down'") == 0);
+
+  world.sql("UPDATE proxy_state SET reloading = 0");
+  world.settle();
+  cr_expect(world.number("SELECT count(*) FROM route_target WHERE ended_at_ms IS NULL") == 1);
+}
+
+Test(route_faults, a_deleted_job_drains_no_longer_than_it_said) {
+  PlanWorld world;
+  serve(world, 1);
+  world.fake_proxy().begin_session("site", 1);
+
+  world.sql("DELETE FROM route; DELETE FROM job");
+  world.settle();
+  world.pass_time(4000);
+  cr_expect(containers(world) == "1running");
+  world.pass_time(3000);
+  cr_expect(containers(world).empty(), "%s", containers(world).c_str());
+}
+
+Test(route_faults, a_route_that_comes_back_sends_to_the_same_instance_again) {
+  PlanWorld world;
+  serve(world, 1);
+  const std::string before = ready_slots(world);
+  world.sql("DELETE FROM route");
+  world.settle();
+  world.pass_time(6000);
+
+  world.sql("INSERT INTO route (name, host, job, port) VALUES ('site', 'a.org', 'web', 'http')");
+  world.settle();
+  world.pass_time(6000);
+  cr_expect(ready_slots(world) == before, "%s", ready_slots(world).c_str());
 }
 
 Test(route_faults, a_proxy_that_does_not_answer_is_stopped_when_the_last_route_has_gone) {

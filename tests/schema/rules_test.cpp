@@ -47,7 +47,7 @@ const std::vector<Kind> kKinds = {
       {"mode", R"(["same","other"])"},
       {"hold", R"(["busy","blind","backoff","free"])"}}},
     {"route_target",
-     {{"hold", R"(["busy","blind","backoff","free"])"},
+     {{"hold", R"(["busy","blind","reloading","backoff","free"])"},
       {"role", R"(["new","waiting","proven","leaving","dropped","over"])"},
       {"state",
        R"(["idle","released","written","draining","unseen","open","unplaced","due","serving"])"}}},
