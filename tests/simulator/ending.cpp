@@ -1,5 +1,7 @@
 #include "tests/simulator/ending.h"
 
+#include "tests/simulator/route_ending.h"
+
 #include <fmt/format.h>
 
 #include <set>
@@ -11,7 +13,7 @@ namespace {
 struct JobEnd {
   std::string name, state, detail, image, cause, deployment, running_image;
   std::int64_t count, spec, fresh, stale;
-  bool has_checks;
+  bool has_checks;  // A route asks at least whether its port takes a connection.
 
   // Without a check, nobody can tell that a sick program is sick.
   bool finds_good(const std::string& of) const {
@@ -77,7 +79,8 @@ std::vector<JobEnd> job_ends(Stage& stage) {
            " AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL) AS fresh, "
            "(SELECT count(*) FROM instance AS i WHERE i.job = j.name AND i.container IN "
            "('running', 'paused')) "
-           "AS active, EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = j.name) AS has_checks "
+           "AS active, EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = j.name) "
+           "OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = j.name) AS has_checks "
            "FROM job AS j LEFT JOIN status AS s ON s.kind = 'job' AND s.name = j.name "
            "LEFT JOIN deployment AS d ON d.job = j.name AND d.current = 1")) {
     ends.push_back({row.text("name"), row.text("state"), row.text("detail"), row.text("image"),
@@ -125,13 +128,18 @@ std::string left_over(Stage& stage) {
 }
 
 std::string unaccepted(Stage& stage) {
-  const std::string jobs =
-      "SELECT group_concat(name || image || count || update_order || max_parallel) FROM (SELECT * "
-      "FROM job ORDER BY name)";
-  auto in_force = stage.state().scalar(jobs);
-  auto asked = stage.desired().scalar(jobs);
-  CHECK(in_force.ok() && asked.ok());
-  return in_force.value() == asked.value() ? "" : "desired.db is not accepted";
+  for (const char* rows : {"SELECT group_concat(name || image || count || update_order || "
+                           "max_parallel) FROM (SELECT * "
+                           "FROM job ORDER BY name)",
+                           "SELECT group_concat(name || job || COALESCE(next_job, '') || "
+                           "next_percent || maintenance || "
+                           "pause) FROM (SELECT * FROM route ORDER BY name)"}) {
+    auto in_force = stage.state().scalar(rows);
+    auto asked = stage.desired().scalar(rows);
+    CHECK(in_force.ok() && asked.ok());
+    if (in_force.value() != asked.value()) return "desired.db is not accepted";
+  }
+  return "";
 }
 
 }  // namespace
@@ -150,6 +158,7 @@ std::string unsettled(Stage& stage, Engines& engines, Standard standard,
     }
   }
   if (std::string found = unmatched(stage, engines); !found.empty()) return found;
+  if (std::string found = unsettled_routes(stage, engines); !found.empty()) return found;
   return meddled(engines);
 }
 

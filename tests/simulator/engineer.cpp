@@ -9,6 +9,7 @@ namespace rowlock::simulator {
 namespace {
 
 const std::vector<std::string> kJobs = {"api", "cart", "mail", "web"};
+const std::vector<std::string> kRoutes = {"docs", "shop", "site"};
 
 }  // namespace
 
@@ -25,7 +26,8 @@ std::string Engineer::approvals() {
   return fmt::format(
       "DELETE FROM approval; INSERT INTO approval (revision, table_name, deletes) VALUES ({0}, "
       "'job', 99), "
-      "({0}, 'job_check', 99), ({0}, 'job_port', 99), ({0}, 'job_constraint', 99);",
+      "({0}, 'job_check', 99), ({0}, 'job_port', 99), ({0}, 'job_constraint', 99), "
+      "({0}, 'route', 99), ({0}, 'route_header', 99);",
       text_of(revision.value()));
 }
 
@@ -43,17 +45,18 @@ void Engineer::begin() {
     rows += new_job(kJobs[static_cast<std::size_t>(i)]);
   }
   commit(rows);
+  has_routes_ = random_.chance(500);
+  if (has_routes_) commit(edit_routes());
 }
 
 void Engineer::add_job(const std::string& name, const std::string& columns,
                        const std::string& values) {
-  commit(
-      fmt::format(
-          "INSERT OR IGNORE INTO node (name) VALUES ('local');"
-          "INSERT INTO job (name, min_healthy_ms, healthy_deadline_ms, progress_deadline_ms, {}) "
-          "VALUES ('{}', 2000, 20000, 60000, {});",
-          columns, name, values) +
-      checks_of(name));
+  commit(fmt::format(
+             "INSERT OR IGNORE INTO node (name) VALUES ('local');"
+             "INSERT INTO job (name, min_healthy_ms, healthy_deadline_ms, progress_deadline_ms, "
+             "drain_timeout_ms, {}) VALUES ('{}', 2000, 20000, 60000, 5000, {});",
+             columns, name, values) +
+         checks_of(name));
 }
 
 std::string Engineer::new_image(int bad_permille) {
@@ -70,10 +73,11 @@ std::string Engineer::checks_of(const std::string& name) {
                          const char* value) {
     if (random_.chance(400)) return;
     rows += fmt::format(
-        "INSERT INTO job_check (job, name, type, port, interval_ms, passes, failures, grace_ms{}) "
-        "VALUES ('{}', '{}', '{}', 'main', {}, {}, {}, {}{});",
-        more, name, called, type, random_.between(2, 5) * 1000, random_.between(1, 3),
-        random_.between(1, 3), random_.chance(300) ? "8000" : "NULL", value);
+        "INSERT INTO job_check (job, name, type, port, timeout_ms, interval_ms, passes, "
+        "failures, grace_ms{}) "
+        "VALUES ('{}', '{}', '{}', 'main', {}, {}, {}, {}, {}{});",
+        more, name, called, type, kCheckTimeoutMs, random_.between(2, 5) * 1000,
+        random_.between(1, 3), random_.between(1, 3), random_.chance(300) ? "8000" : "NULL", value);
   };
   check("tcp", "tcp", "", "");
   check("ready", "http", ", path", ", '/ready'");
@@ -86,12 +90,13 @@ std::string Engineer::new_job(const std::string& name) {
   return fmt::format(
              "INSERT INTO job (name, count, image, update_order, max_parallel, min_healthy_ms, "
              "healthy_deadline_ms, progress_deadline_ms, auto_revert, restart_delay_max_ms, "
-             "restart_reset_ms) "
-             "VALUES ('{}', {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {});",
+             "restart_reset_ms, drain_timeout_ms) "
+             "VALUES ('{}', {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {}, {});",
              name, random_.between(1, 3), image, random_.chance(500) ? "start_first" : "stop_first",
              random_.between(1, 2), random_.between(0, 3) * 1000, random_.between(8, 20) * 1000,
              random_.between(40, 70) * 1000, random_.chance(750) ? 1 : 0,
-             random_.between(8, 16) * 1000, random_.between(20, 60) * 1000) +
+             random_.between(8, 16) * 1000, random_.between(20, 60) * 1000,
+             random_.between(3, 8) * 1000) +
          checks_of(name);
 }
 
@@ -139,7 +144,65 @@ std::string Engineer::edit_jobs() {
   CHECK(there.ok() && all.ok());
   if (std::get<std::int64_t>(there.value()) == 0) return new_job(name);
   if (std::get<std::int64_t>(all.value()) == 1) return "UPDATE job SET restart = restart + 1";
-  return fmt::format("DELETE FROM job WHERE name = '{}'", name);
+  return leave_routes(name) + fmt::format("DELETE FROM job WHERE name = '{}'", name);
+}
+
+// ---- Routes
+
+std::string Engineer::leave_routes(const std::string& job) {
+  auto other = stage_.desired().query("SELECT name FROM job WHERE name <> :job ORDER BY name",
+                                      {{"job", job}});
+  CHECK(other.ok() && !other.value().empty());
+  const std::string to = random_.pick(other.value()).text("name");
+  const char* const first =
+      random_.chance(500) ? "DELETE FROM route WHERE job = '{0}';"
+                          : "UPDATE route SET job = '{1}', next_job = NULL WHERE job = '{0}';";
+  return fmt::format(
+      fmt::runtime(std::string(first) + "UPDATE route SET next_job = NULL, next_percent = 0 WHERE "
+                                        "next_job = '{0}';"),
+      job, to);
+}
+
+std::string Engineer::edit_route(const std::string& name) {
+  const std::string where = fmt::format(" WHERE name = '{}'", name);
+  const std::string to = job();
+  switch (random_.between(0, 8)) {
+    case 0: return "UPDATE route SET strip_prefix = 1 - strip_prefix" + where;
+    case 1:
+      return fmt::format(
+          "INSERT OR REPLACE INTO route_header (route, name, value) VALUES ('{}', 'X-Edit', '{}')",
+          name, ++images_);
+    case 2: return fmt::format("DELETE FROM route_header WHERE route = '{}'", name);
+    case 3: return "UPDATE route SET maintenance = 1 - maintenance" + where;
+    case 4: return "UPDATE route SET pause = 1 - pause, pause_max_ms = pause_max_ms + 1" + where;
+    case 5: return "DELETE FROM route" + where;
+    case 6:
+      return fmt::format("UPDATE route SET job = '{}', next_job = NULL, next_percent = 0", to) +
+             where;
+    case 7:
+      return fmt::format("UPDATE route SET next_percent = {}", random_.between(0, 100)) + where;
+    default:
+      return fmt::format("UPDATE route SET next_job = nullif('{}', job), next_percent = {}", to,
+                         random_.between(0, 100)) +
+             where;
+  }
+}
+
+std::string Engineer::edit_routes() {
+  const std::string name = random_.pick(kRoutes);
+  auto there =
+      stage_.desired().scalar("SELECT count(*) FROM route WHERE name = :name", {{"name", name}});
+  CHECK(there.ok());
+  if (std::get<std::int64_t>(there.value()) != 0) return edit_route(name);
+  return fmt::format(
+      "INSERT INTO route (name, host, job, port) VALUES ('{0}', '{0}.example.org', '{1}', 'main')",
+      name, job());
+}
+
+void Engineer::add_route(const std::string& name, const std::string& job) {
+  commit(fmt::format(
+      "INSERT INTO route (name, host, job, port) VALUES ('{0}', '{0}.example.org', '{1}', 'main')",
+      name, job));
 }
 
 std::string Engineer::edit_nodes() {
@@ -158,7 +221,9 @@ std::string Engineer::edit() {
   const std::string name = job();
   std::string sql;
   const std::int64_t sort = random_.between(0, 9);
-  if (sort <= 2) {
+  if (has_routes_ && random_.chance(300)) {
+    sql = edit_routes();
+  } else if (sort <= 2) {
     sql = fmt::format("UPDATE job SET image = '{}' WHERE name = '{}'", new_image(300), name);
   } else if (sort <= 4) {
     sql = fmt::format("UPDATE job SET count = {} WHERE name = '{}'", random_.between(0, 5), name);
@@ -209,6 +274,7 @@ std::map<std::string, std::string> Engineer::set_exam() {
   const std::map<std::string, std::string> proven = proven_images();
   auto rows = stage_.desired().query("SELECT name FROM job ORDER BY name");
   CHECK(rows.ok());
+  if (has_routes_) commit(random_.chance(150) ? "DELETE FROM route" : edit_routes());
   for (const Row& row : rows.value()) {
     const std::string where = fmt::format("WHERE name = '{}'", row.text("name"));
     const std::string change =

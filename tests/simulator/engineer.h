@@ -1,5 +1,6 @@
 // The engineer, who edits desired.db whenever it suits: good and bad images, counts, policies, jobs
-// that come and go, transactions that stay open or are rolled back, and edits that are refused.
+// and routes that come and go, transactions that stay open or are rolled back, and edits that are
+// refused.
 #pragma once
 
 #include "tests/simulator/stage.h"
@@ -23,6 +24,9 @@ class Engineer {
   // One job with these columns, on top of quick deadlines; for a test that plays out one story.
   void add_job(const std::string& name, const std::string& columns, const std::string& values);
 
+  // A route to that job, as add_job() made it.
+  void add_route(const std::string& name, const std::string& job);
+
   // One edit, whatever comes to mind. Returns what it was.
   std::string edit();
 
@@ -45,6 +49,9 @@ class Engineer {
   std::string edit_policy(const std::string& name);
   std::string edit_jobs();
   std::string edit_nodes();
+  std::string edit_routes();
+  std::string edit_route(const std::string& name);
+  std::string leave_routes(const std::string& job);  // So that it can be deleted.
   std::map<std::string, std::string> proven_images();
   std::string hold_open(const std::string& sql);
 
@@ -53,6 +60,7 @@ class Engineer {
   Stage& stage_;
   int images_ = 0;
   bool holds_open_ = false;
+  bool has_routes_ = false;  // In this simulation.
 };
 
 }  // namespace rowlock::simulator

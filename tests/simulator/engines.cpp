@@ -172,9 +172,11 @@ bool Engines::passes_now(const Container& container) const {
          (flaps == flaps_until_ms_.end() || flaps->second <= timeline_.now_ms());
 }
 
-// A check is known by its path, or by its type when it has none.
+// A check is known by its path, or by its type when it has none. A job's own asks within a second,
+// so that one which stands for a route is told from it.
 void Engines::probe(const Probe& probe, std::function<void(const ProbeResult&)> done) {
-  const std::string check = probe.type == Probe::Type::tcp ? "tcp" : probe.path.substr(1);
+  const char* const tcp = probe.timeout_ms == kCheckTimeoutMs ? "tcp" : "route:main";
+  const std::string check = probe.type == Probe::Type::tcp ? tcp : probe.path.substr(1);
   timeline_.after(random_.between(1, kProbeMs), [this, check, address = probe.address, done] {
     bool passed = false;
     for (const auto& [node, container] : containers()) {
@@ -221,6 +223,16 @@ std::vector<std::pair<std::string, Container>> Engines::containers() const {
 const Container* Engines::find(const std::string& name) const {
   for (const auto& [node, container] : containers()) {
     if (container.name == name) {
+      found_ = container;
+      return &found_;
+    }
+  }
+  return nullptr;
+}
+
+const Container* Engines::find_by_address(const std::string& address) const {
+  for (const auto& [node, container] : containers()) {
+    if (container.address == address) {
       found_ = container;
       return &found_;
     }

@@ -23,6 +23,8 @@ namespace rowlock::simulator {
 // ghost is in no registry.
 bool is_good(const std::string& image);
 
+constexpr std::int64_t kCheckTimeoutMs = 1000;  // Of every check that the engineer asks for.
+
 // How a container answered a check, so often in a row, and before it last turned: Rowlock may not
 // have heard of that yet.
 struct Streak {
@@ -87,8 +89,9 @@ class Engines final : public World, public Prober {
   }
 
   // -- The truth.
-  std::vector<std::pair<std::string, Container>> containers() const;  // With their nodes.
-  const Container* find(const std::string& name) const;               // Until the next call.
+  std::vector<std::pair<std::string, Container>> containers() const;   // With their nodes.
+  const Container* find(const std::string& name) const;                // Until the next call.
+  const Container* find_by_address(const std::string& address) const;  // Until the next call.
   const Streak& streak(const std::string& container, const std::string& check) {
     return streaks_[{container, check}];
   }

@@ -20,6 +20,7 @@ void Hands::submit(const std::string& lane, std::function<Outcome()> work,
       lane.ends_with("/exec");  // Hangs no longer than its own deadline: then it has failed.
   const bool changes = !lane.ends_with("/look") && !lane.ends_with("/observe") && !is_check;
   pending->number = changes ? ++steps_ : 0;
+  pending->is_of_proxy = lane == "proxy" || lane.starts_with("proxy/");
   under_way_.push_back(pending);
   std::int64_t made_after_ms = random_.between(1, weather_.latency_ms);
   std::int64_t heard_after_ms = made_after_ms + random_.between(1, weather_.latency_ms);
@@ -27,7 +28,8 @@ void Hands::submit(const std::string& lane, std::function<Outcome()> work,
     pending->hangs = true;
     heard_after_ms = kDeadlineMs;
     pending->is_dropped = random_.chance(333);
-    made_after_ms = random_.chance(500) ? made_after_ms : random_.between(1, kDeadlineMs + kLateMs);
+    const bool is_made_in_time = pending->is_of_proxy || random_.chance(500);
+    made_after_ms = is_made_in_time ? made_after_ms : random_.between(1, kDeadlineMs + kLateMs);
   }
   timeline_.after(made_after_ms, [this, pending] { make(pending); });
   timeline_.after(heard_after_ms, [this, pending] { answer(pending); });
@@ -38,8 +40,9 @@ bool Hands::is_cut(const Pending& pending, Moment moment) {
 }
 
 void Hands::make(const std::shared_ptr<Pending>& pending) {
-  if (is_cut(*pending, Moment::before)) pending->is_dropped = true;
+  if (pending->is_made) return;
   pending->is_made = true;
+  if (is_cut(*pending, Moment::before)) pending->is_dropped = true;
   if (pending->is_dropped) return;
   engines_.be_late(pending->is_unheard);
   pending->outcome = pending->work();
@@ -68,6 +71,7 @@ void Hands::drop_all() {
     if (pending->is_unheard) continue;
     pending->is_unheard = true;
     pending->is_dropped = pending->is_dropped || random_.chance(500);
+    if (pending->is_of_proxy) make(pending);
   }
 }
 

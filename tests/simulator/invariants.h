@@ -1,9 +1,10 @@
 // What must hold at every moment of a simulation, each a small checker. They compare what Rowlock
-// believes (its rows) and does (its calls) with what is so (the engines).
+// believes (its rows) and does (its calls) with what is so (the engines and the proxy).
 #pragma once
 
 #include "tests/simulator/engines.h"
 #include "tests/simulator/snapshot.h"
+#include "tests/simulator/traffic.h"
 
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ struct Turn {
   const Snapshot& before;
   const Snapshot& after;
   Engines& engines;
+  const Traffic& traffic;
   std::int64_t now_ms;
 };
 
@@ -27,6 +29,16 @@ struct Deed {
   const Call& call;
   const Snapshot& rows;
   const Engines& engines;
+  const Traffic& traffic;
+  std::int64_t now_ms;
+};
+
+// A call reaches the proxy, and is about to be done.
+struct ProxyDeed {
+  const ProxyCall& call;
+  const Snapshot& rows;
+  const Engines& engines;
+  const Traffic& traffic;
   std::int64_t now_ms;
 };
 
@@ -35,6 +47,7 @@ class Invariant {
   virtual ~Invariant() = default;
   virtual Violated after(const Turn&) { return std::nullopt; }
   virtual Violated before(const Deed&) { return std::nullopt; }
+  virtual Violated before_proxy(const ProxyDeed&) { return std::nullopt; }
 };
 
 std::vector<std::unique_ptr<Invariant>> all_invariants();

@@ -9,6 +9,9 @@ constexpr std::string_view kJob = "schema/job.sql";
 constexpr std::string_view kPlacement = "schema/placement.sql";
 constexpr std::string_view kNode = "schema/node.sql";
 constexpr std::string_view kDeployment = "schema/deployment.sql";
+constexpr std::string_view kTarget = "schema/route_target.sql";
+constexpr std::string_view kRoute = "schema/route.sql";
+constexpr std::string_view kProxy = "schema/proxy.sql";
 
 bool is_blank(char c) { return c == ' ' || c == '\n'; }
 
@@ -109,11 +112,63 @@ std::vector<Mutant> mutants_of_steps() {
   };
 }
 
+std::vector<Mutant> mutants_of_routes() {
+  return {
+      {"an instance is given requests before its checks have passed",
+       {{kTarget, "n.healthy_at_ms IS NOT NULL AND n.failing = 0", "true"},
+        {kTarget, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},
+      {"a routed port need not take a connection",
+       {{kTarget, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},
+      {"no route holds an instance",
+       {{kTarget, "AND t.proven_at_ms IS NOT NULL AND t.let_go_at_ms IS NULL;", "AND false;"}}},
+      {"requests under way hold nobody",
+       {{kTarget, "WHEN n.sessions = 0 AND n.lingers = 0 ", "WHEN true "}}},
+      {"an old worker holds nobody",
+       {{kTarget, "WHEN n.sessions = 0 AND n.lingers = 0 ", "WHEN n.sessions = 0 "}}},
+      {"the drain has no end",
+       {{kTarget, "WHEN n.drained_at_ms + n.drain_timeout_ms <= (SELECT now_ms FROM clock) ",
+         "WHEN n.drained_at_ms + 9e15 <= (SELECT now_ms FROM clock) "},
+        {kTarget, "WHEN n.sessions = 0 AND n.lingers = 0 ", "WHEN n.sessions = -1 "}}},
+      {"the file may name whom it likes",
+       {{kTarget, "WHEN x.saved_content < n.content ", "WHEN false "}}},
+      {"what the proxy said before the file was written counts",
+       {{kTarget, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ",
+         "WHEN false "}}},
+      {"a proxy that cannot be reached has let go",
+       {{kTarget, "WHEN x.reach IS NOT 'reached' ", "WHEN x.reach IS 'never' "},
+        {kTarget, "WHEN n.acknowledged = 'ready' ", "WHEN false "},
+        {kTarget, "WHEN x.saved_content < n.content ", "WHEN false "},
+        {kTarget, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ",
+         "WHEN false "}}},
+      {"who takes over need not be given requests", {{kInstance, "AND i.unready = 0 ", " "}}},
+      {"a slot stays ready for a process that ended",
+       {{kTarget, "('free',    'over',    'open',     'drain',",
+         "('free',    'over',    'open',     'forget',"}}},
+      {"a mode is not switched",
+       {{kRoute, "('same',    'other', 'free',    'switch',",
+         "('same',    'other', 'free',    'none',"}}},
+      {"another structure is not taken",
+       {{kRoute, "('changed', '*',     '*',       'take',",
+         "('changed', '*',     '*',       'none',"}}},
+      {"the proxy runs on without a route",
+       {{kProxy, "('unwanted', 'free',    '*',       'reached', '*',     'stop',",
+         "('unwanted', 'free',    '*',       'reached', '*',     'none',"}}},
+      {"a dead proxy stays dead",
+       {{kProxy, "('own',      'free',    'saved',   'lost',    '*',     'start',",
+         "('own',      'free',    'saved',   'lost',    '*',     'none',"}}},
+      {"what was refused is never asked again",
+       {{kProxy, "refused_until_ms = :now_ms + 30000", "refused_until_ms = 9e15"}}},
+      {"a failed call on the proxy is made again at once",
+       {{kProxy, "retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6))", "retry_at_ms = 0"}}},
+  };
+}
+
 }  // namespace
 
 std::vector<Mutant> all_mutants() {
   std::vector<Mutant> all = mutants_of_roles();
   for (Mutant& mutant : mutants_of_steps()) all.push_back(std::move(mutant));
+  for (Mutant& mutant : mutants_of_routes()) all.push_back(std::move(mutant));
   return all;
 }
 

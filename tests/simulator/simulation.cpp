@@ -49,13 +49,16 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       random_(seed),
       weather_(weather),
       engines_(timeline_, random_, weather),
+      traffic_(timeline_, random_, engines_.fake_proxy(), weather),
       hands_(timeline_, random_, engines_, weather),
       engineer_(timeline_, random_, stage),
       log_(Log::Format::json, nowhere(), Log::Level::error),
       reconcilers_(all_reconcilers()),
       invariants_(all_invariants()) {
   engines_.on_call([this](const Call& call) { judge(call); });
-  engines_.on_hint([this](const std::string& container) { hint(container); });
+  engines_.on_hint([this](const std::string& container) { hint("instance", container); });
+  traffic_.on_call([this](const ProxyCall& call) { judge(call); });
+  traffic_.on_end([this] { hint("proxy", ""); });
   engines_.on_answer([this](const std::string& container, bool passed) {
     if (tells_all_) tell(fmt::format("check of {} {}", container, passed ? "passed" : "failed"));
   });
@@ -73,6 +76,7 @@ Violated Simulation::run() {
   is_calm_ = true;
   weather_ = Weather{};
   engines_.calm();
+  traffic_.calm();
   hands_.calm();
   engineer_.tidy_up();
   tell("all is calm");
@@ -177,7 +181,10 @@ void Simulation::pass() {
 
 void Simulation::look() {
   Snapshot after = take_snapshot(stage_.state(), rows_);
-  if (tells_all_) tell_changes(after);
+  if (tells_all_) {
+    tell_changes(after);
+    tell_routes(after);
+  }
   // Answers from around a pause are dropped, and those before and after it stand in a row.
   for (const auto& [id, row] : after.instances) {
     const auto was = rows_.instances.find(id);
@@ -185,7 +192,7 @@ void Simulation::look() {
     if (is_changed) engines_.doubt_streaks(row.name);
   }
   if (after.reach != rows_.reach) engines_.doubt_streaks();
-  const Turn turn{rows_, after, engines_, timeline_.now_ms()};
+  const Turn turn{rows_, after, engines_, traffic_, timeline_.now_ms()};
   for (const auto& invariant : invariants_) {
     if (Violated found = invariant->after(turn)) violate(*found);
   }
@@ -196,17 +203,28 @@ void Simulation::judge(const Call& call) {
   if (tells_all_ && call.verb != "facts" && call.verb != "list") {
     tell(fmt::format("call {} {}", call.verb, call.container));
   }
-  const Deed deed{call, rows_, engines_, timeline_.now_ms()};
+  const Deed deed{call, rows_, engines_, traffic_, timeline_.now_ms()};
   for (const auto& invariant : invariants_) {
     if (Violated found = invariant->before(deed)) violate(*found);
   }
 }
 
-void Simulation::hint(const std::string& container) {
+void Simulation::judge(const ProxyCall& call) {
+  if (tells_all_) {
+    tell(fmt::format("proxy {} {} {} {} {}", call.verb, call.route, call.slot.number,
+                     call.slot.ready ? "ready" : "", call.slot.address));
+  }
+  const ProxyDeed deed{call, rows_, engines_, traffic_, timeline_.now_ms()};
+  for (const auto& invariant : invariants_) {
+    if (Violated found = invariant->before_proxy(deed)) violate(*found);
+  }
+}
+
+void Simulation::hint(const std::string& kind, const std::string& target) {
   if (!process_ || random_.chance(weather_.hints_lost)) return;
-  timeline_.after(random_.between(1, 20), [this, container, of = process_.get()] {
+  timeline_.after(random_.between(1, 20), [this, kind, target, of = process_.get()] {
     if (process_.get() != of) return;
-    process_->controller.hint("instance", container);
+    process_->controller.hint(kind, target);
     wake(1);
   });
 }
@@ -224,6 +242,8 @@ void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happe
 }
 
 void Simulation::stir() {
+  stir_proxy();
+  carry_requests();
   now_and_then(weather_.crash_ms, [this] { crash(); });
   for (const auto& [what, every_ms] : {std::pair{"die", weather_.die_ms},
                                        {"pause", weather_.pause_ms},
@@ -243,6 +263,33 @@ void Simulation::stir() {
   });
 }
 
+void Simulation::stir_proxy() {
+  now_and_then(weather_.proxy_dies_ms, [this] {
+    tell("the proxy is killed");
+    traffic_.kill();
+  });
+  now_and_then(weather_.by_hand_ms, [this] {
+    const bool restarts = random_.chance(500);
+    tell(restarts ? "the proxy is restarted by hand" : "the proxy is reloaded by hand");
+    restarts ? traffic_.restart_by_hand() : traffic_.reload_by_hand();
+  });
+  now_and_then(weather_.proxy_away_ms, [this] {
+    tell("the proxy cannot be reached");
+    traffic_.take_away(random_.between(1000, 20000));
+  });
+  now_and_then(weather_.refuses_ms,
+               [this] { traffic_.refuse_saves(random_.between(1000, 20000)); });
+  now_and_then(weather_.lingers_ms, [this] { traffic_.linger(random_.between(1000, 20000)); });
+}
+
+// Until the end: in calm weather, too, requests are under way.
+void Simulation::carry_requests() {
+  timeline_.after(random_.between(1, 2 * weather_.request_ms), [this] {
+    traffic_.request();
+    carry_requests();
+  });
+}
+
 void Simulation::harm(const std::string& what) {
   std::vector<std::pair<std::string, std::string>> ours;
   for (const auto& [node, container] : engines_.containers()) {
@@ -255,7 +302,7 @@ void Simulation::harm(const std::string& what) {
   if (what == "pause") engines_.engine(node).pause(name);
   if (what == "erase") engines_.engine(node).erase(name);
   if (what == "flap") engines_.flap(name, random_.between(1000, 20000));
-  if (what == "hint") hint(random_.chance(500) ? name : "no-such-container");
+  if (what == "hint") hint("instance", random_.chance(500) ? name : "no-such-container");
 }
 
 // ---- The story
@@ -291,6 +338,22 @@ void Simulation::tell_changes(const Snapshot& after) {
                        row.runs ? "run " : "", row.container, row.healthy ? " healthy" : "",
                        row.reason));
     }
+  }
+}
+
+void Simulation::tell_routes(const Snapshot& after) {
+  for (const auto& [target, row] : after.targets) {
+    const auto was = rows_.targets.find(target);
+    const bool is_new = was == rows_.targets.end();
+    if (is_new || was->second.is_wanted_ready != row.is_wanted_ready ||
+        was->second.is_let_go != row.is_let_go) {
+      tell(fmt::format("target {} at {}: {}{} {}", target, row.address,
+                       row.is_wanted_ready ? "ready" : "down", row.is_let_go ? " let go" : "",
+                       row.reason));
+    }
+  }
+  for (const auto& [target, row] : rows_.targets) {
+    if (!after.targets.contains(target)) tell("target " + target + " is over");
   }
 }
 

@@ -14,6 +14,7 @@
 #include "tests/simulator/invariants.h"
 #include "tests/simulator/stage.h"
 #include "tests/simulator/timeline.h"
+#include "tests/simulator/traffic.h"
 
 #include <deque>
 #include <memory>
@@ -35,11 +36,13 @@ class Simulation {
   // For a test that plays out one story of its own.
   void start();
   Violated settle(Standard standard);  // Lets time pass until all is as it must be in the end.
+  void carry_requests();               // From now on, through every route.
   void crash();
   void crash_after(std::int64_t delay_ms);
   Engineer& engineer() { return engineer_; }
   Hands& hands() { return hands_; }
   Engines& engines() { return engines_; }
+  Traffic& traffic() { return traffic_; }
 
   void tell_all() { tells_all_ = true; }
   std::string story() const;  // The last things that happened; needs tell_all().
@@ -52,21 +55,25 @@ class Simulation {
   void pass();
   void look();  // After a pass: takes the rows and asks every invariant.
   void judge(const Call& call);
+  void judge(const ProxyCall& call);
   void restart();
   void stir();  // Starts all that goes wrong by itself.
   void now_and_then(std::int64_t every_ms, std::function<void()> happens);
   void harm(const std::string& what);
   void lose_a_row();
-  void hint(const std::string& container);
+  void stir_proxy();
+  void hint(const std::string& kind, const std::string& target);
   void violate(const std::string& what);
   void tell(const std::string& what);
   void tell_changes(const Snapshot& after);
+  void tell_routes(const Snapshot& after);
 
   Stage& stage_;
   Random random_;
   Weather weather_;
   Timeline timeline_;
   Engines engines_;
+  Traffic traffic_;
   Hands hands_;
   Engineer engineer_;
   Log log_;

@@ -23,6 +23,25 @@ InstanceRow instance_of(const Row& row) {
           row.text("reason")};
 }
 
+void take_routes(Database& state, Snapshot& taken) {
+  for (const Row& row : rows_of(state, "SELECT job, name, passes, failures FROM route_check")) {
+    taken.route_checks[row.text("job")].push_back(
+        {row.text("name"), row.integer("passes"), row.integer("failures")});
+  }
+  for (const Row& row :
+       rows_of(state,
+               "SELECT target, route, job, name, address, wanted = 'ready' AS ready, acknowledged "
+               "= 'ready' AS is_ready, "
+               "ready_at_ms IS NOT NULL AS was_ready, let_go_at_ms IS NOT NULL AS is_let_go, "
+               "reason FROM route_target WHERE ended_at_ms IS NULL")) {
+    taken.targets.emplace(row.text("target"),
+                          TargetRow{row.text("route"), row.text("job"), row.text("name"),
+                                    row.text("address"), row.integer("ready") == 1,
+                                    row.integer("is_ready") == 1, row.integer("was_ready") == 1,
+                                    row.integer("is_let_go") == 1, row.text("reason")});
+  }
+}
+
 }  // namespace
 
 std::int64_t Snapshot::others_that_serve(const std::string& job, const std::string& apart) const {
@@ -50,16 +69,19 @@ Snapshot take_snapshot(Database& state, const Snapshot& before) {
   }
   for (const Row& row :
        rows_of(state,
-               "SELECT name, count, max_parallel, update_order, EXISTS (SELECT 1 FROM deployment "
+               "SELECT name, count, max_parallel, update_order, drain_timeout_ms, EXISTS (SELECT 1 "
+               "FROM deployment "
                "WHERE job = name AND current = 1 AND state = 'failed') AS has_failed FROM job")) {
-    taken.jobs.emplace(row.text("name"), JobRow{row.integer("count"), row.integer("max_parallel"),
-                                                row.text("update_order") == "start_first",
-                                                row.integer("has_failed") == 1});
+    taken.jobs.emplace(row.text("name"),
+                       JobRow{row.integer("count"), row.integer("max_parallel"),
+                              row.text("update_order") == "start_first",
+                              row.integer("has_failed") == 1, row.integer("drain_timeout_ms")});
   }
   for (const Row& row : rows_of(state, "SELECT job, name, passes, failures FROM job_check")) {
     taken.checks[row.text("job")].push_back(
         {row.text("name"), row.integer("passes"), row.integer("failures")});
   }
+  take_routes(state, taken);
   for (const Row& row : rows_of(state, "SELECT node, reach FROM node_state")) {
     taken.reach.emplace(row.text("node"), row.text("reach"));
   }

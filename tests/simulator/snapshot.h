@@ -30,6 +30,7 @@ struct JobRow {
   std::int64_t max_parallel = 0;
   bool start_first = false;
   bool has_failed = false;  // Its deployment.
+  std::int64_t drain_timeout_ms = 0;
 
   // How many the update policy wants healthy, whatever Rowlock does.
   std::int64_t least() const { return start_first ? count : count - max_parallel; }
@@ -41,6 +42,19 @@ struct CheckRow {
   std::int64_t failures = 0;
 };
 
+// An instance in a route, as long as that lasts.
+struct TargetRow {
+  std::string route;
+  std::string job;
+  std::string name;  // The container's.
+  std::string address;
+  bool is_wanted_ready = false;
+  bool is_ready = false;   // The proxy said so last,
+  bool was_ready = false;  // or once.
+  bool is_let_go = false;
+  std::string reason;
+};
+
 // A step that was begun in the last pass.
 struct StepRow {
   std::string kind, name, target, step;
@@ -50,7 +64,10 @@ struct Snapshot {
   std::map<std::int64_t, InstanceRow> instances;  // By id.
   std::map<std::string, JobRow> jobs;
   std::map<std::string, std::vector<CheckRow>> checks;  // By job.
-  std::map<std::string, std::string> reach;             // By node.
+  // By job: what is asked of a port that is routed and has no check of its own.
+  std::map<std::string, std::vector<CheckRow>> route_checks;
+  std::map<std::string, TargetRow> targets;  // By ROUTE/INSTANCE.
+  std::map<std::string, std::string> reach;  // By node.
   std::vector<StepRow> begun;
   std::int64_t last_attempt = 0;
 

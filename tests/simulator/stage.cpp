@@ -72,6 +72,7 @@ void Stage::clear() {
   // A clock never goes back, but for this.
   const Values values = {{"home", std::string(kHomeId)}, {"now_ms", kBeginningMs}};
   must(state_->run("BEGIN IMMEDIATE;\n" + emptied + wiped +
+                       "DELETE FROM proxy_state; INSERT INTO proxy_state (only) VALUES (1);\n"
                        "DELETE FROM revision; DELETE FROM change; DELETE FROM sqlite_sequence;\n"
                        "UPDATE home SET id = :home;\n"
                        "UPDATE clock SET now_ms = :now_ms, started_at_ms = :now_ms;\n"

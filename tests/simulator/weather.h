@@ -16,15 +16,22 @@ struct Weather {
   std::int64_t hints_lost = 0;  // Of a thousand hints.
   std::int64_t rows_lost = 0;   // Of a thousand restarts: an instance row is gone from state.db.
   // About every so many milliseconds; 0: never.
-  std::int64_t crash_ms = 0;        // The controller is killed.
-  std::int64_t die_ms = 0;          // A container ends.
-  std::int64_t pause_ms = 0;        // A container is paused.
-  std::int64_t erase_ms = 0;        // A container is removed.
-  std::int64_t unreachable_ms = 0;  // A node is away for a while.
-  std::int64_t flap_ms = 0;         // A program fails its checks for a while.
-  std::int64_t spurious_ms = 0;     // A hint about nothing.
-  std::int64_t edit_ms = 0;         // The engineer edits desired.db.
-  std::int64_t latency_ms = 20;     // A call takes up to so long, and so does its answer.
+  std::int64_t crash_ms = 0;           // The controller is killed.
+  std::int64_t die_ms = 0;             // A container ends.
+  std::int64_t pause_ms = 0;           // A container is paused.
+  std::int64_t erase_ms = 0;           // A container is removed.
+  std::int64_t unreachable_ms = 0;     // A node is away for a while.
+  std::int64_t flap_ms = 0;            // A program fails its checks for a while.
+  std::int64_t spurious_ms = 0;        // A hint about nothing.
+  std::int64_t edit_ms = 0;            // The engineer edits desired.db.
+  std::int64_t proxy_dies_ms = 0;      // The proxy is killed,
+  std::int64_t by_hand_ms = 0;         // restarted or reloaded by somebody else,
+  std::int64_t proxy_away_ms = 0;      // not to be reached for a while,
+  std::int64_t refuses_ms = 0;         // or refuses what is saved for a while.
+  std::int64_t lingers_ms = 0;         // Its workers from before a reload stay for a while.
+  std::int64_t request_ms = 700;       // A request begins,
+  std::int64_t request_max_ms = 2000;  // and takes up to so long.
+  std::int64_t latency_ms = 20;        // A call takes up to so long, and so does its answer.
 
   static Weather drawn_from(Random& random) {
     Weather drawn;
@@ -44,6 +51,12 @@ struct Weather {
     perhaps(drawn.flap_ms, 5000, 30000);
     perhaps(drawn.spurious_ms, 1000, 10000);
     perhaps(drawn.latency_ms, 20, 3000);
+    perhaps(drawn.proxy_dies_ms, 4000, 30000);
+    perhaps(drawn.by_hand_ms, 4000, 30000);
+    perhaps(drawn.proxy_away_ms, 8000, 30000);
+    perhaps(drawn.refuses_ms, 8000, 30000);
+    perhaps(drawn.lingers_ms, 5000, 30000);
+    perhaps(drawn.request_max_ms, 2000, 15000);
     drawn.edit_ms = random.between(3000, 20000);
     return drawn;
   }
