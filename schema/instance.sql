@@ -145,9 +145,7 @@ WINDOW whole  AS (PARTITION BY i.job),
                   ROWS UNBOUNDED PRECEDING);
 
 CREATE VIEW instance_fact AS
-SELECT i.id,
-       i.job,
-       i.retry_at_ms,
+SELECT i.id, i.job, i.retry_at_ms,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'instance' AND a.target = CAST(i.id AS TEXT)
                            AND a.finished_at_ms IS NULL)              THEN 'busy'
@@ -272,8 +270,7 @@ WHERE r.step <> 'none';
 
 -- All that a worker needs to make a step.
 CREATE VIEW instance_input AS
-SELECT i.id AS target,
-       i.id AS instance,
+SELECT i.id AS target, i.id AS instance,
        i.job,
        i.name AS container,
        (SELECT id FROM home) AS home,

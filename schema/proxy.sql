@@ -76,17 +76,6 @@ SELECT listen, listen_tls, accept_proxy, client_header, release_delay_ms, socket
 UNION ALL
 SELECT '127.0.0.1:8080', '', 0, '', 0, '' WHERE NOT EXISTS (SELECT 1 FROM proxy);
 
-CREATE VIEW proxy_setting_text AS
-SELECT json_object(
-         'listen', p.listen,
-         'listen_tls', p.listen_tls,
-         'accept_proxy', p.accept_proxy,
-         'client_header', p.client_header,
-         'socket', p.socket,
-         'certificates', (SELECT json_group_array(c.path)
-                          FROM (SELECT path FROM certificate ORDER BY name) AS c)) AS settings
-FROM proxy_setting AS p;
-
 CREATE VIEW proxy_violation AS
 SELECT 'proxy' AS table_name, p.name AS row_key,
        'proxy.listen_tls needs a certificate: INSERT INTO certificate, or set listen_tls to ''''' AS message
@@ -230,33 +219,6 @@ JOIN proxy_rule AS r ON (r.role = '*' OR r.role = f.role)
                     AND (r.process = '*' OR r.process = f.process)
                     AND (r.look = '*' OR r.look = f.look)
 WHERE r.step <> 'none';
-
--- The slots of a route as the configuration has them: what is to be ready stands in its slot, all others are free.
-CREATE VIEW proxy_slot AS
-SELECT t.route,
-       json_group_array(json_array(t.slot, t.address, t.port, t.weight)) AS slots
-FROM route_target AS t
-WHERE t.ended_at_ms IS NULL AND t.wanted = 'ready'
-GROUP BY t.route;
-
--- All that a proxy needs to run by itself.
-CREATE VIEW proxy_input AS
-SELECT 'proxy' AS target,
-       s.socket,
-       p.saved_generation AS generation,
-       -- Long, and wanted for a save alone.
-       CASE WHEN p.saving_content <> p.saved_content THEN json_object(
-         'home', (SELECT id FROM home),
-         'generation', p.saving_generation,
-         'settings', json(p.settings),
-         'routes', (SELECT json_group_array(json_object('name', r.route, 'mode', COALESCE(w.mode, ''),
-                                                        'slot_count', r.slots, 'structure', json(r.structure),
-                                                        'slots', json(COALESCE(k.slots, '[]'))))
-                    FROM route_state AS r
-                    JOIN route_wanted AS w ON w.route = r.route
-                    LEFT JOIN proxy_slot AS k ON k.route = r.route)) END AS config
-FROM proxy_state AS p
-JOIN proxy_setting AS s;
 
 CREATE VIEW proxy_status AS
 SELECT 'proxy' AS kind,

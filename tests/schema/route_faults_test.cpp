@@ -126,6 +126,7 @@ Test(route_faults, no_slot_is_set_while_the_proxy_reloads) {
 
   world.sql("UPDATE proxy_state SET reloading = 0");
   world.settle();
+  world.pass_time(1000);
   cr_expect(world.number("SELECT count(*) FROM route_target WHERE ended_at_ms IS NULL") == 1);
 }
 
