@@ -22,6 +22,19 @@ const TargetRow* target_at(const Snapshot& rows, const std::string& route,
   return nullptr;
 }
 
+// How many others of its job the proxy gives requests in that route, that are to stay.
+std::int64_t ready_beside(const Snapshot& rows, const TargetRow& target) {
+  std::int64_t ready = 0;
+  for (const auto& [key, other] : rows.targets) {
+    const InstanceRow* const instance = rows.find(other.name);
+    const bool counts = other.route == target.route && other.job == target.job &&
+                        other.name != target.name && other.is_ready && instance != nullptr &&
+                        instance->runs;
+    ready += counts ? 1 : 0;
+  }
+  return ready;
+}
+
 bool ends(const Deed& deed) {
   return (deed.call.verb == "stop" || deed.call.verb == "remove") && deed.call.found != nullptr &&
          deed.call.found->state == ContainerState::running;
@@ -136,15 +149,11 @@ class KeepsOneReady final : public Invariant {
                                is->reason.starts_with("instances of the new spec");
       const bool is_dropped = !target.is_wanted_ready && target.reason != kLeaves;
       if (!is_replaced || is_dropped || !target.is_ready || job == turn.after.jobs.end()) continue;
-      if (!job->second.start_first || job->second.count == 0) continue;
-      const bool is_followed =
-          std::any_of(turn.after.targets.begin(), turn.after.targets.end(), [&](const auto& other) {
-            return other.second.route == target.route && other.second.is_wanted_ready &&
-                   other.second.is_ready;
-          });
-      if (!is_followed) {
-        return fmt::format("{} is replaced, and nobody else is ready in {}", target.name,
-                           target.route);
+      if (!job->second.start_first || !is->healthy || is->container != "running") continue;
+      const std::int64_t left = ready_beside(turn.after, target);
+      if (left < job->second.count) {
+        return fmt::format("{} is replaced: {} others are ready in {}, the policy keeps {}",
+                           target.name, left, target.route, job->second.count);
       }
     }
     return std::nullopt;
