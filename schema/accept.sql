@@ -4,12 +4,14 @@
 
 -- @run accept.differences
 
--- {columns}: all columns; {key_of_n}: the primary key of the row called n; {object_of_n}: its columns, named, for JSON.
+-- {columns}: all columns; {key_of_n}: the primary key of the row called n; {object_of_n}: its columns, named, for JSON;
+-- {same}: o and n are the same in all of them. Only rows after :mark may be new or changed.
 INSERT INTO change (revision, table_name, row_key, before, after)
 SELECT :revision, '{table}', json_array({key_of_n}),
        (SELECT json_object({object_of_o}) FROM {table} AS o WHERE {o_is_n}),
        json_object({object_of_n})
-FROM (SELECT {columns} FROM temp.incoming_{table} EXCEPT SELECT {columns} FROM {table}) AS n;
+FROM temp.incoming_{table} AS n
+WHERE n.rowid > :mark AND NOT EXISTS (SELECT 1 FROM {table} AS o WHERE {o_is_n} AND {same});
 
 INSERT INTO change (revision, table_name, row_key, before, after)
 SELECT :revision, '{table}', json_array({key_of_o}), json_object({object_of_o}), NULL
@@ -42,7 +44,8 @@ WHERE '{table}' <> 'approval'
 DELETE FROM {table} AS o WHERE NOT EXISTS (SELECT 1 FROM temp.incoming_{table} AS n WHERE {o_is_n});
 
 INSERT INTO {table} ({columns})
-SELECT {columns} FROM (SELECT {columns} FROM temp.incoming_{table} EXCEPT SELECT {columns} FROM {table}) WHERE true
+SELECT {columns} FROM temp.incoming_{table} AS n
+WHERE n.rowid > :mark AND NOT EXISTS (SELECT 1 FROM {table} AS o WHERE {o_is_n} AND {same})
 ON CONFLICT ({key}) DO UPDATE SET {assignments};
 
 -- @run accept.revision

@@ -134,6 +134,7 @@ END;
 -- @observed
 
 CREATE INDEX route_by_job ON route (job);
+CREATE INDEX route_by_host ON route (host, path);
 CREATE INDEX route_by_next_job ON route (next_job) WHERE next_job IS NOT NULL;
 
 -- What the proxy's configuration says of a route. Goes away with the last instance in a route that is not desired any
@@ -209,7 +210,8 @@ UNION ALL
 SELECT 'route', r.name,
        'route ' || r.name || ' has a host with a label of over 63 characters: shorten it to what DNS can hold'
 FROM route AS r
-WHERE EXISTS (WITH RECURSIVE label (word, rest) AS (
+WHERE length(r.host) > 63
+  AND EXISTS (WITH RECURSIVE label (word, rest) AS (
                 SELECT '', r.host || '.'
                 UNION ALL
                 SELECT substr(rest, 1, instr(rest, '.') - 1), substr(rest, instr(rest, '.') + 1)

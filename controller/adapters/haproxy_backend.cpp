@@ -46,10 +46,10 @@ std::string redirect_rules(const ProxyRoute& route) {
 }
 
 // Every route can be paused and put in maintenance at run time, so all have these.
-std::string mode_rules(const ProxyRoute& route) {
-  const std::string page = route.maintenance_page.empty()
-                               ? fmt::format("string \"{}\"", kMaintenancePage)
-                               : "file " + quoted(page_path(route.name));
+std::string mode_rules(const ProxyRoute& route, const std::string& page) {
+  const std::string answer = route.maintenance_page.empty()
+                                 ? fmt::format("string \"{}\"", kMaintenancePage)
+                                 : "file " + quoted(page);
   return fmt::format(
       "    http-request lua.rowlock-hold if {{ var(txn.mode) -m beg pause: }}\n"
       "    http-request return status 503 content-type text/plain string \"held too long\\n\""
@@ -57,7 +57,7 @@ std::string mode_rules(const ProxyRoute& route) {
       "    http-request set-var(txn.mode) var(txn.route),map({})\n"
       "    http-request return status 503 content-type \"text/html; charset=utf-8\" {}"
       " hdr Retry-After {} hdr Cache-Control no-store if {{ var(txn.mode) -m str maintenance }}\n",
-      kModeMap, page, kMaintenanceRetryS);
+      kModeMap, answer, kMaintenanceRetryS);
 }
 
 // What comes after the prefix and its slash, behind a slash.
@@ -93,13 +93,15 @@ std::string server_line(const ProxyRoute& route, const ProxySlot& slot) {
 
 }  // namespace
 
-std::string backend_section(const std::string& home, const ProxyRoute& route) {
+std::string backend_section(const std::string& home, const ProxyRoute& route,
+                            const std::string& page) {
   std::string section =
       fmt::format("\nbackend {} from rowlock-{}\n", backend_name(home, route.name), home);
   if (route.response_timeout_ms > 0) {
     section += fmt::format("    timeout server {}ms\n", route.response_timeout_ms);
   }
-  section += rate_rules(route) + redirect_rules(route) + mode_rules(route) + strip_rule(route);
+  section +=
+      rate_rules(route) + redirect_rules(route) + mode_rules(route, page) + strip_rule(route);
   // A request that may change something is not sent twice, unless it has never arrived.
   section +=
       "    http-request disable-l7-retry unless"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <map>
 
 namespace rowlock {
 
@@ -220,14 +221,17 @@ Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config, const Prox
   std::string routes;
   std::string modes;
   std::vector<ProxyFile> files;
+  std::map<std::string, std::string> pages;  // Most routes have the same one: path by content.
   for (const ProxyRoute& route : config.routes) {
     const std::string backend = backend_name(config.home, route.name);
-    text += backend_section(config.home, route);
+    std::string& page = pages[route.maintenance_page];
+    if (page.empty() && !route.maintenance_page.empty()) {
+      page = fmt::format("pages/{}.html", pages.size());
+      files.push_back({page, route.maintenance_page});
+    }
+    text += backend_section(config.home, route, page);
     routes += route_key(route) + " " + backend + "\n";
     modes += backend + " " + (route.mode.empty() ? kModeLive : route.mode) + "\n";
-    if (!route.maintenance_page.empty()) {
-      files.push_back({page_path(route.name), route.maintenance_page});
-    }
   }
   std::string list;
   for (const std::string& file : place.certificates) list += file + "\n";
@@ -273,7 +277,5 @@ std::int64_t generation_in(const std::string& description, const std::string& ho
                   generation);
   return generation;
 }
-
-std::string page_path(const std::string& route) { return "pages/" + route + ".html"; }
 
 }  // namespace rowlock

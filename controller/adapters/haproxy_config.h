@@ -38,8 +38,10 @@ struct ProxyPlace {
 // Rejected when a value cannot be said in HAProxy's words.
 Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config, const ProxyPlace& place);
 
-// The backend's own part of haproxy.cfg. Requires: the route's values have been checked.
-std::string backend_section(const std::string& home, const ProxyRoute& route);
+// The backend's own part of haproxy.cfg; `page` is where the route's maintenance page lies, as
+// ProxyFile::path. Requires: the route's values have been checked.
+std::string backend_section(const std::string& home, const ProxyRoute& route,
+                            const std::string& page);
 
 std::string backend_name(std::string_view home, std::string_view route);
 
@@ -55,8 +57,5 @@ std::string description_of(const std::string& home, std::int64_t generation);
 
 // The generation in it; -1 when it is not one of this home.
 std::int64_t generation_in(const std::string& description, const std::string& home);
-
-// Where a route's page lies, as ProxyFile::path.
-std::string page_path(const std::string& route);
 
 }  // namespace rowlock

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace rowlock {
 
@@ -54,6 +55,49 @@ std::string row_in_words(const Row& row) {
   return words;
 }
 
+Values values_of(const Row& row) {
+  Values values;
+  for (std::size_t i = 0; i < row.columns().size(); ++i) {
+    values.emplace_back(row.columns()[i], row.cells()[i]);
+  }
+  return values;
+}
+
+// Which rows are no longer there, and which are new.
+struct RowChanges {
+  std::vector<const Row*> gone;
+  std::vector<const Row*> come;
+};
+
+std::vector<const Row*> all_of(const TableRows& rows) {
+  std::vector<const Row*> all;
+  for (const Row& row : rows.rows) all.push_back(&row);
+  return all;
+}
+
+RowChanges changes_between(const std::vector<Row>& before, const std::vector<Row>& after) {
+  // By far the most stand where they stood; of the others, some have only moved.
+  RowChanges moved;
+  for (std::size_t i = 0; i < std::max(before.size(), after.size()); ++i) {
+    const bool is_in_both = i < before.size() && i < after.size();
+    if (is_in_both && before[i].cells() == after[i].cells()) continue;
+    if (i < before.size()) moved.gone.push_back(&before[i]);
+    if (i < after.size()) moved.come.push_back(&after[i]);
+  }
+  std::set<std::vector<Value>> gone;
+  for (const Row* row : moved.gone) gone.insert(row->cells());
+  std::set<std::vector<Value>> come;
+  for (const Row* row : moved.come) come.insert(row->cells());
+  RowChanges changes;
+  for (const Row* row : moved.gone) {
+    if (!come.contains(row->cells())) changes.gone.push_back(row);
+  }
+  for (const Row* row : moved.come) {
+    if (!gone.contains(row->cells())) changes.come.push_back(row);
+  }
+  return changes;
+}
+
 std::string sentence(const Error& error) {
   return error.hint.empty() ? error.message : error.message + ": " + error.hint;
 }
@@ -68,7 +112,7 @@ Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
   if (!info.ok()) {
     return info.error();
   }
-  Table table{text.name, {}, "", "", ""};
+  Table table{text.name, {}, "", "", "", ""};
   std::vector<std::string> key;
   for (const Row& column : info.value()) {
     table.columns.push_back(column.text("name"));
@@ -83,10 +127,13 @@ Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
       {"key_of_n", joined(key, "n.\"{}\"", ", ")},
       {"key_of_o", joined(key, "o.\"{}\"", ", ")},
       {"o_is_n", joined(key, "o.\"{0}\" = n.\"{0}\"", " AND ")},
+      {"same", joined(table.columns, "o.\"{0}\" IS n.\"{0}\"", " AND ")},
       {"object_of_n", joined(table.columns, "'{0}', n.\"{0}\"", ", ")},
       {"object_of_o", joined(table.columns, "'{0}', o.\"{0}\"", ", ")},
       {"assignments", joined(table.columns, "\"{0}\" = excluded.\"{0}\"", ", ")},
   };
+  table.remove = fmt::format("DELETE FROM temp.incoming_{} WHERE {}", text.name,
+                             joined(key, "\"{0}\" = :{0}", " AND "));
   table.differences = filled_in(*schema_.script("accept.differences"), places);
   table.brake = filled_in(*schema_.script("accept.brake"), places);
   table.take = filled_in(*schema_.script("accept.take"), places);
@@ -132,39 +179,68 @@ Result<Acceptance> Acceptor::accept(DesiredFile& file, std::int64_t now_ms) {
 
 // Returns the rows that the tables would not take.
 Result<std::vector<Violation>> Acceptor::copy_in(const std::map<std::string, TableRows>& incoming) {
-  std::vector<Violation> found;
+  std::vector<Violation> unfit;
+  differing_.clear();
   for (const Table& table : tables_) {
+    const TableRows& rows = incoming.at(table.name);
+    const auto held = held_.find(table.name);
+    const bool is_same = held != held_.end() && held->second == rows;
+    if (is_same) continue;
+    if (auto copied = copy_table(table, rows, unfit); !copied.ok()) {
+      return copied.error();
+    }
+  }
+  return unfit;
+}
+
+// The rows that are held and no longer there go, those that are new come; the others stay.
+Result<> Acceptor::copy_table(const Table& table, const TableRows& rows,
+                              std::vector<Violation>& unfit) {
+  const auto known = held_.find(table.name);
+  const bool can_compare = known != held_.end() && known->second.columns == rows.columns;
+  const RowChanges changes =
+      can_compare ? changes_between(known->second.rows, rows.rows) : RowChanges{{}, all_of(rows)};
+  if (!can_compare) {
     if (auto emptied = state_.run("DELETE FROM temp.incoming_" + table.name); !emptied.ok()) {
       return emptied.error();
     }
-    const TableRows& rows = incoming.at(table.name);
-    std::vector<std::string> columns;
-    for (const std::string& column : rows.columns) {
-      if (std::find(table.columns.begin(), table.columns.end(), column) != table.columns.end()) {
-        columns.push_back(column);
-      }
-    }
-    const std::string insert =
-        fmt::format("INSERT INTO temp.incoming_{} ({}) VALUES ({})", table.name,
-                    joined(columns, "\"{}\"", ", "), joined(columns, ":{}", ", "));
-    for (const Row& row : rows.rows) {
-      Values values;
-      for (std::size_t i = 0; i < rows.columns.size(); ++i) {
-        values.emplace_back(rows.columns[i], row.cells()[i]);
-      }
-      auto inserted = state_.run(insert, values);
-      if (!inserted.ok() &&
-          inserted.error().message.find("constraint failed: ") == std::string::npos) {
-        return inserted.error();
-      }
-      if (!inserted.ok()) {
-        const std::string& said = inserted.error().message;
-        found.push_back({table.name, text_of(row.cells().front()),
-                         said.substr(said.find("constraint failed: ") + 19)});
-      }
+  }
+  for (const Row* row : changes.gone) {
+    if (auto removed = state_.run(table.remove, values_of(*row)); !removed.ok()) {
+      return removed.error();
     }
   }
-  return found;
+  auto mark = state_.scalar("SELECT COALESCE(max(rowid), 0) FROM temp.incoming_" + table.name);
+  if (!mark.ok()) {
+    return mark.error();
+  }
+  differing_[table.name] = std::get<std::int64_t>(mark.value());
+  return insert_rows(table, rows.columns, changes.come, unfit);
+}
+
+Result<> Acceptor::insert_rows(const Table& table, const std::vector<std::string>& there,
+                               const std::vector<const Row*>& rows, std::vector<Violation>& unfit) {
+  std::vector<std::string> columns;
+  for (const std::string& column : there) {
+    if (std::find(table.columns.begin(), table.columns.end(), column) != table.columns.end()) {
+      columns.push_back(column);
+    }
+  }
+  const std::string insert =
+      fmt::format("INSERT INTO temp.incoming_{} ({}) VALUES ({})", table.name,
+                  joined(columns, "\"{}\"", ", "), joined(columns, ":{}", ", "));
+  for (const Row* row : rows) {
+    auto inserted = state_.run(insert, values_of(*row));
+    if (inserted.ok()) continue;
+    constexpr std::string_view kRefused = "constraint failed: ";
+    const std::string& said = inserted.error().message;
+    if (said.find(kRefused) == std::string::npos) {
+      return inserted.error();
+    }
+    unfit.push_back({table.name, text_of(row->cells().front()),
+                     said.substr(said.find(kRefused) + kRefused.size())});
+  }
+  return Done{};
 }
 
 Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incoming,
@@ -187,7 +263,10 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
     }
     found = std::move(unfit).value();
     for (const Table& table : tables_) {
-      if (auto compared = state_.run(table.differences, values); !compared.ok()) {
+      const auto differs = differing_.find(table.name);
+      if (differs == differing_.end()) continue;
+      const Values marked = {{"revision", revision.value()}, {"mark", differs->second}};
+      if (auto compared = state_.run(table.differences, marked); !compared.ok()) {
         return compared.error();
       }
     }
@@ -210,6 +289,7 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
       if (auto committed = transaction.commit(); !committed.ok()) {
         return committed.error();
       }
+      for (const auto& [name, mark] : differing_) held_[name] = incoming.at(name);
       return Acceptance{std::get<std::int64_t>(revision.value()), count, {}};
     }
   }  // Rolled back: what is in force stays as it is.
@@ -222,6 +302,7 @@ Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision) {
   std::vector<Violation> found;
   const Values values = {{"revision", revision}};
   for (const Table& table : tables_) {
+    if (!differing_.contains(table.name)) continue;
     auto braked = state_.query(table.brake, values);
     if (!braked.ok()) {
       return braked.error();
@@ -231,7 +312,9 @@ Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision) {
     }
   }
   for (const Table& table : tables_) {
-    if (auto taken = state_.run(table.take, values); !taken.ok()) {
+    const auto differs = differing_.find(table.name);
+    if (differs == differing_.end()) continue;
+    if (auto taken = state_.run(table.take, {{"mark", differs->second}}); !taken.ok()) {
       return taken.error();
     }
   }

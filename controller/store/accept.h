@@ -8,6 +8,7 @@
 #include "controller/store/schema.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ class Acceptor {
   struct Table {
     std::string name;
     std::vector<std::string> columns;
+    std::string remove;  // One row of incoming_NAME, by its key.
     std::string differences;
     std::string brake;
     std::string take;
@@ -48,6 +50,9 @@ class Acceptor {
   Result<> prepare();
   Result<Table> table_of(const TableText& text);
   Result<std::vector<Violation>> copy_in(const std::map<std::string, TableRows>& incoming);
+  Result<> copy_table(const Table& table, const TableRows& rows, std::vector<Violation>& unfit);
+  Result<> insert_rows(const Table& table, const std::vector<std::string>& there,
+                       const std::vector<const Row*>& rows, std::vector<Violation>& unfit);
   Result<std::vector<Violation>> violations(std::int64_t revision);
   void ask_invariants(std::vector<Violation>& found);
   Result<Acceptance> refuse(std::vector<Violation> violations, std::int64_t now_ms);
@@ -56,6 +61,11 @@ class Acceptor {
   Database& state_;
   const Schema& schema_;
   std::vector<Table> tables_;
+  // What the incoming tables hold: the rows of the last change that was accepted. Only what differs
+  // from them is copied and compared. Empty: nothing yet.
+  std::map<std::string, TableRows> held_;
+  // Tables with other rows than that, in the change at hand; those after this rowid are new to it.
+  std::map<std::string, std::int64_t> differing_;
 };
 
 }  // namespace rowlock

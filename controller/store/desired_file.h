@@ -6,6 +6,7 @@
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -18,6 +19,12 @@ namespace rowlock {
 struct TableRows {
   std::vector<std::string> columns;
   std::vector<Row> rows;
+
+  bool operator==(const TableRows& other) const {
+    return columns == other.columns &&
+           std::equal(rows.begin(), rows.end(), other.rows.begin(), other.rows.end(),
+                      [](const Row& a, const Row& b) { return a.cells() == b.cells(); });
+  }
 };
 
 class DesiredFile {
