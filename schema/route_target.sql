@@ -290,12 +290,15 @@ END;
 CREATE TEMP TRIGGER wake_route_target_update AFTER UPDATE ON route_target BEGIN
   INSERT INTO dirty VALUES (NEW.job);
 END;
--- What the configuration says of it has changed; with two jobs in a route, so have the shares of the others.
+-- What the configuration says of it has changed.
 CREATE TEMP TRIGGER wake_route_target_content AFTER UPDATE OF wanted, address, port, weight ON route_target
 WHEN NEW.wanted <> OLD.wanted
   OR (NEW.wanted = 'ready'
       AND (NEW.address <> OLD.address OR NEW.port <> OLD.port OR NEW.weight <> OLD.weight)) BEGIN
   UPDATE proxy_state SET content = content + 1;
+END;
+-- With two jobs in a route, so have the shares of the others.
+CREATE TEMP TRIGGER wake_route_target_share AFTER UPDATE OF wanted ON route_target WHEN NEW.wanted <> OLD.wanted BEGIN
   INSERT INTO dirty SELECT job FROM route WHERE name = NEW.route AND next_job IS NOT NULL;
   INSERT INTO dirty SELECT next_job FROM route WHERE name = NEW.route AND next_job IS NOT NULL;
 END;

@@ -156,8 +156,9 @@ double RoutedApp::ms_until_a_dead_instance_is_out() {
   engine_.kill(name);
   service_.await_none("SELECT 1 FROM route_target WHERE name = '" + name +
                       "' AND acknowledged = 'ready'");
-  const std::int64_t out_at_ms = std::stoll(
-      service_.value("SELECT drained_at_ms FROM route_target WHERE name = '" + name + "'"));
+  const std::int64_t out_at_ms = std::stoll(service_.value(
+      "SELECT COALESCE(drained_at_ms, acknowledged_at_ms) FROM route_target WHERE name = '" + name +
+      "'"));
   const Json container = engine_.get("/containers/" + name + "/json");
   return static_cast<double>(out_at_ms - ms_of(container["State"]["FinishedAt"].as_string()));
 }
