@@ -52,18 +52,22 @@ SELECT d.id,
        t.stopping,
        t.failures,
        t.rejections,
-       -- Progress is a healthy instance. Time in which the controller or a node was away does not count against it.
+       -- Progress is a healthy instance. Time in which the controller, a node or the proxy was away does not count.
        j.progress_deadline_ms
          + max(d.started_at_ms,
                (SELECT started_at_ms FROM clock),
                COALESCE((SELECT max(i.healthy_at_ms) + j.min_healthy_ms FROM instance AS i
                          WHERE i.job = d.job AND i.spec = d.spec
                            AND (i.run = 1 OR i.ended_at_ms >= i.healthy_at_ms + j.min_healthy_ms)), 0),
+               COALESCE((SELECT max(p.since_ms) FROM route AS r JOIN proxy_state AS p
+                         WHERE r.job = d.job OR r.next_job = d.job), 0),
                COALESCE((SELECT max(n.since_ms) FROM instance AS i JOIN node_state AS n ON n.node = i.node
                          WHERE i.job = d.job AND i.run = 1), 0)) AS deadline_at_ms,
-       -- Whether the nodes that matter to it can be seen at all.
+       -- Whether the nodes that matter to it, and the proxy, can be seen at all.
        EXISTS (SELECT 1 FROM instance AS i JOIN node_state AS n ON n.node = i.node
                WHERE i.job = d.job AND i.run = 1 AND n.reach <> 'reached')
+         OR EXISTS (SELECT 1 FROM route AS r JOIN proxy_state AS p ON p.reach <> 'reached'
+                    WHERE r.job = d.job OR r.next_job = d.job)
          OR NOT EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach = 'reached') AS is_blind,
        (SELECT max(e.id) FROM deployment AS e
         WHERE e.job = d.job AND e.state = 'succeeded' AND e.proven = 1 AND e.spec <> d.spec) AS fallback

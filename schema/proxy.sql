@@ -16,11 +16,11 @@ CREATE TABLE proxy (
                 CHECK (name = 'proxy'),
   listen        TEXT NOT NULL DEFAULT '127.0.0.1:8080'  -- for http; '': nowhere
                 CONSTRAINT "proxy.listen must be ADDRESS:PORT, such as '127.0.0.1:8080', or empty"
-                CHECK (listen = '' OR (listen GLOB '?*:[1-9]*' AND listen NOT GLOB '*[^0-9a-fA-F.:*[]*]*'
+                CHECK (listen = '' OR (listen GLOB '?*:[1-9]*' AND listen NOT GLOB '*[^]0-9a-fA-F.:*[]*'
                                        AND listen NOT GLOB '*:*[^0-9]' AND length(listen) <= 60)),
   listen_tls    TEXT NOT NULL DEFAULT ''                -- for https and HTTP/2, with the rows of certificate
                 CONSTRAINT "proxy.listen_tls must be ADDRESS:PORT, such as '0.0.0.0:443', or empty"
-                CHECK (listen_tls = '' OR (listen_tls GLOB '?*:[1-9]*' AND listen_tls NOT GLOB '*[^0-9a-fA-F.:*[]*]*'
+                CHECK (listen_tls = '' OR (listen_tls GLOB '?*:[1-9]*' AND listen_tls NOT GLOB '*[^]0-9a-fA-F.:*[]*'
                                            AND listen_tls NOT GLOB '*:*[^0-9]' AND length(listen_tls) <= 60)),
   accept_proxy  INTEGER NOT NULL DEFAULT 0              -- 1: every client begins with the PROXY protocol
                 CONSTRAINT "proxy.accept_proxy must be 0 or 1"
@@ -52,6 +52,7 @@ CREATE TABLE proxy_state (
   process            INTEGER,
   generation         INTEGER NOT NULL DEFAULT 0,
   content            INTEGER NOT NULL DEFAULT 0,
+  saves              INTEGER NOT NULL DEFAULT 0,   -- since what was last saved ran
   changed_at_ms      INTEGER NOT NULL DEFAULT 0,   -- moment of the first change that is not written yet
   saving_generation  INTEGER NOT NULL DEFAULT -1,  -- what the save under way writes
   saving_content     INTEGER NOT NULL DEFAULT -1,
@@ -94,11 +95,11 @@ CREATE VIEW proxy_name AS
 SELECT 'proxy' AS name;
 
 CREATE VIEW proxy_fact AS
-SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
+SELECT CASE WHEN s.socket <> ''                                       THEN 'attached'
+            WHEN NOT EXISTS (SELECT 1 FROM route)
              AND NOT EXISTS (SELECT 1 FROM route_target AS t WHERE t.ended_at_ms IS NULL)
                                                                       THEN 'unwanted'
-            WHEN s.socket = ''                                        THEN 'own'
-            ELSE                                                           'attached' END AS role,
+            ELSE                                                           'own' END AS role,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'proxy' AND a.target = 'proxy' AND a.finished_at_ms IS NULL) THEN 'busy'
             -- What was never looked at is looked at anyway.
@@ -111,6 +112,9 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM route)
                  THEN CASE p.saved_content WHEN -1                           THEN 'bad'
                                            ELSE                                   'refused' END
             WHEN p.saved_content = -1                                        THEN 'none'
+            -- A reload must not wait for ever for a configuration that does not change any more.
+            WHEN p.saves >= 3 AND p.saved_generation = p.generation
+             AND p.running_generation <> p.saved_generation                  THEN 'saved'
             -- Writing takes the machine a while: not in the middle of a cut-over, and once for many of them.
             WHEN p.saved_content <> p.content AND p.saved_generation = p.generation
              AND p.changed_at_ms + 150 > (SELECT now_ms FROM clock)          THEN 'young'
@@ -172,12 +176,14 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('own',      'free',    'bad',     'behind',  'due',   'observe', 'the truth is what it says now'),
   ('own',      'free',    'bad',     'behind',  'later', 'wait',    'it refuses its configuration'),
   ('own',      'free',    'stale',   'behind',  '*',     'save',    'its configuration has changed'),
-  ('own',      'free',    'young',   'behind',  '*',     'reload',  'what was written last is not what runs'),
+  ('own',      'free',    'young',   'behind',  '*',     'save',    'its configuration has changed'),
   ('own',      'free',    'refused', 'behind',  '*',     'reload',  'what was written last is not what runs'),
   ('own',      'free',    'saved',   'behind',  '*',     'reload',  'what was written last is not what runs'),
   ('own',      'free',    'none',    'reached', '*',     'save',    'its configuration was never written'),
-  ('own',      'free',    'stale',   'reached', '*',     'save',    'its configuration has changed'),
-  ('own',      'free',    'young',   'reached', '*',     'wait',    'its configuration has just changed'),
+  ('own',      'free',    'stale',   'reached', 'due',   'observe', 'the truth is what it says now'),
+  ('own',      'free',    'stale',   'reached', 'later', 'save',    'its configuration has changed'),
+  ('own',      'free',    'young',   'reached', 'due',   'observe', 'the truth is what it says now'),
+  ('own',      'free',    'young',   'reached', 'later', 'wait',    'its configuration has just changed'),
   ('own',      'free',    'bad',     'reached', 'due',   'observe', 'the truth is what it says now'),
   ('own',      'free',    'bad',     'reached', 'later', 'wait',    'it refuses its configuration'),
   ('own',      'free',    'refused', 'reached', 'due',   'observe', 'the truth is what it says now'),
@@ -194,7 +200,8 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('attached', 'free',    'refused', '*',       'due',   'observe', 'the truth is what it says now'),
   ('attached', 'free',    'refused', '*',       'later', 'wait',    'it refuses its configuration'),
   ('attached', 'free',    'saved',   'unseen',  '*',     'observe', 'it was not looked at yet'),
-  ('attached', 'free',    'saved',   'behind',  '*',     'reload',  'what was written last is not what runs'),
+  ('attached', 'free',    'saved',   'behind',  'due',   'observe', 'somebody else may have reloaded it'),
+  ('attached', 'free',    'saved',   'behind',  'later', 'reload',  'what was written last is not what runs'),
   ('attached', 'free',    'saved',   'lost',    'due',   'observe', 'somebody else starts it'),
   ('attached', 'free',    'saved',   'lost',    'later', 'wait',    'somebody else starts it'),
   ('attached', 'free',    'saved',   'reached', 'due',   'observe', 'the truth is what it says now'),
@@ -232,6 +239,8 @@ SELECT 'proxy' AS kind,
        CASE WHEN p.refused_content = p.content                               THEN p.detail
             WHEN p.reach = 'lost' AND (p.tries > 2 OR s.socket <> '')        THEN p.detail
             WHEN p.reach = 'lost'                                            THEN 'is being started'
+            WHEN p.reach = 'reached' AND p.running_generation <> p.saved_generation AND p.detail <> ''
+            THEN p.detail
             WHEN p.reach = 'reached'
             THEN 'HAProxy ' || p.version || ' at ' || s.listen || CASE WHEN s.listen <> '' AND s.listen_tls <> ''
                                                                       THEN ' and ' ELSE '' END || s.listen_tls
@@ -278,7 +287,7 @@ WHEN NEW.content <> OLD.content AND OLD.content = OLD.saved_content BEGIN
   UPDATE proxy_state SET changed_at_ms = (SELECT now_ms FROM clock);
 END;
 CREATE TEMP TRIGGER wake_proxy_saved AFTER UPDATE OF saved_content ON proxy_state BEGIN
-  INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL AND wanted = 'down';
+  INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL;
 END;
 
 -- @run proxy.hint
@@ -306,13 +315,14 @@ UPDATE proxy_state
 SET saved_generation = saving_generation,
     saved_content    = saving_content,
     refused_content  = -1,
+    saves            = CASE WHEN running_generation = saving_generation THEN 0 ELSE saves + 1 END,
     tries            = 0,
     retry_at_ms      = 0,
     detail           = '';
 
 UPDATE route_target
 SET written_at_ms = :now_ms
-WHERE ended_at_ms IS NULL AND wanted = 'down' AND written_at_ms IS NULL
+WHERE ended_at_ms IS NULL AND written_at_ms IS NULL
   AND content <= (SELECT saved_content FROM proxy_state);
 
 -- @run proxy.save.rejected
@@ -338,7 +348,7 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'started', '');
 -- @run proxy.reload.done
 
 UPDATE proxy_state
-SET look_at_ms = 0, running_generation = :generation, reloading = 0, tries = 0, retry_at_ms = 0;
+SET look_at_ms = 0, running_generation = :generation, reloading = 0, saves = 0, tries = 0, retry_at_ms = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :generation);

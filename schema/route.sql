@@ -20,7 +20,8 @@ CREATE TABLE route (
   path                TEXT NOT NULL DEFAULT '/'        -- it and what lies under it; of several the longest wins
                       CONSTRAINT "route.path must be '/' or such as '/app': no '/' at its end, no spaces, '?' or '#'"
                       CHECK (path GLOB '/*' AND (path = '/' OR path NOT GLOB '*/') AND path NOT GLOB '*//*'
-                             AND path NOT GLOB '*[?# "\' || char(9, 10, 13, 127) || ']*' AND length(path) <= 1000),
+                             AND path NOT GLOB '*[?# "\' || char(1) || '-' || char(31, 127) || ']*'
+                             AND length(path) <= 1000),
   job                 TEXT                             -- whose instances answer; NULL: only with redirect_host
                       CONSTRAINT "route.job must name a job, unless redirect_host says where requests go instead"
                       CHECK (job IS NOT NULL OR redirect_host IS NOT NULL),
@@ -86,7 +87,7 @@ CREATE TABLE route_header (
   value TEXT NOT NULL DEFAULT ''                       -- '': the header is taken out
         CONSTRAINT "route_header.value must be one line of at most 4000 characters"
         CHECK (typeof(value) = 'text' AND length(value) <= 4000
-               AND value NOT GLOB '*[' || char(1) || '-' || char(8, 10) || '-' || char(31, 127) || ']*'),
+               AND value NOT GLOB '*[' || char(1) || '-' || char(31, 127) || ']*'),
   PRIMARY KEY (route, name)
 );
 
@@ -180,17 +181,19 @@ WHERE r.job IN (SELECT name FROM job)
   AND NOT EXISTS (SELECT 1 FROM job_port AS p
                   WHERE p.job = r.job AND (p.label = r.port OR CAST(p.port AS TEXT) = r.port))
 UNION ALL
-SELECT 'route', r.route,
-       'route ' || r.route || ' sends to port ' || r.port || ' of job ' || r.job || ', which is udp: routes carry HTTP'
-FROM route_job AS r
-JOIN job_port AS p ON p.job = r.job AND (p.label = r.port OR CAST(p.port AS TEXT) = r.port)
+SELECT 'route', r.name,
+       'route ' || r.name || ' sends to port ' || p.label || ' of job ' || p.job || ', which is udp: routes carry HTTP'
+FROM job_port AS p
+CROSS JOIN route AS r ON r.job = p.job OR r.next_job = p.job   -- from the few: there may be many routes
 WHERE p.protocol <> 'tcp'
+  AND r.redirect_host IS NULL
+  AND CASE WHEN r.job = p.job THEN r.port ELSE COALESCE(r.next_port, r.port) END IN (p.label, CAST(p.port AS TEXT))
 UNION ALL
-SELECT 'route', r.route,
-       'route ' || r.route || ' sends to job ' || r.job || ', whose network is ''none'': set it to ''bridge'''
-FROM route_job AS r
-JOIN job AS j ON j.name = r.job
-WHERE j.network = 'none'
+SELECT 'route', r.name,
+       'route ' || r.name || ' sends to job ' || j.name || ', whose network is ''none'': set it to ''bridge'''
+FROM job AS j
+CROSS JOIN route AS r ON r.job = j.name OR r.next_job = j.name
+WHERE j.network = 'none' AND r.redirect_host IS NULL
 UNION ALL
 SELECT 'route', r.name,
        'routes ' || other.name || ' and ' || r.name || ' both claim ' || r.host || r.path
@@ -220,7 +223,7 @@ WHERE length(r.host) > 63
 UNION ALL
 SELECT 'route', r.name, 'route ' || r.name || ' redirects ' || r.host || ' to itself for ever: change redirect_host'
 FROM route AS r
-WHERE r.redirect_host = r.host AND r.redirect_scheme IS NULL
+WHERE r.redirect_host = r.host
 UNION ALL
 SELECT 'route', r.name,
        'route ' || r.name || ' redirects to https, which the proxy does not serve: set proxy.listen_tls and INSERT '

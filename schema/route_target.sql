@@ -34,7 +34,7 @@ CREATE TABLE route_target (
   lingers              INTEGER NOT NULL DEFAULT 0,         -- 1: a worker from before a reload may still give it some
   -- what had passed in a row when it was made ready: JSON, [{check, type, passes, of, at_ms}]
   evidence             TEXT NOT NULL DEFAULT '[]',
-  content              INTEGER NOT NULL DEFAULT 0,         -- of the configuration that gives it no requests
+  content              INTEGER NOT NULL DEFAULT 0,         -- of the configuration that says what is wanted
   written_at_ms        INTEGER,                            -- moment from which that was in the file
   drain_timeout_ms     INTEGER NOT NULL DEFAULT 30000,     -- as its job had it last
   listed_at_ms         INTEGER NOT NULL,
@@ -67,99 +67,20 @@ CREATE TABLE route_target_case (
 
 -- @views
 
--- Every live row with what its instance, its route and the proxy say now.
-CREATE VIEW route_target_now AS
-SELECT t.target,
-       t.job,
-       t.route,
-       t.wanted,
-       t.acknowledged,
-       t.sessions,
-       t.lingers,
-       t.proven_at_ms,
-       t.drained_at_ms,
-       t.let_go_at_ms,
-       t.drain_timeout_ms,
-       (SELECT release_delay_ms FROM proxy_setting) AS release_delay_ms,
-       t.look_at_ms,
-       t.retry_at_ms,
-       t.content,
-       t.written_at_ms,
-       t.asked_at_ms,
-       i.run,
-       i.container,
-       i.healthy_at_ms,
-       i.address,
-       -- NULL: it is not to stand in the route any more.
-       (SELECT p.port FROM route_pair AS p WHERE p.instance = t.instance AND p.route = t.route) AS port,
-       -- As the proxy takes it: the larger share is 256, and 0 is none at all. A route to one job needs no shares.
-       COALESCE((SELECT CASE WHEN t.job = v.job AND v.share > 0
-                             THEN max(1, CAST(round(256 * v.share / max(v.share, v.next_share)) AS INTEGER))
-                             WHEN t.job <> v.job AND v.next_share > 0
-                             THEN max(1, CAST(round(256 * v.next_share / max(v.share, v.next_share)) AS INTEGER))
-                             ELSE 0 END
-                 FROM route_share AS v WHERE v.route = t.route), 1)            AS weight,
-       t.acknowledged_address, t.acknowledged_port, t.acknowledged_weight,
-       -- How many checks have not passed in a row yet, and how many have failed.
-       (SELECT count(*) FROM job_check AS c
-        LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
-        WHERE c.job = t.job AND COALESCE(s.passes, 0) < c.passes)
-         + (SELECT count(*) FROM route_check AS c
-            LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
-            WHERE c.job = t.job AND COALESCE(s.passes, 0) < c.passes)          AS unmet,
-       (SELECT count(*) FROM job_check AS c
-        JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
-        WHERE c.job = t.job AND s.failures >= c.failures)
-         + (SELECT count(*) FROM route_check AS c
-            JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
-            WHERE c.job = t.job AND s.failures >= c.failures)                  AS failing
-FROM route_target AS t
-LEFT JOIN instance AS i ON i.id = t.instance
-WHERE t.ended_at_ms IS NULL;
-
 CREATE VIEW route_target_fact AS
-SELECT n.target,
-       n.job,
-       n.retry_at_ms,
-       n.look_at_ms,
-       n.drained_at_ms + max(n.drain_timeout_ms, n.release_delay_ms)        AS let_go_by_ms,
-       n.address, n.port, n.weight,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'route_target' AND a.target = n.target
-                           AND a.finished_at_ms IS NULL)                    THEN 'busy'
-            WHEN x.reach IS NOT 'reached'                                   THEN 'blind'
-            WHEN x.reloading                                                THEN 'reloading'
-            WHEN n.retry_at_ms > (SELECT now_ms FROM clock)                 THEN 'backoff'
-            ELSE                                                                 'free' END AS hold,
-       CASE WHEN n.container IS NULL OR n.container IN ('exited', 'gone')   THEN 'over'
-            WHEN n.run = 0 AND n.container NOT IN ('running', 'paused')     THEN 'over'
-            WHEN n.run = 0                                                  THEN 'leaving'
-            WHEN n.port IS NULL                                             THEN 'dropped'
-            -- A check that was added to an instance in service does not take it out; one that fails does.
-            WHEN n.container = 'running' AND n.address <> '' AND n.healthy_at_ms IS NOT NULL AND n.failing = 0
-                 AND (n.unmet = 0 OR n.wanted = 'ready')                    THEN 'proven'
-            ELSE                                                                 'waiting' END AS role,
-       CASE WHEN n.wanted = 'ready' AND n.acknowledged = 'absent'           THEN 'unplaced'
-            WHEN n.wanted = 'ready' AND n.acknowledged = 'ready'
-                 AND n.acknowledged_address = n.address AND n.acknowledged_port = n.port
-                 AND n.acknowledged_weight = n.weight                       THEN 'serving'
-            WHEN n.wanted = 'ready'                                         THEN 'due'
-            WHEN n.acknowledged = 'ready'                                   THEN 'open'
-            WHEN n.let_go_at_ms IS NOT NULL                                 THEN 'released'
-            -- It was never given requests.
-            WHEN n.proven_at_ms IS NULL                                     THEN 'idle'
-            -- Whoever starts or reloads the proxy now must not find it in the file.
-            WHEN x.saved_content < n.content                                THEN 'written'
-            -- Whoever did so before that may have had it found: what the proxy said until then proves nothing.
-            WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms   THEN 'unseen'
-            WHEN n.container IS NOT 'running'                               THEN 'idle'
-            WHEN n.drained_at_ms + n.release_delay_ms <= (SELECT now_ms FROM clock)
-             AND (n.sessions = 0 AND n.lingers = 0
-                  OR n.drained_at_ms + n.drain_timeout_ms <= (SELECT now_ms FROM clock)) THEN 'idle'
-            WHEN n.look_at_ms <= (SELECT now_ms FROM clock)                 THEN 'unseen'
-            ELSE                                                                 'draining' END AS state
-FROM route_target_now AS n
-LEFT JOIN proxy_state AS x ON x.only = 1
+SELECT s.target,
+       s.job,
+       s.retry_at_ms,
+       s.look_at_ms,
+       s.let_go_by_ms,
+       s.address, s.port, s.weight,
+       -- To be given no more requests is a change of rows, for which the proxy need not be there.
+       CASE WHEN s.hold <> 'busy' AND s.role IN ('waiting', 'leaving', 'dropped', 'over')
+             AND s.state IN ('unplaced', 'due', 'serving', 'unsure') THEN 'free'
+            ELSE s.hold END AS hold,
+       s.role,
+       s.state
+FROM route_target_stand AS s
 UNION ALL
 SELECT p.route || '/' || p.instance, p.job, NULL, NULL, NULL, NULL, NULL, NULL, 'free', 'new', 'idle'
 FROM route_pair AS p
@@ -185,6 +106,7 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'waiting', 'unplaced', 'withdraw', 'its checks do not pass any more'),
   ('free',    'waiting', 'due',      'withdraw', 'its checks do not pass any more'),
   ('free',    'waiting', 'serving',  'withdraw', 'its checks do not pass any more'),
+  ('free',    'waiting', 'unsure',   'withdraw', 'its checks do not pass any more'),
 
   ('free',    'proven',  'idle',     'prove',    'all its checks have passed in a row'),
   ('free',    'proven',  'released', 'prove',    'all its checks have passed in a row'),
@@ -194,13 +116,15 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'proven',  'open',     'prove',    'all its checks have passed in a row'),
   ('free',    'proven',  'unplaced', 'wait',     'the proxy has no slot for it until it has reloaded'),
   ('free',    'proven',  'due',      'admit',    'the proxy does not give it requests as it should'),
+  ('free',    'proven',  'unsure',   'look',     'the proxy was not asked since the file was written'),
   ('free',    'proven',  'serving',  'none',     ''),
 
   ('free',    'leaving', 'unplaced', 'withdraw', 'it is on its way out'),
   ('free',    'leaving', 'due',      'withdraw', 'it is on its way out'),
   ('free',    'leaving', 'serving',  'withdraw', 'it is on its way out'),
+  ('free',    'leaving', 'unsure',   'withdraw', 'it is on its way out'),
   ('free',    'leaving', 'open',     'drain',    'it is on its way out'),
-  ('free',    'leaving', 'written',  'wait',     'the configuration without it is being written'),
+  ('free',    'leaving', 'written',  'wait',     'the configuration without it is not written yet'),
   ('free',    'leaving', 'draining', 'wait',     'requests are under way'),
   ('free',    'leaving', 'unseen',   'look',     'requests were under way, or it was not asked since'),
   ('free',    'leaving', 'idle',     'release',  'it is given no more requests, and none is under way'),
@@ -209,8 +133,9 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'dropped', 'unplaced', 'withdraw', 'the route does not send to it any more'),
   ('free',    'dropped', 'due',      'withdraw', 'the route does not send to it any more'),
   ('free',    'dropped', 'serving',  'withdraw', 'the route does not send to it any more'),
+  ('free',    'dropped', 'unsure',   'withdraw', 'the route does not send to it any more'),
   ('free',    'dropped', 'open',     'drain',    'the route does not send to it any more'),
-  ('free',    'dropped', 'written',  'wait',     'the configuration without it is being written'),
+  ('free',    'dropped', 'written',  'wait',     'the configuration without it is not written yet'),
   ('free',    'dropped', 'draining', 'wait',     'requests are under way'),
   ('free',    'dropped', 'unseen',   'look',     'requests were under way'),
   ('free',    'dropped', 'idle',     'forget',   'the route does not send to it any more'),
@@ -219,8 +144,9 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'over',    'unplaced', 'withdraw', 'its process has ended'),
   ('free',    'over',    'due',      'withdraw', 'its process has ended'),
   ('free',    'over',    'serving',  'withdraw', 'its process has ended'),
+  ('free',    'over',    'unsure',   'withdraw', 'its process has ended'),
   ('free',    'over',    'open',     'drain',    'its process has ended'),
-  ('free',    'over',    'written',  'wait',     'the configuration without it is being written'),
+  ('free',    'over',    'written',  'wait',     'the configuration without it is not written yet'),
   ('free',    'over',    'draining', 'forget',   'its process has ended'),
   ('free',    'over',    'unseen',   'look',     'the proxy was not asked since'),
   ('free',    'over',    'idle',     'forget',   'its process has ended'),
@@ -231,7 +157,8 @@ CREATE VIEW route_target_domain AS
 SELECT hold.value AS hold, role.value AS role, state.value AS state
 FROM json_each('["busy","blind","reloading","backoff","free"]') AS hold
 CROSS JOIN json_each('["new","waiting","proven","leaving","dropped","over"]') AS role
-CROSS JOIN json_each('["idle","released","written","draining","unseen","open","unplaced","due","serving"]') AS state;
+CROSS JOIN json_each('["idle","released","written","draining","unseen","open","unplaced","due","unsure",
+                       "serving"]') AS state;
 
 CREATE VIEW route_target_plan AS
 SELECT 'route_target' AS kind,
@@ -297,6 +224,11 @@ WHEN NEW.wanted <> OLD.wanted
       AND (NEW.address <> OLD.address OR NEW.port <> OLD.port OR NEW.weight <> OLD.weight)) BEGIN
   UPDATE proxy_state SET content = content + 1;
 END;
+-- What the proxy gives requests matters to the others in the route.
+CREATE TEMP TRIGGER wake_route_target_ready AFTER UPDATE OF acknowledged ON route_target
+WHEN NEW.acknowledged <> OLD.acknowledged BEGIN
+  INSERT INTO dirty SELECT job FROM route_target WHERE route = NEW.route AND ended_at_ms IS NULL;
+END;
 -- With two jobs in a route, so have the shares of the others.
 CREATE TEMP TRIGGER wake_route_target_share AFTER UPDATE OF wanted ON route_target WHEN NEW.wanted <> OLD.wanted BEGIN
   INSERT INTO dirty SELECT job FROM route WHERE name = NEW.route AND next_job IS NOT NULL;
@@ -349,6 +281,8 @@ SET wanted          = 'ready',
                              UNION ALL
                              SELECT name, 'tcp', passes FROM route_check WHERE job = :name) AS c
                        LEFT JOIN check_state AS s ON s.instance = route_target.instance AND s.name = c.name),
+    content         = (SELECT content + 1 FROM proxy_state),   -- which this very change begins
+    written_at_ms   = NULL,
     proven_at_ms    = :now_ms,
     withdrawn_at_ms = NULL,
     drained_at_ms   = NULL,
@@ -459,7 +393,11 @@ SET acknowledged         = :acknowledged,
     detail               = ''
 WHERE target = :target;
 
-UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
+-- Not what was thought: look at all.
+UPDATE proxy_state
+SET hinted = 1
+WHERE :acknowledged = 'absent'
+   OR (:acknowledged = 'ready') <> (SELECT wanted = 'ready' FROM route_target WHERE target = :target);
 
 -- @run route_target.release
 

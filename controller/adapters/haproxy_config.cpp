@@ -159,7 +159,12 @@ std::string obstacle_in(const ProxyRoute& route) {
   if (!route.sticky_cookie.empty() && !is_token(route.sticky_cookie)) {
     return "its cookie's name has characters that HTTP does not allow: " + route.sticky_cookie;
   }
-  if (!route.redirect_host.empty() && !is_host_name(route.redirect_host)) {
+  const std::size_t colon = std::min(route.redirect_host.find(':'), route.redirect_host.size());
+  const bool has_port_well =
+      route.redirect_host.find_first_not_of("0123456789", colon + 1) == std::string::npos ||
+      colon == route.redirect_host.size();
+  if (!route.redirect_host.empty() &&
+      (!is_host_name(route.redirect_host.substr(0, colon)) || !has_port_well)) {
     return "it redirects to what is no hostname: " + route.redirect_host;
   }
   if (!route.redirect_scheme.empty() && route.redirect_scheme != "http" &&

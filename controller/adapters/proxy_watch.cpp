@@ -16,8 +16,8 @@ ProxyWatch::ProxyWatch(World& world, std::function<void()> ended)
 
 ProxyWatch::~ProxyWatch() {
   set_proxy("", false);
-  for (std::thread& thread : threads_) {
-    thread.join();
+  for (Watch& watch : watches_) {
+    watch.thread.join();
   }
 }
 
@@ -29,18 +29,30 @@ void ProxyWatch::set_proxy(const std::string& socket, bool is_wanted) {
     *stop_ = true;  // Ends within a second; nobody waits for that here.
     stop_.reset();
   }
+  std::erase_if(watches_, [](Watch& watch) {
+    if (!*watch.has_ended) return false;
+    watch.thread.join();
+    return true;
+  });
   if (is_wanted) {
     socket_ = socket;
     stop_ = std::make_shared<std::atomic<bool>>(false);
-    threads_.emplace_back([this, socket, stop = stop_] { listen(socket, *stop); });
+    auto has_ended = std::make_shared<std::atomic<bool>>(false);
+    watches_.push_back({std::thread([this, socket, stop = stop_, has_ended] {
+                          listen(socket, *stop);
+                          *has_ended = true;
+                        }),
+                        has_ended});
   }
 }
 
 void ProxyWatch::listen(const std::string& socket, const std::atomic<bool>& stop) {
   while (!stop) {
-    // What became of it is told by the next look, with a deadline and a message of its own.
-    (void)world_.proxy(socket).watch(stop, ended_).ok();
+    // What became of it is told by the next look, with a deadline and a message of its own. One
+    // that was gone before it could be watched has ended, too.
+    (void)world_.proxy(socket).watch(stop, [] {}).ok();
     if (!stop) {
+      ended_();
       std::this_thread::sleep_for(kPause);
     }
   }

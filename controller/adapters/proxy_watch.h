@@ -26,13 +26,18 @@ class ProxyWatch {
   void set_proxy(const std::string& socket, bool is_wanted);
 
  private:
+  struct Watch {
+    std::thread thread;
+    std::shared_ptr<std::atomic<bool>> has_ended;
+  };
+
   void listen(const std::string& socket, const std::atomic<bool>& stop);
 
   World& world_;
   std::function<void()> ended_;
   std::string socket_;
   std::shared_ptr<std::atomic<bool>> stop_;  // Of the thread that watches now; null: none does.
-  std::vector<std::thread> threads_;         // The last one watches; the others were told to stop.
+  std::vector<Watch> watches_;               // The last one watches; the others were told to stop.
 };
 
 }  // namespace rowlock

@@ -127,6 +127,7 @@ Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
       {"key_of_n", joined(key, "n.\"{}\"", ", ")},
       {"key_of_o", joined(key, "o.\"{}\"", ", ")},
       {"o_is_n", joined(key, "o.\"{0}\" = n.\"{0}\"", " AND ")},
+      // No desired table has an INTEGER PRIMARY KEY: rowids count on as rows come.
       {"same", joined(table.columns, "o.\"{0}\" IS n.\"{0}\"", " AND ")},
       {"object_of_n", joined(table.columns, "'{0}', n.\"{0}\"", ", ")},
       {"object_of_o", joined(table.columns, "'{0}', o.\"{0}\"", ", ")},

@@ -151,6 +151,7 @@ Result<Upgrade> upgrade_desired(const Home& home, const Schema& schema) {
   Transaction transaction = std::move(begun).value();
   auto renewed = renew_all(desired, schema);
   if (!renewed.ok()) {
+    unlink(upgrade.copy.c_str());
     return Error{Fault::rejected, Cause::other,
                  fmt::format("{} stays as it is: {}", home.desired_path(), renewed.error().message),
                  renewed.error().hint};

@@ -122,7 +122,8 @@ Test(route_faults, no_slot_is_set_while_the_proxy_reloads) {
   serve(world, 2);
   world.sql("UPDATE proxy_state SET reloading = 1; UPDATE job SET count = 1");
   world.settle();
-  cr_expect(world.number("SELECT count(*) FROM route_target WHERE wanted = 'down'") == 0);
+  cr_expect(ready_slots(world).find("site/2") != std::string::npos, "%s",
+            ready_slots(world).c_str());
 
   world.sql("UPDATE proxy_state SET reloading = 0");
   world.settle();
@@ -201,4 +202,84 @@ Test(route_faults, a_file_that_is_newer_than_was_thought_is_not_reloaded_for_eve
   world.pass_time(60000);
   cr_expect(world.text("SELECT state FROM status WHERE kind IN ('route', 'proxy')") ==
             "converged converged");
+}
+
+Test(route_faults, a_route_that_goes_to_another_job_keeps_the_old_one_until_that_is_ready) {
+  PlanWorld world;
+  serve(world, 1);
+  const std::string before = ready_slots(world);
+  world.sql(
+      "INSERT INTO job (name, image, min_healthy_ms) VALUES ('new', 'good:2', 0);"
+      "INSERT INTO job_port (job, label, port) VALUES ('new', 'http', 81);"
+      "UPDATE route SET job = 'new'");
+  world.settle();
+  world.pass_time(5000);
+  cr_expect(ready_slots(world) == before, "%s", ready_slots(world).c_str());
+
+  world.check_passes("new", "route:http");
+  world.settle();
+  world.pass_time(2000);
+  cr_expect(ready_slots(world).find(":81") != std::string::npos, "%s", ready_slots(world).c_str());
+  cr_expect(ready_slots(world).find(":80") == std::string::npos, "%s", ready_slots(world).c_str());
+}
+
+Test(route_faults, a_share_of_a_job_that_is_not_ready_goes_to_the_other) {
+  PlanWorld world;
+  serve(world, 1);
+  world.sql(
+      "INSERT INTO job (name, image, count) VALUES ('new', 'good:2', 0);"
+      "INSERT INTO job_port (job, label, port) VALUES ('new', 'http', 81);"
+      "UPDATE route SET next_job = 'new', next_percent = 100");
+  world.settle();
+
+  cr_expect(world.text("SELECT acknowledged_weight > 0 FROM route_target") == "1");
+}
+
+Test(route_faults, an_old_one_makes_way_only_for_one_that_stands_in_the_file) {
+  PlanWorld world;
+  serve(world, 1);
+  world.fake_proxy().set_faults(no_save);
+  world.sql("UPDATE job SET image = 'good:2'");
+  world.settle();
+  prove(world);
+  world.pass_time(10000);
+  cr_expect(world.text("SELECT run FROM instance WHERE id = 1") == "1",
+            "a start from the file would not know its successor");
+
+  world.fake_proxy().set_faults({});
+  world.pass_time(20000);
+  cr_expect(world.text("SELECT count(*) FROM instance WHERE run = 1") == "1");
+}
+
+Test(route_faults, a_deployment_does_not_fail_because_the_proxy_is_away) {
+  PlanWorld world;
+  serve(world, 1);
+  world.fake_proxy().set_faults(
+      [](const std::string&, const std::string&) { return rowlock::FaultPlan::unreachable; });
+  world.sql("UPDATE proxy_state SET hinted = 1; UPDATE job SET image = 'good:2'");
+  world.settle();
+  prove(world);
+  world.pass_time(200000);
+
+  cr_expect(world.text("SELECT state FROM deployment WHERE current = 1") == "running");
+  cr_expect(world.text("SELECT count(*) FROM instance WHERE container = 'running'") == "2");
+}
+
+Test(route_faults, an_attached_proxy_is_let_alone_when_the_last_route_goes) {
+  PlanWorld world;
+  world.sql("INSERT INTO proxy (socket) VALUES ('/theirs.sock')");
+  world.fake_proxy().set_managed_by_others(true);
+  routed_job(world, 1);
+  world.fake_proxy().start_by_hand();
+  world.pass_time(2000);
+  prove(world);
+  cr_expect(!ready_slots(world).empty());
+  world.sql("DELETE FROM route");
+  world.settle();
+  world.pass_time(10000);
+
+  cr_expect(world.fake_proxy().running());
+  cr_expect(world.fake_proxy().saved().routes.empty());
+  cr_expect(world.text("SELECT state FROM status WHERE kind = 'proxy'") == "converged", "%s",
+            world.text("SELECT state, detail FROM status WHERE kind = 'proxy'").c_str());
 }

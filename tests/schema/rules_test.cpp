@@ -50,7 +50,8 @@ const std::vector<Kind> kKinds = {
      {{"hold", R"(["busy","blind","reloading","backoff","free"])"},
       {"role", R"(["new","waiting","proven","leaving","dropped","over"])"},
       {"state",
-       R"(["idle","released","written","draining","unseen","open","unplaced","due","serving"])"}}},
+       R"(["idle","released","written","draining","unseen","open","unplaced","due","unsure",
+           "serving"])"}}},
     {"stray",
      {{"hold", R"(["busy","blind","backoff","free"])"}, {"needed", R"(["no","perhaps"])"}}},
 };

@@ -10,6 +10,7 @@ constexpr std::string_view kPlacement = "schema/placement.sql";
 constexpr std::string_view kNode = "schema/node.sql";
 constexpr std::string_view kDeployment = "schema/deployment.sql";
 constexpr std::string_view kTarget = "schema/route_target.sql";
+constexpr std::string_view kStand = "schema/route_stand.sql";
 constexpr std::string_view kRoute = "schema/route.sql";
 constexpr std::string_view kProxy = "schema/proxy.sql";
 
@@ -115,30 +116,30 @@ std::vector<Mutant> mutants_of_steps() {
 std::vector<Mutant> mutants_of_routes() {
   return {
       {"an instance is given requests before its checks have passed",
-       {{kTarget, "n.healthy_at_ms IS NOT NULL AND n.failing = 0", "true"},
-        {kTarget, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},
+       {{kStand, "n.healthy_at_ms IS NOT NULL AND n.failing = 0", "true"},
+        {kStand, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},
       {"a routed port need not take a connection",
-       {{kTarget, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},
+       {{kStand, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},
       {"no route holds an instance",
        {{kTarget, "AND t.proven_at_ms IS NOT NULL AND t.let_go_at_ms IS NULL;", "AND false;"}}},
       {"requests under way hold nobody",
-       {{kTarget, "AND (n.sessions = 0 AND n.lingers = 0", "AND (true"}}},
+       {{kStand, "AND (n.sessions = 0 AND n.lingers = 0", "AND (true"}}},
       {"an old worker holds nobody",
-       {{kTarget, "AND (n.sessions = 0 AND n.lingers = 0", "AND (n.sessions = 0"}}},
+       {{kStand, "AND (n.sessions = 0 AND n.lingers = 0", "AND (n.sessions = 0"}}},
       {"the drain has no end",
-       {{kTarget, "OR n.drained_at_ms + n.drain_timeout_ms <= (SELECT now_ms FROM clock))",
+       {{kStand, "OR n.drained_at_ms + n.drain_timeout_ms <= (SELECT now_ms FROM clock))",
          "OR n.drained_at_ms + 9e15 <= (SELECT now_ms FROM clock))"},
-        {kTarget, "AND (n.sessions = 0 AND n.lingers = 0", "AND (n.sessions = -1"}}},
+        {kStand, "AND (n.sessions = 0 AND n.lingers = 0", "AND (n.sessions = -1"}}},
       {"the file may name whom it likes",
-       {{kTarget, "WHEN x.saved_content < n.content ", "WHEN false "}}},
+       {{kStand, "WHEN x.saved_content < n.content ", "WHEN false "}}},
       {"what the proxy said before the file was written counts",
-       {{kTarget, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ",
+       {{kStand, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ",
          "WHEN false "}}},
       {"a proxy that cannot be reached has let go",
-       {{kTarget, "WHEN x.reach IS NOT 'reached' ", "WHEN x.reach IS 'never' "},
-        {kTarget, "WHEN n.acknowledged = 'ready' ", "WHEN false "},
-        {kTarget, "WHEN x.saved_content < n.content ", "WHEN false "},
-        {kTarget, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ",
+       {{kStand, "WHEN x.reach IS NOT 'reached' ", "WHEN x.reach IS 'never' "},
+        {kStand, "WHEN n.acknowledged = 'ready' ", "WHEN false "},
+        {kStand, "WHEN x.saved_content < n.content ", "WHEN false "},
+        {kStand, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ",
          "WHEN false "}}},
       {"who takes over need not be given requests", {{kInstance, "AND i.unready = 0 ", " "}}},
       {"a slot stays ready for a process that ended",
