@@ -116,11 +116,13 @@ std::vector<Figure> measure_accidents(RoutedApp& app) {
 
 std::vector<Figure> measure_times(RoutedApp& app) {
   Load load = Load::constant(app.url(), app.host(), kConnections);
+  Samples beyond;
   Samples begun;
   Samples acknowledged;
   for (int i = 0; i < kAccidents; ++i) {
     app.deploy();
     for (const FirstRequest& first : app.first_requests()) {
+      beyond.add(static_cast<double>(first.served_at_ms - first.acknowledged_at_ms));
       begun.add(static_cast<double>(first.served_at_ms - first.passed_at_ms));
       acknowledged.add(static_cast<double>(first.acknowledged_at_ms - first.passed_at_ms));
     }
@@ -132,10 +134,10 @@ std::vector<Figure> measure_times(RoutedApp& app) {
   }
   const LoadResult result = load.result();
   const Samples told = app.ms_to_tell_the_proxy();
-  return {at_most("(r2) first passing check → first request served", begun.median(),
-                  5 + told.median(), " ms",
-                  fmt::format("{}; acknowledged after {}; to tell it takes {}", begun.text(),
-                              acknowledged.text(), told.text())),
+  return {at_most("(r2) passing check → first request, beyond the acknowledgement", beyond.median(),
+                  5, " ms",
+                  fmt::format("{}; acknowledged after {}, first request after {}; to tell it {}",
+                              beyond.text(), acknowledged.text(), begun.text(), told.text())),
           at_most("(r2) exit → out of the rotation, 95 %", left.quantile(0.95), 100, " ms",
                   left.text()),
           none_failed("(r2) meanwhile", result)};

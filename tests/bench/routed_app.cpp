@@ -153,12 +153,16 @@ double RoutedApp::ms_until_a_dead_instance_is_out() {
   const std::string name = service_.value(
       "SELECT name FROM route_target WHERE acknowledged = 'ready' AND ended_at_ms IS NULL "
       "ORDER BY ready_at_ms LIMIT 1");
+  const int slot =
+      std::stoi(service_.value("SELECT slot FROM route_target WHERE name = '" + name + "'"));
+  HaproxyProxy proxy(service_.folder() + "/proxy", "");
   engine_.kill(name);
-  service_.await_none("SELECT 1 FROM route_target WHERE name = '" + name +
-                      "' AND acknowledged = 'ready'");
-  const std::int64_t out_at_ms = std::stoll(service_.value(
-      "SELECT COALESCE(drained_at_ms, acknowledged_at_ms) FROM route_target WHERE name = '" + name +
-      "'"));
+  while (true) {
+    const auto said = proxy.look("app", slot);
+    if (said.ok() && !said.value().ready) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const std::int64_t out_at_ms = wall_ms();
   const Json container = engine_.get("/containers/" + name + "/json");
   return static_cast<double>(out_at_ms - ms_of(container["State"]["FinishedAt"].as_string()));
 }

@@ -40,7 +40,8 @@ class RoutedApp {
 
   // Of the instances that run now, those not told of before.
   std::vector<FirstRequest> first_requests();
-  // From the end of a process, by the engine's word, until the proxy has acknowledged.
+  // From the end of a process, by the engine's word, until the proxy gives it no more requests, by
+  // its own.
   double ms_until_a_dead_instance_is_out();
   // From a kill -9 of the proxy until a request is answered again.
   double ms_until_the_proxy_is_back();
