@@ -163,6 +163,9 @@ double RoutedApp::ms_until_a_dead_instance_is_out() {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const std::int64_t out_at_ms = wall_ms();
+  // The proxy may have noticed before Rowlock did.
+  service_.await_none("SELECT 1 FROM route_target WHERE name = '" + name +
+                      "' AND ended_at_ms IS NULL");
   const Json container = engine_.get("/containers/" + name + "/json");
   return static_cast<double>(out_at_ms - ms_of(container["State"]["FinishedAt"].as_string()));
 }
