@@ -78,7 +78,7 @@ SELECT i.id,
        i.hinted,
        i.retry_at_ms,
        i.placed_at_ms, i.started_at_ms, i.healthy_at_ms,
-       -- In how many routes the proxy does not give it requests yet. Most jobs have none, and specs are long to take apart.
+       -- In how many routes the proxy does not give it requests yet. Most jobs have none; specs are long to read.
        CASE WHEN NOT EXISTS (SELECT 1 FROM route AS r WHERE r.job = i.job OR r.next_job = i.job) THEN 0
             ELSE (SELECT count(*) FROM route_pair AS p
                   LEFT JOIN route_target AS t ON t.instance = p.instance AND t.route = p.route
