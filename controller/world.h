@@ -9,6 +9,7 @@
 #pragma once
 
 #include "controller/base/result.h"
+#include "controller/crypto/secret_bytes.h"
 
 #include <atomic>
 #include <cstdint>
@@ -65,7 +66,18 @@ struct ContainerSpec {
   bool read_only_root = false;
   std::string stop_signal;  // SIGTERM …
   std::int64_t stop_timeout_ms = 10000;
+
+  // The folder of the node with its secrets, seen read-only at kSecretsPath. Empty: none.
+  std::string secrets_folder;
+  // The program of the node that gives it its secret environment, seen read-only at kLauncherPath:
+  // it begins in place of the image's own entrypoint, which it then becomes. Empty: none.
+  std::string launcher;
 };
+
+constexpr const char* kSecretsPath = "/run/secrets";
+constexpr const char* kLauncherPath = "/run/rowlock-launch";
+// In kSecretsPath: what the launcher adds to the environment, as NAME=VALUE, each ended by a NUL.
+constexpr const char* kEnvironmentFile = ".environment";
 
 enum class ContainerState { created, running, paused, exited };
 std::string_view name_of(ContainerState state);  // "created" …
@@ -130,6 +142,11 @@ class ContainerRuntime {
   // paused one is ended.
   virtual Result<> stop(const std::string& name, const std::string& signal,
                         std::int64_t timeout_ms) = 0;
+
+  // Sends its first process a signal, such as SIGHUP. Cause::not_found when it does not run.
+  virtual Result<> signal(const std::string& /*name*/, const std::string& /*signal*/) {
+    UNREACHABLE();
+  }
 
   // Ends a pause.
   virtual Result<> resume(const std::string& name) = 0;
@@ -297,6 +314,78 @@ class Proxy {
   virtual Result<> watch(const std::atomic<bool>& stop, const std::function<void()>& ended) = 0;
 };
 
+// ---- Secrets in files ---------------------------------------------------------------------------
+
+struct SecretFile {
+  std::string name;  // Of a-z, A-Z, 0-9, '.', '_' and '-'.
+  SecretBytes content;
+  int mode = 0400;
+  int user = 0;  // Its owner, as numbers that mean something inside the container.
+  int group = 0;
+};
+
+// Folders of this machine in memory (tmpfs), one for each instance: nothing in them ever reaches a
+// disk, and only root and the instance that a folder is mounted into can look inside.
+class SecretFolders {
+ public:
+  virtual ~SecretFolders() = default;
+
+  // Makes the folder hold just these files. Each is replaced in one step: whoever reads sees the
+  // old or the new one, whole. Broken, with what to do, when this machine has no tmpfs to use.
+  virtual Result<> write(const std::string& folder, const std::vector<SecretFile>& files) = 0;
+
+  // With all that is in it. One that is not there counts as removed.
+  virtual Result<> remove(const std::string& folder) = 0;
+
+  // The names of the folders there are.
+  virtual Result<std::vector<std::string>> list() = 0;
+
+  // Where the folder is, or would be, on this machine: to be mounted.
+  virtual Result<std::string> path(const std::string& folder) = 0;
+
+  // Where the launcher is on this machine; it is put there first when it is not.
+  virtual Result<std::string> launcher() = 0;
+};
+
+// ---- PostgreSQL ---------------------------------------------------------------------------------
+
+// A server as an administrator reaches it.
+struct PostgresAddress {
+  std::string url;  // postgresql://USER@HOST:PORT/DATABASE, without a password.
+  std::shared_ptr<const SecretBytes> password;  // Null: none is needed.
+};
+
+// A role of a bounded life, made for one instance.
+struct PostgresRole {
+  std::string name;                             // Of a-z, 0-9 and '_'.
+  std::shared_ptr<const SecretBytes> password;  // Of letters and digits.
+  std::int64_t valid_until_ms = 0;
+  // What makes it, or makes an end of it; {{name}}, {{password}} and {{expiration}} are filled in.
+  // The password is filled in as a SCRAM verifier, so that no log of the server ever has it.
+  std::vector<std::string> statements;
+};
+
+class Postgres {
+ public:
+  virtual ~Postgres() = default;
+
+  // In one transaction. A role of that name that is there is made anew.
+  virtual Result<> create_role(const PostgresAddress& server, const PostgresRole& role) = 0;
+
+  // Moves the end of its life. Cause::not_found when there is no such role.
+  virtual Result<> renew_role(const PostgresAddress& server, const std::string& name,
+                              std::int64_t valid_until_ms) = 0;
+
+  // Ends its sessions, runs the statements if there are any, drops what it owns in this database,
+  // and then it. One that is not there counts as dropped.
+  virtual Result<> drop_role(const PostgresAddress& server, const std::string& name,
+                             const std::vector<std::string>& statements) = 0;
+
+  // The roles whose names begin so.
+  virtual Result<std::vector<std::string>> roles(const PostgresAddress& server,
+                                                 const std::string& prefix) = 0;
+};
+
 // ---- Time ---------------------------------------------------------------------------------------
 
 class Clock {
@@ -319,6 +408,8 @@ class World {
   // The proxy of this home: its own, or with a socket the one that somebody else manages. Kept for
   // the life of the world. Thread-safe.
   virtual Proxy& proxy(const std::string& socket) = 0;
+  virtual SecretFolders& secret_folders() { UNREACHABLE(); }  // Of this home. Thread-safe.
+  virtual Postgres& postgres() { UNREACHABLE(); }             // Thread-safe.
   virtual Clock& clock() = 0;
 };
 

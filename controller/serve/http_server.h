@@ -1,0 +1,70 @@
+// Serving HTTP on the loop: over a unix socket of this machine and, if asked, over loopback. By
+// libmicrohttpd, whose only includer this folder is. Everything happens on the loop thread.
+#pragma once
+
+#include "controller/base/result.h"
+#include "controller/loop/loop.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rowlock {
+
+struct HttpRequest {
+  std::string method;  // GET, LIST …
+  std::string path;    // Decoded, without the query.
+  std::vector<std::pair<std::string, std::string>> query;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+
+  // The user behind the other end of a unix socket, as the kernel knows it; absent over loopback.
+  std::optional<std::int64_t> user;
+
+  std::string header(std::string_view name) const;  // Any case; "" when absent.
+  std::string parameter(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+class HttpServer {
+ public:
+  using Respond = std::function<void(HttpResponse)>;
+  // Answers by calling `respond` once, now or later, on the loop thread; after the server is gone
+  // it does nothing.
+  using Handle = std::function<void(HttpRequest request, Respond respond)>;
+
+  static constexpr std::size_t kBodyMax = 1024 * 1024;  // A larger one is answered with 413.
+  static constexpr unsigned kConnectionsMax = 256;
+  static constexpr unsigned kIdleTimeoutS = 60;
+
+  // Requires: the loop outlives this.
+  HttpServer(Loop& loop, Handle handle);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // A unix socket of mode 0660 at `path`. A socket that nobody serves any more is replaced;
+  // anything else that stands there is rejected.
+  Result<> listen_on_socket(const std::string& path);
+
+  // ADDRESS:PORT of loopback (127.0.0.0/8 or ::1); anything else is rejected. Another address takes
+  // the place of the one before; "" ends it.
+  Result<> listen_on_loopback(const std::string& address);
+
+ private:
+  struct Inside;
+  std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace rowlock
