@@ -1,0 +1,75 @@
+// Opening and closing the secret store: its keys are made here, given back by shares or whole,
+// wiped, and exchanged. What state it is in stands in the row `seal`, for status and for the plan.
+#pragma once
+
+#include "controller/base/result.h"
+#include "controller/crypto/shamir.h"
+#include "controller/secrets/audit.h"
+#include "controller/secrets/keyring.h"
+#include "controller/secrets/secret_store.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+// What must be kept outside, shown once.
+struct RecoveryKit {
+  SecretBytes unseal_key;           // 32 bytes.
+  std::vector<std::string> shares;  // Any `threshold` of them make the key.
+  int threshold = 0;
+};
+
+struct SealStatus {
+  Keyring::State state = Keyring::State::absent;
+  int progress = 0;   // Shares given so far,
+  int threshold = 0;  // of so many; 0 when it is not known yet.
+};
+
+class SealKeeper {
+ public:
+  SealKeeper(Database& state, const Schema& schema, Keyring& keyring, AuditLog& audit,
+             SecretStore& store)
+      : state_(state), schema_(schema), keyring_(keyring), audit_(audit), store_(store) {}
+
+  // At the start of a controller: whatever was open is sealed. Within a transaction, as are all
+  // that follow.
+  Result<> begin(std::int64_t now_ms);
+
+  SealStatus status() const;
+
+  // Requires of shares and threshold: 1 <= threshold <= shares <= 255, else rejected.
+  Result<RecoveryKit> init(int shares, int threshold, const Actor& actor, std::int64_t now_ms);
+
+  // Opens with the key itself. An open store counts as opened.
+  Result<> unseal(const SecretBytes& key, const std::string& actor, std::int64_t now_ms);
+
+  // One share more; opens once there are enough. A share of another set begins anew. Rejected with
+  // a sentence when it is no share, or when all together are not the key: then all must be given
+  // again.
+  Result<SealStatus> give_share(const std::string& share, std::int64_t now_ms);
+  void drop_shares();
+
+  Result<> seal(const Actor& actor, std::int64_t now_ms);
+
+  // Another unseal key, and other shares; what they were before opens nothing any more.
+  Result<RecoveryKit> rekey(int shares, int threshold, const Actor& actor, std::int64_t now_ms);
+
+  // A newer key for data keys, and every data key wrapped by it; a newer key for identities.
+  // Returns how many data keys were wrapped.
+  Result<std::int64_t> rotate(const Actor& actor, std::int64_t now_ms);
+
+ private:
+  Result<> write_row(std::int64_t now_ms);
+  RecoveryKit kit_of(SecretBytes key, int shares, int threshold) const;
+
+  Database& state_;
+  const Schema& schema_;
+  Keyring& keyring_;
+  AuditLog& audit_;
+  SecretStore& store_;
+  std::vector<Share> shares_;
+};
+
+}  // namespace rowlock

@@ -1,0 +1,30 @@
+// The secret engine: its parts, in the order in which they need each other. All of it belongs to
+// the loop thread, works on state.db, and writes only within a transaction of the caller's.
+#pragma once
+
+#include "controller/secrets/audit.h"
+#include "controller/secrets/keyring.h"
+#include "controller/secrets/policies.h"
+#include "controller/secrets/seal_keeper.h"
+#include "controller/secrets/secret_store.h"
+
+namespace rowlock {
+
+class Secrets {
+ public:
+  // Requires: both outlive this.
+  Secrets(Database& state, const Schema& schema)
+      : keyring(state, schema),
+        audit(state, schema, keyring),
+        store(state, schema, keyring, audit),
+        seal(state, schema, keyring, audit, store),
+        policies(state, schema) {}
+
+  Keyring keyring;
+  AuditLog audit;
+  SecretStore store;
+  SealKeeper seal;
+  Policies policies;
+};
+
+}  // namespace rowlock
