@@ -49,7 +49,8 @@ CREATE TABLE secret_config (
   only            INTEGER PRIMARY KEY CHECK (only = 1),
   max_versions    INTEGER NOT NULL DEFAULT 10,
   cas_required    INTEGER NOT NULL DEFAULT 0 CHECK (cas_required IN (0, 1)),
-  delete_after_ms INTEGER NOT NULL DEFAULT 0
+  delete_after_ms INTEGER NOT NULL DEFAULT 0,
+  digest          TEXT NOT NULL DEFAULT ''
 );
 INSERT INTO secret_config (only) VALUES (1);
 

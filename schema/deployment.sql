@@ -62,13 +62,18 @@ SELECT d.id,
                COALESCE((SELECT max(p.since_ms) FROM route AS r JOIN proxy_state AS p
                          WHERE r.job = d.job OR r.next_job = d.job), 0),
                COALESCE((SELECT max(n.since_ms) FROM instance AS i JOIN node_state AS n ON n.node = i.node
-                         WHERE i.job = d.job AND i.run = 1), 0)) AS deadline_at_ms,
+                         WHERE i.job = d.job AND i.run = 1), 0),
+               COALESCE((SELECT s.since_ms FROM seal AS s), 0)) AS deadline_at_ms,
        -- Whether the nodes that matter to it, and the proxy, can be seen at all.
        EXISTS (SELECT 1 FROM instance AS i JOIN node_state AS n ON n.node = i.node
                WHERE i.job = d.job AND i.run = 1 AND n.reach <> 'reached')
          OR EXISTS (SELECT 1 FROM route AS r JOIN proxy_state AS p ON p.reach <> 'reached'
                     WHERE r.job = d.job OR r.next_job = d.job)
-         OR NOT EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach = 'reached') AS is_blind,
+         OR NOT EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach = 'reached')
+         -- What waits for the secret store to be opened is nobody's fault.
+         OR EXISTS (SELECT 1 FROM instance AS i JOIN seal AS s ON s.state = 'sealed'
+                    WHERE i.job = d.job AND i.run = 1 AND i.delivers = 1
+                      AND i.container IN ('none', 'unpulled', 'created')) AS is_blind,
        (SELECT max(e.id) FROM deployment AS e
         WHERE e.job = d.job AND e.state = 'succeeded' AND e.proven = 1 AND e.spec <> d.spec) AS fallback
 FROM deployment AS d

@@ -44,7 +44,8 @@ CREATE TABLE instance (
   since_ms        INTEGER NOT NULL,             -- moment of the last change
   tries           INTEGER NOT NULL DEFAULT 0,   -- how often the step at hand has failed
   retry_at_ms     INTEGER NOT NULL DEFAULT 0,
-  hinted          INTEGER NOT NULL DEFAULT 0    -- 1: something happened to its container, look at it
+  hinted          INTEGER NOT NULL DEFAULT 0,   -- 1: something happened to its container, look at it
+  delivers        INTEGER NOT NULL DEFAULT 0    -- 1: it is given a folder with secrets (delivery.sql)
 );
 CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
@@ -63,36 +64,6 @@ CREATE TABLE instance_case (
 
 -- @views
 
--- Every instance with what its job's checks, as they are now, say of it.
-CREATE VIEW instance_health AS
-SELECT i.id,
-       i.job,
-       i.slot,
-       i.spec,
-       i.node,
-       i.run,
-       i.container,
-       i.verdict,
-       i.rejected,
-       i.log,
-       i.hinted,
-       i.retry_at_ms,
-       i.placed_at_ms, i.started_at_ms, i.healthy_at_ms,
-       -- In how many routes the proxy does not give it requests yet. Most jobs have none; specs are long to read.
-       CASE WHEN NOT EXISTS (SELECT 1 FROM route AS r WHERE r.job = i.job OR r.next_job = i.job) THEN 0
-            ELSE (SELECT count(*) FROM route_pair AS p
-                  LEFT JOIN route_target AS t ON t.instance = p.instance AND t.route = p.route
-                  WHERE p.instance = i.id AND (t.acknowledged IS NOT 'ready' OR t.written_at_ms IS NULL
-                                               OR t.asked_at_ms < t.written_at_ms)) END AS unready,
-       -- How many checks have not passed yet, and how many have failed.
-       (SELECT count(*) FROM job_check AS c
-        LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND COALESCE(s.passes, 0) < c.passes)              AS unmet,
-       (SELECT count(*) FROM job_check AS c
-        JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND s.failures >= c.failures)                      AS failing
-FROM instance AS i;
-
 -- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.
 -- All windows share one PARTITION BY, so that a plan for one job reads the rows of that job alone.
 CREATE VIEW instance_rank AS
@@ -108,6 +79,7 @@ SELECT i.id,
        i.unready,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
+       i.delivers,
        i.retry_at_ms,
        i.placed_at_ms,
        i.started_at_ms,
@@ -154,6 +126,9 @@ SELECT i.id, i.job, i.retry_at_ms,
             -- A process that has ended cannot be waited for.
             WHEN i.run = 0 AND i.container IN ('running', 'paused')
                  AND EXISTS (SELECT 1 FROM route_hold AS r WHERE r.instance = i.id)     THEN 'served'
+            WHEN i.delivers AND i.run = 1 AND i.container IN ('none', 'unpulled', 'created')
+                 AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.instance = i.id AND d.state = 'there')
+                                                                      THEN 'unarmed'
             WHEN i.retry_at_ms > (SELECT now_ms FROM clock)           THEN 'backoff'
             ELSE                                                           'free' END AS hold,
        CASE WHEN i.run = 0 AND NOT i.job_wanted                       THEN 'expired'
@@ -197,6 +172,12 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('blind',   '*',        '*',        'wait',    'its node cannot be reached'),
   ('hinted',  '*',        '*',        'look',    'the engine said that something happened to it'),
   ('served',  '*',        '*',        'wait',    'the proxy has not let go of it yet'),
+  ('unarmed', 'keep',     '*',        'wait',    'its secrets are not there yet'),
+  ('unarmed', 'replaced', '*',        'retire',  'instances of the new spec take over'),
+  ('unarmed', 'surplus',  '*',        'retire',  'the count was lowered'),
+  ('unarmed', 'unwanted', '*',        'retire',  'its job or its node was deleted'),
+  ('unarmed', 'ended',    '*',        'none',    'needs none any more'),
+  ('unarmed', 'expired',  '*',        'none',    'needs none any more'),
   ('backoff', '*',        '*',        'wait',    'the last step failed; tries again'),
 
   ('free',    'keep',     'none',     'create',  'it has no container yet'),
@@ -251,7 +232,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
 -- Every combination of facts that there can be.
 CREATE VIEW instance_domain AS
 SELECT hold.value AS hold, role.value AS role, state.value AS state
-FROM json_each('["busy","blind","hinted","served","backoff","free"]') AS hold
+FROM json_each('["busy","blind","hinted","served","unarmed","backoff","free"]') AS hold
 CROSS JOIN json_each('["keep","replaced","surplus","unwanted","ended","expired"]') AS role
 CROSS JOIN json_each('["none","unpulled","created","paused","starting","passing","healthy","unready","proven","failing",
                        "overdue","exited","spent","gone"]') AS state;
@@ -280,6 +261,9 @@ SELECT i.id AS target, i.id AS instance,
        COALESCE((SELECT d.arch FROM node AS d WHERE d.name = n.node), n.arch, '') AS arch,
        s.body AS spec,
        json_extract(s.body, '$.image') AS image,
+       i.delivers,
+       EXISTS (SELECT 1 FROM json_each(s.body, '$.secrets.files') AS f
+               WHERE json_extract(f.value, '$.as') = 'env') AS has_secret_environment,
        COALESCE(j.stop_signal, i.stop_signal) AS stop_signal,
        COALESCE(j.stop_timeout_ms, i.stop_timeout_ms) AS stop_timeout_ms
 FROM instance AS i

@@ -241,32 +241,6 @@ CREATE TABLE job_case (
 
 -- @views
 
-CREATE VIEW job_spec AS
-SELECT j.name AS job,
-       json_object(
-         'image', j.image,
-         'command', json(j.command),
-         'user', j.user,
-         'network', j.network,
-         'cpus', j.cpus,
-         'memory_mb', j.memory_mb,
-         'pids_max', j.pids_max,
-         'capabilities', json(j.capabilities),
-         'new_privileges', j.new_privileges,
-         'read_only_root', j.read_only_root,
-         'restart', j.restart,
-         'env', (SELECT json_group_array(json_array(e.name, e.value))
-                 FROM (SELECT name, value FROM job_env WHERE job = j.name ORDER BY name) AS e),
-         'ports', (SELECT json_group_array(json_object('label', p.label, 'port', p.port, 'protocol', p.protocol,
-                                                       'host_port', p.host_port, 'host_ip', p.host_ip))
-                   FROM (SELECT label, port, protocol, host_port, host_ip
-                         FROM job_port WHERE job = j.name ORDER BY label) AS p),
-         'mounts', (SELECT json_group_array(json_object('path', m.path, 'type', m.type, 'source', m.source,
-                                                        'read_only', m.read_only))
-                    FROM (SELECT path, type, source, read_only
-                          FROM job_mount WHERE job = j.name ORDER BY path) AS m)) AS body
-FROM job AS j;
-
 CREATE VIEW job_violation AS
 SELECT 'job' AS table_name,
        name AS row_key,
@@ -462,17 +436,22 @@ SELECT :now_ms, 'deployment', job, id, 'started', :reason FROM deployment WHERE 
 -- @run job.place
 
 INSERT INTO instance (job, slot, spec, node, name, streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms,
-                      since_ms)
+                      since_ms, delivers)
 SELECT v.job,
        v.slot,
        v.spec,
        n.node,
        'rowlock-' || (SELECT id FROM home) || '-' || v.job || '-'
          || (SELECT COALESCE(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'instance'),
-       v.streak, j.cpus, j.memory_mb, j.stop_signal, j.stop_timeout_ms, :now_ms, :now_ms
+       v.streak, j.cpus, j.memory_mb, j.stop_signal, j.stop_timeout_ms, :now_ms, :now_ms,
+       -- Folders are of this machine. What needs nothing is given its identity, once there are keys to sign it.
+       (d.endpoint = '' OR d.endpoint GLOB 'unix:*')
+         AND (json_type(p.body, '$.secrets') IS NOT NULL OR (SELECT state FROM seal) IN ('sealed', 'open'))
 FROM job_vacancy AS v
+JOIN spec AS p ON p.id = v.spec
 JOIN job AS j ON j.name = v.job
 JOIN job_node AS n ON n.job = v.job AND n.obstacle = ''   -- none, if the slot before this one took the last room
+JOIN node AS d ON d.name = n.node
 WHERE v.job = :name AND v.slot = CAST(:target AS INTEGER)
 ORDER BY n.load, n.node
 LIMIT 1;

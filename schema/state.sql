@@ -180,6 +180,9 @@ WHERE i.id = (SELECT max(e.id) FROM instance AS e WHERE e.job = i.job AND e.verd
 
 DELETE FROM attempt WHERE finished_at_ms IS NOT NULL AND id <= (SELECT max(id) FROM attempt) - 10000;
 DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - 10000;
+DELETE FROM secret_use
+WHERE until_ms < (SELECT until_ms FROM secret_use WHERE until_ms IS NOT NULL
+                  ORDER BY until_ms DESC LIMIT 1 OFFSET 10000);
 DELETE FROM route_target
 WHERE ended_at_ms < (SELECT ended_at_ms FROM route_target WHERE ended_at_ms IS NOT NULL
                      ORDER BY ended_at_ms DESC LIMIT 1 OFFSET 10000);
@@ -195,6 +198,7 @@ SET hinted = 1
 WHERE id IN (SELECT CAST(target AS INTEGER) FROM attempt
              WHERE kind = 'instance' AND outcome = 'lost' AND finished_at_ms = :now_ms);
 UPDATE proxy_state SET hinted = 1, reloading = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
+UPDATE delivery SET state = 'unseen' WHERE state = 'there';
 UPDATE node_state SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
 
 -- @run state.clock

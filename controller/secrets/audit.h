@@ -67,6 +67,8 @@ class AuditLog {
   Result<> write_head(const Head& head);
   std::string mac_of(const Head& head) const;
   std::string digest_of(const std::string& table, const Row& row) const;
+  Result<> verify_lines(const Head& head, AuditReport& report);
+  Result<> verify_rows(const Head& head, AuditReport& report);
   Result<> change_sum(const std::string& out, const std::string& in, int rows);
   std::string hash_of_line(const std::string& before, const Row& line) const;
   const std::string& script(std::string_view name) const;

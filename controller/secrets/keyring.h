@@ -79,6 +79,7 @@ class Keyring {
   const Schema& schema_;
   State state_ = State::absent;
   std::vector<Key> keys_;
+  SecretBytes unseal_key_;  // As long as it is open, so that new keys can be sealed.
 };
 
 }  // namespace rowlock

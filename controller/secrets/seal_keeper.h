@@ -33,9 +33,9 @@ class SealKeeper {
              SecretStore& store)
       : state_(state), schema_(schema), keyring_(keyring), audit_(audit), store_(store) {}
 
-  // At the start of a controller: whatever was open is sealed. Within a transaction, as are all
-  // that follow.
-  Result<> begin(std::int64_t now_ms);
+  // At the start of a controller: whatever was open is sealed. `detail`: why it could not be opened
+  // right away, if it should have been. Within a transaction, as are all that follow.
+  Result<> begin(std::int64_t now_ms, const std::string& detail = "");
 
   SealStatus status() const;
 
@@ -49,7 +49,7 @@ class SealKeeper {
   // a sentence when it is no share, or when all together are not the key: then all must be given
   // again.
   Result<SealStatus> give_share(const std::string& share, std::int64_t now_ms);
-  void drop_shares();
+  Result<> drop_shares(std::int64_t now_ms);
 
   Result<> seal(const Actor& actor, std::int64_t now_ms);
 
@@ -61,8 +61,10 @@ class SealKeeper {
   Result<std::int64_t> rotate(const Actor& actor, std::int64_t now_ms);
 
  private:
-  Result<> write_row(std::int64_t now_ms);
-  RecoveryKit kit_of(SecretBytes key, int shares, int threshold) const;
+  Result<> write_row(std::int64_t now_ms, const std::string& detail);
+  Result<> log(const std::string& actor, const std::string& operation, const std::string& detail,
+               std::int64_t now_ms);
+  Result<> drop_old_keys();
 
   Database& state_;
   const Schema& schema_;

@@ -122,7 +122,7 @@ class SecretStore {
   Result<> set_config(const SecretSettings& settings, const Actor& actor, std::int64_t now_ms);
 
   // Wraps every data key by the newest key. Returns how many were wrapped anew.
-  Result<std::int64_t> rewrap(std::int64_t now_ms);
+  Result<std::int64_t> rewrap();
 
   // Rejected with a sentence unless it is a path: parts of printable characters between single
   // slashes, none at either end, no part "." or "..".
@@ -130,17 +130,17 @@ class SecretStore {
 
  private:
   Result<SecretMetadata> require_secret(const std::string& path);
-  Result<std::optional<Row>> row(const std::string& path);
-  Result<std::optional<Row>> version_row(const std::string& path, std::int64_t version);
   Result<SecretBytes> open_version(const Row& row);
   Result<SecretVersion> write_version(const std::string& path, const Json& data, const Actor& actor,
                                       std::int64_t now_ms);
-  Result<> check_cas(const std::string& path, std::optional<std::int64_t> cas);
+  Result<> drop_surplus(const std::string& path);
+  Result<> check_cas(const SecretMetadata* secret, std::optional<std::int64_t> cas);
   Result<> mark(const std::string& script, const std::string& operation, const std::string& path,
                 std::vector<std::int64_t> versions, const Actor& actor, std::int64_t now_ms);
   Result<> check_unused(const std::string& path, const std::vector<std::int64_t>& versions);
   Result<> run(std::string_view script, const Values& values);
   Result<std::vector<Row>> query(std::string_view script, const Values& values);
+  Result<std::optional<Row>> first(std::string_view script, const Values& values);
 
   Database& state_;
   const Schema& schema_;

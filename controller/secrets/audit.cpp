@@ -1,0 +1,273 @@
+#include "controller/secrets/audit.h"
+
+#include "controller/crypto/cipher.h"
+#include "controller/crypto/encoding.h"
+
+#include <fmt/format.h>
+
+namespace rowlock {
+
+namespace {
+
+constexpr const char* kTables[] = {"secret_config", "secret", "secret_version"};
+const std::string kNoSum(64, '0');
+
+// Cells in an order and a form of which there is one alone: type and length before each.
+std::string canonical(const Row& row, std::string_view left_out) {
+  std::string text;
+  for (std::size_t i = 0; i < row.cells().size(); ++i) {
+    if (row.columns()[i] == left_out) {
+      continue;
+    }
+    const std::string cell = text_of(row.cells()[i]);
+    text += fmt::format("{}{}:{}", row.cells()[i].index(), cell.size(), cell);
+  }
+  return text;
+}
+
+std::string exclusive_or(const std::string& left_hex, const std::string& right_hex) {
+  const auto left = from_hex(left_hex);
+  const auto right = from_hex(right_hex);
+  std::string sum(kKeyBytes, '\0');
+  for (std::size_t i = 0; i < kKeyBytes; ++i) {
+    const char a = left.ok() && left.value().size() == kKeyBytes ? left.value()[i] : '\0';
+    const char b = right.ok() && right.value().size() == kKeyBytes ? right.value()[i] : '\0';
+    sum[i] = static_cast<char>(a ^ b);
+  }
+  return to_hex(sum);
+}
+
+// What a person calls the row.
+std::string name_of_row(const std::string& table, const Row& row) {
+  if (table == "secret_config") {
+    return "the settings in secret_config";
+  }
+  return table == "secret"
+             ? "secret " + row.text("path")
+             : fmt::format("version {} of {}", row.integer("version"), row.text("path"));
+}
+
+}  // namespace
+
+struct AuditLog::Head {
+  std::int64_t seq = 0;
+  std::string hash;
+  std::int64_t rows = 0;
+  std::string sum = kNoSum;
+  std::string mac;
+};
+
+const std::string& AuditLog::script(std::string_view name) const {
+  const std::string* text = schema_.script(name);
+  CHECK(text != nullptr);
+  return *text;
+}
+
+std::string AuditLog::mac_of(const Head& head) const {
+  return to_hex(keyed_hash(
+      keyring_.newest("audit").bytes,
+      {"head", std::to_string(head.seq), head.hash, std::to_string(head.rows), head.sum}));
+}
+
+std::string AuditLog::digest_of(const std::string& table, const Row& row) const {
+  return to_hex(
+      keyed_hash(keyring_.newest("audit").bytes, {"row", table, canonical(row, "digest")}));
+}
+
+std::string AuditLog::hash_of_line(const std::string& before, const Row& line) const {
+  return to_hex(
+      keyed_hash(keyring_.newest("audit").bytes, {"line", before, canonical(line, "hash")}));
+}
+
+std::string AuditLog::hash_of(std::string_view value) const {
+  return to_hex(keyed_hash(keyring_.newest("audit").bytes, {"value", value}));
+}
+
+Result<AuditLog::Head> AuditLog::head() {
+  auto rows = state_.query(script("audit.head"));
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  if (rows.value().empty()) {
+    return Error{Fault::broken, Cause::other,
+                 "the head of the audit log is gone: state.db was changed by other hands",
+                 "put back a copy of state.db; nothing is released without an audit log"};
+  }
+  const Row& row = rows.value().front();
+  return Head{row.integer("seq"), row.text("hash"), row.integer("rows"), row.text("sum"),
+              row.text("mac")};
+}
+
+Result<> AuditLog::write_head(const Head& head) {
+  return state_.run(script("audit.set_head"), {{"seq", head.seq},
+                                               {"hash", head.hash},
+                                               {"rows", head.rows},
+                                               {"sum", head.sum},
+                                               {"mac", mac_of(head)}});
+}
+
+Result<> AuditLog::begin() {
+  Head head;
+  if (auto written = write_head(head); !written.ok()) {
+    return written.error();
+  }
+  return row_written("secret_config", {});
+}
+
+Result<> AuditLog::append(const AuditLine& line, std::int64_t now_ms) {
+  auto read = head();
+  if (!read.ok()) {
+    return read.error();
+  }
+  Head head = std::move(read).value();
+  Values values = {{"seq", head.seq + 1},         {"at_ms", now_ms},       {"actor", line.actor},
+                   {"operation", line.operation}, {"path", line.path},     {"version", Value()},
+                   {"outcome", line.outcome},     {"detail", line.detail}, {"value", line.value}};
+  if (line.version.has_value()) {
+    values[5].second = *line.version;
+  }
+  auto columns = std::make_shared<std::vector<std::string>>();
+  std::vector<Value> cells;
+  for (const auto& [name, value] : values) {
+    columns->push_back(name);
+    cells.push_back(value);
+  }
+  head.hash = hash_of_line(head.hash, Row(columns, std::move(cells)));
+  head.seq += 1;
+  values.emplace_back("hash", head.hash);
+  if (auto written = state_.run(script("audit.append"), values); !written.ok()) {
+    return written.error();
+  }
+  return write_head(head);
+}
+
+Result<> AuditLog::change_sum(const std::string& out, const std::string& in, int rows) {
+  auto read = head();
+  if (!read.ok()) {
+    return read.error();
+  }
+  Head head = std::move(read).value();
+  head.sum = exclusive_or(exclusive_or(head.sum, out), in);
+  head.rows += rows;
+  return write_head(head);
+}
+
+Result<> AuditLog::row_written(const std::string& table, const Values& key) {
+  auto rows = state_.query(script("digest." + table), key);
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  CHECK(!rows.value().empty());
+  const Row& row = rows.value().front();
+  const std::string before = row.text("digest");
+  const std::string digest = digest_of(table, row);
+  Values values = key;
+  values.emplace_back("digest", digest);
+  if (auto set = state_.run(script("digest." + table + ".set"), values); !set.ok()) {
+    return set.error();
+  }
+  return change_sum(before, digest, before.empty() ? 1 : 0);
+}
+
+Result<> AuditLog::row_leaves(const std::string& table, const Values& key) {
+  auto rows = state_.query(script("digest." + table), key);
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  CHECK(!rows.value().empty());
+  return change_sum(rows.value().front().text("digest"), "", -1);
+}
+
+Result<bool> AuditLog::row_is_true(const std::string& table, const Values& key) {
+  auto rows = state_.query(script("digest." + table), key);
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  return !rows.value().empty() &&
+         are_equal(rows.value().front().text("digest"), digest_of(table, rows.value().front()));
+}
+
+Result<> AuditLog::verify_lines(const Head& head, AuditReport& report) {
+  std::string before;
+  for (bool more = true; more && report.findings.size() < AuditReport::kFindingsMax;) {
+    auto rows = state_.query(script("audit.lines"), {{"seq", report.lines}});
+    if (!rows.ok()) {
+      return rows.error();
+    }
+    more = !rows.value().empty();
+    for (const Row& line : rows.value()) {
+      ++report.lines;
+      if (line.integer("seq") != report.lines) {
+        report.findings.push_back(fmt::format("line {} of the audit log is missing", report.lines));
+        return Done{};
+      }
+      if (!are_equal(line.text("hash"), hash_of_line(before, line))) {
+        report.findings.push_back(fmt::format(
+            "line {} of the audit log is not what was written, or does not follow the one before",
+            report.lines));
+      }
+      before = line.text("hash");
+    }
+  }
+  if (report.lines != head.seq || before != head.hash) {
+    report.findings.push_back(
+        fmt::format("the audit log has {} lines and should have {}: it was cut off or added to",
+                    report.lines, head.seq));
+  }
+  return Done{};
+}
+
+Result<> AuditLog::verify_rows(const Head& head, AuditReport& report) {
+  std::string sum = kNoSum;
+  for (const std::string table : kTables) {
+    Values after = {{"path", ""}, {"version", std::int64_t{0}}};
+    while (report.findings.size() < AuditReport::kFindingsMax) {
+      auto rows = state_.query(script("digest." + table + ".next"), after);
+      if (!rows.ok()) {
+        return rows.error();
+      }
+      if (rows.value().empty()) {
+        break;
+      }
+      for (const Row& row : rows.value()) {
+        ++report.rows;
+        const std::string digest = digest_of(table, row);
+        sum = exclusive_or(sum, digest);
+        if (!are_equal(row.text("digest"), digest)) {
+          report.findings.push_back(name_of_row(table, row) + " is not what was written");
+        }
+      }
+      const Row& last = rows.value().back();
+      after = {{"path", last.at("path")}, {"version", last.integer("version")}};
+    }
+  }
+  if (report.rows != head.rows || sum != head.sum) {
+    report.findings.push_back(
+        fmt::format("there are {} rows of secrets and should be {}: some were added, taken away or "
+                    "changed by other hands",
+                    report.rows, head.rows));
+  }
+  return Done{};
+}
+
+Result<AuditReport> AuditLog::verify() {
+  AuditReport report;
+  auto read = head();
+  if (!read.ok()) {
+    report.findings.push_back(read.error().message);
+    return report;
+  }
+  const Head& head = read.value();
+  if (!are_equal(head.mac, mac_of(head))) {
+    report.findings.push_back("audit_head is not what was written");
+  }
+  if (auto verified = verify_lines(head, report); !verified.ok()) {
+    return verified.error();
+  }
+  if (auto verified = verify_rows(head, report); !verified.ok()) {
+    return verified.error();
+  }
+  return report;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,161 @@
+#include "controller/secrets/keyring.h"
+
+#include "controller/crypto/cipher.h"
+#include "controller/crypto/encoding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rowlock {
+
+namespace {
+
+// A key of the ring opens only as what it was sealed as, and in its own place.
+std::string bound_of(const Key& key) { return fmt::format("keyring/{}/{}", key.purpose, key.id); }
+
+}  // namespace
+
+const char* const kSealedMessage = "the secret store is sealed";
+
+Error sealed_error() {
+  return {Fault::transient, Cause::other, kSealedMessage,
+          "give its key or shares with `rowlock secret unseal`"};
+}
+
+const std::string& Keyring::script(std::string_view name) const {
+  const std::string* text = schema_.script(name);
+  CHECK(text != nullptr);
+  return *text;
+}
+
+Result<> Keyring::load() {
+  auto rows = state_db_.query(script("keyring.all"));
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  if (state_ != State::open) {
+    state_ = rows.value().empty() ? State::absent : State::sealed;
+  }
+  return Done{};
+}
+
+Result<> Keyring::store(const Key& key, const SecretBytes& unseal_key) {
+  return state_db_.run(
+      script("keyring.store"),
+      {{"id", key.id},
+       {"purpose", key.purpose},
+       {"created_at_ms", key.created_at_ms},
+       {"sealed", to_base64(rowlock::seal(unseal_key, key.bytes.view(), bound_of(key)))}});
+}
+
+Result<SecretBytes> Keyring::init(std::int64_t now_ms) {
+  if (state_ != State::absent) {
+    return Error{Fault::rejected, Cause::other, "the secret store has its keys already",
+                 "to exchange them: rowlock secret rekey"};
+  }
+  SecretBytes unseal_key = SecretBytes::random(kKeyBytes);
+  std::int64_t id = 0;
+  for (const char* purpose : {"kek", "audit", "token", "identity"}) {
+    Key key{++id, purpose, now_ms, SecretBytes::random(kKeyBytes)};
+    if (auto stored = store(key, unseal_key); !stored.ok()) {
+      seal();
+      return stored.error();
+    }
+    keys_.push_back(std::move(key));
+  }
+  unseal_key_ = unseal_key.copy();
+  state_ = State::open;
+  return unseal_key;
+}
+
+Result<> Keyring::open(const SecretBytes& unseal_key) {
+  if (state_ == State::absent) {
+    return Error{Fault::rejected, Cause::other, "there is no secret store to unseal yet",
+                 "make one with `rowlock secret init`"};
+  }
+  auto rows = state_db_.query(script("keyring.all"));
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  std::vector<Key> opened;
+  for (const Row& row : rows.value()) {
+    Key key{row.integer("id"), row.text("purpose"), row.integer("created_at_ms"), {}};
+    const auto sealed = from_base64(row.text("sealed"));
+    auto bytes = sealed.ok() && unseal_key.size() == kKeyBytes
+                     ? open_seal(unseal_key, sealed.value(), bound_of(key))
+                     : Result<SecretBytes>(Error{});
+    if (!bytes.ok()) {
+      return Error{
+          Fault::rejected, Cause::other,
+          "this is not the key of this secret store, or its rows in `keyring` were changed",
+          "after a rekey only the newest kit or key file opens it"};
+    }
+    key.bytes = std::move(bytes).value();
+    opened.push_back(std::move(key));
+  }
+  keys_ = std::move(opened);
+  unseal_key_ = unseal_key.copy();
+  state_ = State::open;
+  return Done{};
+}
+
+void Keyring::seal() {
+  keys_.clear();
+  unseal_key_ = SecretBytes();
+  if (state_ == State::open) {
+    state_ = State::sealed;
+  }
+}
+
+void Keyring::forget() {
+  seal();
+  state_ = State::absent;
+}
+
+Result<SecretBytes> Keyring::rekey() {
+  CHECK(is_open());
+  SecretBytes unseal_key = SecretBytes::random(kKeyBytes);
+  for (const Key& key : keys_) {
+    if (auto stored = store(key, unseal_key); !stored.ok()) {
+      return stored.error();
+    }
+  }
+  unseal_key_ = unseal_key.copy();
+  return unseal_key;
+}
+
+Result<> Keyring::add(const std::string& purpose, std::int64_t now_ms) {
+  CHECK(is_open());
+  auto id = state_db_.scalar(script("keyring.next"));
+  if (!id.ok()) {
+    return id.error();
+  }
+  Key key{std::get<std::int64_t>(id.value()), purpose, now_ms, SecretBytes::random(kKeyBytes)};
+  if (auto stored = store(key, unseal_key_); !stored.ok()) {
+    return stored.error();
+  }
+  keys_.push_back(std::move(key));
+  return Done{};
+}
+
+Result<> Keyring::drop(std::int64_t id) {
+  CHECK(is_open());
+  std::erase_if(keys_, [id](const Key& key) { return key.id == id; });
+  return state_db_.run(script("keyring.drop"), {{"id", id}});
+}
+
+const Key& Keyring::newest(std::string_view purpose) const {
+  const auto found = std::find_if(keys_.rbegin(), keys_.rend(),
+                                  [&](const Key& key) { return key.purpose == purpose; });
+  CHECK(found != keys_.rend());
+  return *found;
+}
+
+const Key* Keyring::find(std::int64_t id) const {
+  const auto found =
+      std::find_if(keys_.begin(), keys_.end(), [id](const Key& key) { return key.id == id; });
+  return found == keys_.end() ? nullptr : &*found;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,233 @@
+#include "controller/secrets/seal_keeper.h"
+
+#include "controller/crypto/cipher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace rowlock {
+
+namespace {
+
+Result<> check_counts(int shares, int threshold) {
+  if (threshold < 1 || shares < threshold || shares > 255) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("{} of {} shares are not possible: the threshold is from 1 to the "
+                             "number of shares, which is at most 255",
+                             threshold, shares),
+                 "the usual is 3 of 5"};
+  }
+  return Done{};
+}
+
+std::string_view name_of(Keyring::State state) {
+  switch (state) {
+    case Keyring::State::absent: return "absent";
+    case Keyring::State::sealed: return "sealed";
+    case Keyring::State::open: return "open";
+  }
+  UNREACHABLE();
+}
+
+RecoveryKit kit_of(SecretBytes key, int shares, int threshold) {
+  RecoveryKit kit;
+  kit.shares = split_secret(key, shares, threshold);
+  kit.threshold = threshold;
+  kit.unseal_key = std::move(key);
+  return kit;
+}
+
+}  // namespace
+
+SealStatus SealKeeper::status() const {
+  return {keyring_.state(), static_cast<int>(shares_.size()),
+          shares_.empty() ? 0 : shares_.front().threshold};
+}
+
+Result<> SealKeeper::write_row(std::int64_t now_ms, const std::string& detail) {
+  const std::string* script = schema_.script("seal.write");
+  CHECK(script != nullptr);
+  const SealStatus now = status();
+  return state_.run(*script, {{"state", std::string(name_of(now.state))},
+                              {"progress", std::int64_t{now.progress}},
+                              {"threshold", std::int64_t{now.threshold}},
+                              {"detail", detail},
+                              {"now_ms", now_ms}});
+}
+
+Result<> SealKeeper::begin(std::int64_t now_ms, const std::string& detail) {
+  if (auto loaded = keyring_.load(); !loaded.ok()) {
+    return loaded.error();
+  }
+  return write_row(now_ms, detail);
+}
+
+Result<> SealKeeper::log(const std::string& actor, const std::string& operation,
+                         const std::string& detail, std::int64_t now_ms) {
+  return audit_.append({actor, operation, "", {}, "allowed", detail, ""}, now_ms);
+}
+
+Result<RecoveryKit> SealKeeper::init(int shares, int threshold, const Actor& actor,
+                                     std::int64_t now_ms) {
+  if (auto fits = check_counts(shares, threshold); !fits.ok()) {
+    return fits.error();
+  }
+  auto key = keyring_.init(now_ms);
+  if (!key.ok()) {
+    return key.error();
+  }
+  if (auto begun = audit_.begin(); !begun.ok()) {
+    return begun.error();
+  }
+  const std::string detail = fmt::format("{} of {} shares", threshold, shares);
+  if (auto logged = log(actor.name, "init", detail, now_ms); !logged.ok()) {
+    return logged.error();
+  }
+  if (auto written = write_row(now_ms, ""); !written.ok()) {
+    return written.error();
+  }
+  return kit_of(std::move(key).value(), shares, threshold);
+}
+
+Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, std::int64_t now_ms) {
+  if (keyring_.is_open()) {
+    return Done{};
+  }
+  if (auto opened = keyring_.open(key); !opened.ok()) {
+    return opened.error();
+  }
+  shares_.clear();
+  if (auto logged = log(actor, "unseal", "", now_ms); !logged.ok()) {
+    return logged.error();
+  }
+  return write_row(now_ms, "");
+}
+
+Result<SealStatus> SealKeeper::give_share(const std::string& text, std::int64_t now_ms) {
+  if (keyring_.is_open()) {
+    return status();
+  }
+  if (keyring_.state() == Keyring::State::absent) {
+    return Error{Fault::rejected, Cause::other, "there is no secret store to unseal yet",
+                 "make one with `rowlock secret init`"};
+  }
+  auto share = read_share(text);
+  if (!share.ok()) {
+    return share.error();
+  }
+  if (!shares_.empty() && (shares_.front().set != share.value().set ||
+                           shares_.front().threshold != share.value().threshold)) {
+    shares_.clear();
+  }
+  const int x = share.value().x;
+  if (std::none_of(shares_.begin(), shares_.end(), [x](const Share& own) { return own.x == x; })) {
+    shares_.push_back(std::move(share).value());
+  }
+  if (static_cast<int>(shares_.size()) < shares_.front().threshold) {
+    if (auto written = write_row(now_ms, ""); !written.ok()) {
+      return written.error();
+    }
+    return status();
+  }
+  const SecretBytes key = combine_shares(shares_);
+  shares_.clear();
+  if (auto opened = unseal(key, "shares", now_ms); !opened.ok()) {
+    return opened.error();
+  }
+  return status();
+}
+
+Result<> SealKeeper::drop_shares(std::int64_t now_ms) {
+  shares_.clear();
+  return write_row(now_ms, "");
+}
+
+Result<> SealKeeper::seal(const Actor& actor, std::int64_t now_ms) {
+  if (!keyring_.is_open()) {
+    return Done{};
+  }
+  if (auto logged = log(actor.name, "seal", "", now_ms); !logged.ok()) {
+    return logged.error();
+  }
+  keyring_.seal();
+  return write_row(now_ms, "");
+}
+
+Result<RecoveryKit> SealKeeper::rekey(int shares, int threshold, const Actor& actor,
+                                      std::int64_t now_ms) {
+  if (!keyring_.is_open()) {
+    return sealed_error();
+  }
+  if (auto fits = check_counts(shares, threshold); !fits.ok()) {
+    return fits.error();
+  }
+  auto key = keyring_.rekey();
+  if (!key.ok()) {
+    return key.error();
+  }
+  const std::string detail = fmt::format("{} of {} shares", threshold, shares);
+  if (auto logged = log(actor.name, "rekey", detail, now_ms); !logged.ok()) {
+    return logged.error();
+  }
+  return kit_of(std::move(key).value(), shares, threshold);
+}
+
+// What nothing is wrapped by any more goes; identities signed by the key before this one are still
+// to be verified for as long as they live, so that one stays until the next time.
+Result<> SealKeeper::drop_old_keys() {
+  const std::string* script = schema_.script("keyring.used");
+  CHECK(script != nullptr);
+  auto used = state_.query(*script);
+  if (!used.ok()) {
+    return used.error();
+  }
+  std::set<std::int64_t> kept = {keyring_.newest("kek").id};
+  for (const Row& row : used.value()) {
+    kept.insert(row.integer("id"));
+  }
+  std::vector<std::int64_t> identities;
+  std::vector<std::int64_t> gone;
+  for (const Key& key : keyring_.keys()) {
+    if (key.purpose == "identity") {
+      identities.push_back(key.id);
+    } else if (key.purpose == "kek" && !kept.contains(key.id)) {
+      gone.push_back(key.id);
+    }
+  }
+  if (identities.size() > 2) {
+    gone.insert(gone.end(), identities.begin(), identities.end() - 2);
+  }
+  for (const std::int64_t id : gone) {
+    if (auto dropped = keyring_.drop(id); !dropped.ok()) {
+      return dropped.error();
+    }
+  }
+  return Done{};
+}
+
+Result<std::int64_t> SealKeeper::rotate(const Actor& actor, std::int64_t now_ms) {
+  if (!keyring_.is_open()) {
+    return sealed_error();
+  }
+  for (const char* purpose : {"kek", "identity"}) {
+    if (auto added = keyring_.add(purpose, now_ms); !added.ok()) {
+      return added.error();
+    }
+  }
+  auto wrapped = store_.rewrap();
+  if (!wrapped.ok()) {
+    return wrapped.error();
+  }
+  if (auto dropped = drop_old_keys(); !dropped.ok()) {
+    return dropped.error();
+  }
+  const std::string detail = fmt::format("{} data keys wrapped anew", wrapped.value());
+  if (auto logged = log(actor.name, "rotate", detail, now_ms); !logged.ok()) {
+    return logged.error();
+  }
+  return wrapped.value();
+}
+
+}  // namespace rowlock

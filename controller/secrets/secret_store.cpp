@@ -1,0 +1,299 @@
+#include "controller/secrets/secret_store.h"
+
+#include "controller/crypto/cipher.h"
+#include "controller/crypto/encoding.h"
+#include "controller/secrets/secret_parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rowlock {
+
+namespace {
+
+template <typename T>
+Value value_of(const std::optional<T>& given) {
+  return given.has_value() ? Value(*given) : Value();
+}
+
+Values values_of(const SecretSettings& settings) {
+  return {
+      {"max_versions", value_of(settings.max_versions)},
+      {"cas_required",
+       settings.cas_required.has_value() ? Value(std::int64_t{*settings.cas_required}) : Value()},
+      {"delete_after_ms", value_of(settings.delete_after_ms)},
+      {"custom_metadata", value_of(settings.custom_metadata)}};
+}
+
+// The bounds are those that users of Vault know.
+Result<> check_settings(const SecretSettings& settings) {
+  if (settings.max_versions.has_value() &&
+      (*settings.max_versions < 0 || *settings.max_versions > SecretStore::kVersionsMax)) {
+    return rejected(fmt::format("max_versions must be from 0 to {}", SecretStore::kVersionsMax));
+  }
+  if (!settings.custom_metadata.has_value()) {
+    return Done{};
+  }
+  const auto parsed = Json::parse(*settings.custom_metadata);
+  const bool is_object = parsed.ok() && parsed.value().is_object();
+  if (!is_object || parsed.value().members().size() > 64) {
+    return rejected("custom_metadata must be a JSON object of at most 64 strings");
+  }
+  for (const auto& [name, value] : parsed.value().members()) {
+    if (!value.is_string() || name.empty() || name.size() > 128 || value.as_string().size() > 512) {
+      return rejected(
+          fmt::format("custom_metadata '{}' must be a string: a key has at most 128 "
+                      "bytes, a value 512",
+                      name));
+    }
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<> SecretStore::check_path(std::string_view path) {
+  bool is_good = !path.empty() && path.size() <= kPathMax && path.front() != '/' &&
+                 path.back() != '/' && path.find("//") == std::string_view::npos;
+  for (const char c : path) {
+    is_good = is_good && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+  }
+  const std::string framed = fmt::format("/{}/", path);
+  is_good = is_good && framed.find("/./") == std::string::npos &&
+            framed.find("/../") == std::string::npos;
+  if (!is_good) {
+    return rejected("a secret's path is made of parts between single slashes, such as db/prod",
+                    fmt::format("at most {} bytes, no slash at either end", kPathMax));
+  }
+  return Done{};
+}
+
+Result<> SecretStore::run(std::string_view script, const Values& values) {
+  const std::string* text = schema_.script(script);
+  CHECK(text != nullptr);
+  return state_.run(*text, values);
+}
+
+Result<std::vector<Row>> SecretStore::query(std::string_view script, const Values& values) {
+  const std::string* text = schema_.script(script);
+  CHECK(text != nullptr);
+  return state_.query(*text, values);
+}
+
+Result<std::optional<Row>> SecretStore::first(std::string_view script, const Values& values) {
+  auto rows = query(script, values);
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  return rows.value().empty() ? std::nullopt : std::optional<Row>(rows.value().front());
+}
+
+Result<SecretMetadata> SecretStore::require_secret(const std::string& path) {
+  if (!keyring_.is_open()) {
+    return sealed_error();
+  }
+  if (auto checked = check_path(path); !checked.ok()) {
+    return checked.error();
+  }
+  const Values key = {{"path", path}};
+  auto row = first("secret.row", key);
+  if (!row.ok()) {
+    return row.error();
+  }
+  if (!row.value().has_value()) {
+    return not_found("secret " + path);
+  }
+  auto is_true = audit_.row_is_true("secret", key);
+  if (!is_true.ok()) {
+    return is_true.error();
+  }
+  if (!is_true.value()) {
+    return Error{Fault::broken, Cause::other,
+                 "the row of secret " + path + " was changed by other hands",
+                 "see `rowlock audit verify`, and put back a copy of state.db"};
+  }
+  const Row& found = *row.value();
+  SecretMetadata secret;
+  secret.path = path;
+  secret.current_version = found.integer("current_version");
+  secret.oldest_version = found.integer("oldest_version");
+  secret.max_versions = found.integer("max_versions");
+  secret.cas_required = found.integer("cas_required") == 1;
+  secret.delete_after_ms = found.integer("delete_after_ms");
+  secret.custom_metadata = found.text("custom_metadata");
+  secret.created_at_ms = found.integer("created_at_ms");
+  secret.updated_at_ms = found.integer("updated_at_ms");
+  return secret;
+}
+
+Result<SecretBytes> SecretStore::open_version(const Row& row) {
+  const std::string path = row.text("path");
+  const std::int64_t version = row.integer("version");
+  const Error changed{Fault::broken, Cause::other,
+                      fmt::format("version {} of {} was changed by other hands", version, path),
+                      "see `rowlock audit verify`, and put back a copy of state.db"};
+  const Key* kek = keyring_.find(row.integer("kek"));
+  const auto wrapped = from_base64(row.text("data_key"));
+  const auto sealed = from_base64(row.text("sealed"));
+  if (kek == nullptr || kek->purpose != "kek" || !wrapped.ok() || !sealed.ok()) {
+    return changed;
+  }
+  auto key = open_seal(kek->bytes, wrapped.value(), bound_of("key", path, version));
+  if (!key.ok() || key.value().size() != kKeyBytes) {
+    return changed;
+  }
+  auto opened = open_seal(key.value(), sealed.value(), bound_of("data", path, version));
+  return opened.ok() ? std::move(opened) : Result<SecretBytes>(changed);
+}
+
+Result<SecretRead> SecretStore::read(const std::string& path, std::int64_t version,
+                                     const Actor& actor, std::int64_t now_ms) {
+  auto secret = require_secret(path);
+  if (!secret.ok()) {
+    return secret.error();
+  }
+  const std::int64_t wanted = version == 0 ? secret.value().current_version : version;
+  const Values key = {{"path", path}, {"version", wanted}};
+  auto row = first("secret.version", key);
+  if (!row.ok()) {
+    return row.error();
+  }
+  if (!row.value().has_value()) {
+    return not_found(wanted == 0 ? "a version of secret " + path
+                                 : fmt::format("version {} of secret {}", wanted, path));
+  }
+  auto is_true = audit_.row_is_true("secret_version", key);
+  if (!is_true.ok()) {
+    return is_true.error();
+  }
+  SecretRead read;
+  read.version = version_of(*row.value());
+  read.custom_metadata = secret.value().custom_metadata;
+  read.is_live = !read.version.is_destroyed &&
+                 (!read.version.deleted_at_ms.has_value() || *read.version.deleted_at_ms > now_ms);
+  AuditLine line{actor.name, "read", path, wanted, "allowed", "", ""};
+  if (read.is_live) {
+    auto opened =
+        is_true.value()
+            ? open_version(*row.value())
+            : Result<SecretBytes>(
+                  Error{Fault::broken, Cause::other,
+                        fmt::format("version {} of {} was changed by other hands", wanted, path),
+                        "see `rowlock audit verify`"});
+    if (!opened.ok()) {
+      return opened.error();
+    }
+    read.data = std::move(opened).value();
+    line.value = audit_.hash_of(read.data.view());
+  } else {
+    line.detail = read.version.is_destroyed ? "is destroyed" : "is deleted";
+  }
+  if (auto logged = audit_.append(line, now_ms); !logged.ok()) {
+    return logged.error();
+  }
+  return read;
+}
+
+Result<SecretMetadata> SecretStore::metadata(const std::string& path, const Actor& actor,
+                                             std::int64_t now_ms) {
+  auto found = require_secret(path);
+  if (!found.ok()) {
+    return found.error();
+  }
+  SecretMetadata secret = std::move(found).value();
+  auto versions = query("secret.versions", {{"path", path}});
+  if (!versions.ok()) {
+    return versions.error();
+  }
+  for (const Row& row : versions.value()) {
+    secret.versions.push_back(version_of(row));
+  }
+  if (auto logged = audit_.append({actor.name, "metadata", path, {}, "allowed", "", ""}, now_ms);
+      !logged.ok()) {
+    return logged.error();
+  }
+  return secret;
+}
+
+Result<> SecretStore::set_metadata(const std::string& path, const SecretSettings& settings,
+                                   const Actor& actor, std::int64_t now_ms) {
+  if (!keyring_.is_open()) {
+    return sealed_error();
+  }
+  for (auto checked : {check_path(path), check_settings(settings)}) {
+    if (!checked.ok()) {
+      return checked.error();
+    }
+  }
+  Values values = values_of(settings);
+  values.insert(values.end(), {{"path", path}, {"now_ms", now_ms}});
+  for (const char* script : {"secret.make", "secret.set_metadata"}) {
+    if (auto done = run(script, values); !done.ok()) {
+      return done.error();
+    }
+  }
+  if (auto written = audit_.row_written("secret", values); !written.ok()) {
+    return written.error();
+  }
+  if (auto dropped = drop_surplus(path); !dropped.ok()) {
+    return dropped.error();
+  }
+  if (auto written = audit_.row_written("secret", values); !written.ok()) {
+    return written.error();
+  }
+  return audit_.append({actor.name, "metadata", path, {}, "allowed", "written", ""}, now_ms);
+}
+
+Result<std::vector<std::string>> SecretStore::list(const std::string& folder, const Actor& actor,
+                                                   std::int64_t now_ms) {
+  if (!keyring_.is_open()) {
+    return sealed_error();
+  }
+  auto rows = query("secret.list", {{"folder", folder}});
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  if (rows.value().empty()) {
+    return not_found("a secret under '" + folder + "'");
+  }
+  std::vector<std::string> names;
+  for (const Row& row : rows.value()) {
+    names.push_back(row.text("name"));
+  }
+  if (auto logged = audit_.append({actor.name, "list", folder, {}, "allowed", "", ""}, now_ms);
+      !logged.ok()) {
+    return logged.error();
+  }
+  return names;
+}
+
+Result<SecretConfig> SecretStore::config() {
+  auto row = first("secret.config", {});
+  if (!row.ok()) {
+    return row.error();
+  }
+  CHECK(row.value().has_value());
+  return SecretConfig{row.value()->integer("max_versions"),
+                      row.value()->integer("cas_required") == 1,
+                      row.value()->integer("delete_after_ms")};
+}
+
+Result<> SecretStore::set_config(const SecretSettings& settings, const Actor& actor,
+                                 std::int64_t now_ms) {
+  if (!keyring_.is_open()) {
+    return sealed_error();
+  }
+  if (auto checked = check_settings(settings); !checked.ok()) {
+    return checked.error();
+  }
+  if (auto set = run("secret.set_config", values_of(settings)); !set.ok()) {
+    return set.error();
+  }
+  if (auto written = audit_.row_written("secret_config", {}); !written.ok()) {
+    return written.error();
+  }
+  return audit_.append({actor.name, "config", "", {}, "allowed", "written", ""}, now_ms);
+}
+
+}  // namespace rowlock
