@@ -25,9 +25,9 @@ std::int64_t steady_now_ms() {
       .count();
 }
 
-HttpRequest request(std::string method, std::string path, std::string body,
-                    std::int64_t deadline_ms) {
-  HttpRequest result;
+DockerRequest request(std::string method, std::string path, std::string body,
+                      std::int64_t deadline_ms) {
+  DockerRequest result;
   result.method = std::move(method);
   result.path = std::move(path);
   result.body = std::move(body);
@@ -73,7 +73,7 @@ DockerRuntime::DockerRuntime(std::string endpoint, DockerDeadlines deadlines)
 // ---- Looking -----------------------------------------------------------------------------------
 
 Result<Json> DockerRuntime::look(std::string_view attempt, const std::string& path) {
-  const Result<HttpAnswer> answer =
+  const Result<DockerAnswer> answer =
       engine_.call(attempt, request("GET", path, "", deadlines_.look_ms));
   if (!answer.ok()) return answer.error();
   return answer_json(attempt, answer.value());
@@ -122,12 +122,12 @@ Result<std::optional<Container>> DockerRuntime::inspect(const std::string& name)
 
 Result<std::string> DockerRuntime::log_tail(const std::string& name, int lines) {
   OutputTail output(kOutputBytesMax);
-  HttpRequest ask = request("GET",
-                            container_path(name) + "/logs?stdout=1&stderr=1&tail=" +
-                                std::to_string(std::clamp(lines, 1, kLogLinesMax)),
-                            "", deadlines_.look_ms);
+  DockerRequest ask = request("GET",
+                              container_path(name) + "/logs?stdout=1&stderr=1&tail=" +
+                                  std::to_string(std::clamp(lines, 1, kLogLinesMax)),
+                              "", deadlines_.look_ms);
   ask.on_bytes = [&](std::string_view bytes) { output.feed(bytes); };
-  const Result<HttpAnswer> answer = change("read the log of " + name, name, std::move(ask));
+  const Result<DockerAnswer> answer = change("read the log of " + name, name, std::move(ask));
   if (!answer.ok() && !is_absent(answer.error())) return answer.error();
   return output.text();
 }
@@ -135,8 +135,8 @@ Result<std::string> DockerRuntime::log_tail(const std::string& name, int lines) 
 // ---- Changing ----------------------------------------------------------------------------------
 
 // A call on one container by its name, and on no other.
-Result<HttpAnswer> DockerRuntime::change(std::string_view attempt, const std::string& name,
-                                         HttpRequest ask, std::initializer_list<int> expected) {
+Result<DockerAnswer> DockerRuntime::change(std::string_view attempt, const std::string& name,
+                                           DockerRequest ask, std::initializer_list<int> expected) {
   if (may_be_an_id(name)) {
     const Result<std::optional<Container>> container = find(attempt, name);
     if (!container.ok()) return container.error();
@@ -149,10 +149,10 @@ Result<HttpAnswer> DockerRuntime::change(std::string_view attempt, const std::st
 Result<> DockerRuntime::pull(const std::string& image) {
   const std::string attempt = "pull " + image;
   const ImageReference reference = image_reference(image);
-  HttpRequest ask = request("POST",
-                            "/images/create?fromImage=" + percent_encoded(reference.name) +
-                                "&tag=" + percent_encoded(reference.tag),
-                            "", deadlines_.pull_ms);
+  DockerRequest ask = request("POST",
+                              "/images/create?fromImage=" + percent_encoded(reference.name) +
+                                  "&tag=" + percent_encoded(reference.tag),
+                              "", deadlines_.pull_ms);
   ask.silence_ms = deadlines_.pull_silence_ms;
   const std::string auth = registry_auth(reference.registry);
   if (!auth.empty()) ask.headers.push_back("X-Registry-Auth: " + auth);
@@ -167,7 +167,7 @@ Result<> DockerRuntime::pull(const std::string& image) {
   });
   ask.on_bytes = [&](std::string_view bytes) { lines.feed(bytes); };
 
-  const Result<HttpAnswer> answer = engine_.call(attempt, std::move(ask));
+  const Result<DockerAnswer> answer = engine_.call(attempt, std::move(ask));
   lines.feed("\n");
   if (!answer.ok()) {
     Error error = answer.error();
@@ -217,7 +217,7 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
   const Result<> image = check_image(attempt, spec);
   if (!image.ok()) return image.error();
 
-  const Result<HttpAnswer> answer =
+  const Result<DockerAnswer> answer =
       engine_.call(attempt,
                    request("POST", "/containers/create?name=" + percent_encoded(spec.name),
                            container_body(spec).text(), deadlines_.change_ms),
@@ -228,7 +228,7 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
 }
 
 Result<> DockerRuntime::start(const std::string& name) {
-  const Result<HttpAnswer> answer =
+  const Result<DockerAnswer> answer =
       change("start " + name, name,
              request("POST", container_path(name) + "/start", "", deadlines_.change_ms));
   if (!answer.ok()) return answer.error();
@@ -237,7 +237,7 @@ Result<> DockerRuntime::start(const std::string& name) {
 
 Result<> DockerRuntime::resume(const std::string& name) {
   const std::string attempt = "resume " + name;
-  const Result<HttpAnswer> answer = change(
+  const Result<DockerAnswer> answer = change(
       attempt, name, request("POST", container_path(name) + "/unpause", "", deadlines_.change_ms),
       {409, 500});
   if (!answer.ok()) return answer.error();
@@ -250,7 +250,7 @@ Result<> DockerRuntime::resume(const std::string& name) {
 }
 
 Result<> DockerRuntime::remove(const std::string& name) {
-  const Result<HttpAnswer> answer =
+  const Result<DockerAnswer> answer =
       change("remove " + name, name,
              request("DELETE", container_path(name) + "?force=1&v=1", "", deadlines_.change_ms));
   if (!answer.ok() && !is_absent(answer.error())) return answer.error();
@@ -264,7 +264,7 @@ Result<> DockerRuntime::remove(const std::string& name) {
 // One that has ended in the meantime has got what the signal was for.
 Result<> DockerRuntime::signal(std::string_view attempt, const std::string& name,
                                const std::string& signal) {
-  const Result<HttpAnswer> answer =
+  const Result<DockerAnswer> answer =
       engine_.call(attempt,
                    request("POST", container_path(name) + "/kill?signal=" + percent_encoded(signal),
                            "", deadlines_.stop_margin_ms),
@@ -276,7 +276,7 @@ Result<> DockerRuntime::signal(std::string_view attempt, const std::string& name
 // Cause::deadline when it has not ended after timeout_ms.
 Result<> DockerRuntime::await_end(std::string_view attempt, const std::string& name,
                                   std::int64_t timeout_ms) {
-  const Result<HttpAnswer> answer = engine_.call(
+  const Result<DockerAnswer> answer = engine_.call(
       attempt,
       request("POST", container_path(name) + "/wait?condition=not-running", "", timeout_ms));
   if (!answer.ok() && !is_absent(answer.error())) return answer.error();
@@ -317,7 +317,7 @@ Result<ExecResult> DockerRuntime::exec(const std::string& name,
   const Json body = Json::object({{"AttachStdout", Json::boolean(true)},
                                   {"AttachStderr", Json::boolean(true)},
                                   {"Cmd", Json::array(std::move(words))}});
-  const Result<HttpAnswer> made = change(
+  const Result<DockerAnswer> made = change(
       attempt, name, request("POST", container_path(name) + "/exec", body.text(), timeout_ms));
   if (!made.ok()) {
     Error error = made.error();
@@ -330,10 +330,10 @@ Result<ExecResult> DockerRuntime::exec(const std::string& name,
   const std::string id = made_json.value()["Id"].as_string();
 
   OutputTail output(kOutputBytesMax);
-  HttpRequest run = request("POST", "/exec/" + percent_encoded(id) + "/start",
-                            R"({"Detach":false,"Tty":false})", ends_at_ms - steady_now_ms());
+  DockerRequest run = request("POST", "/exec/" + percent_encoded(id) + "/start",
+                              R"({"Detach":false,"Tty":false})", ends_at_ms - steady_now_ms());
   run.on_bytes = [&](std::string_view bytes) { output.feed(bytes); };
-  const Result<HttpAnswer> ran = engine_.call(attempt, std::move(run), {400});
+  const Result<DockerAnswer> ran = engine_.call(attempt, std::move(run), {400});
   if (!ran.ok()) {
     if (ran.error().cause != Cause::deadline) return ran.error();
     return failed(Fault::transient, Cause::deadline, attempt,
@@ -376,11 +376,11 @@ Result<> DockerRuntime::watch(const std::string& home, const std::atomic<bool>& 
     const std::string name = event.value()["Actor"]["Attributes"]["name"].as_string();
     if (!name.empty()) hint(name);
   });
-  HttpRequest ask;
+  DockerRequest ask;
   ask.path = "/events?filters=" + percent_encoded(event_filters(home));
   ask.stop = &stop;
   ask.on_bytes = [&](std::string_view bytes) { lines.feed(bytes); };
-  const Result<HttpAnswer> answer = engine_.call("watch the engine's events", std::move(ask));
+  const Result<DockerAnswer> answer = engine_.call("watch the engine's events", std::move(ask));
   if (!answer.ok()) return answer.error();
   if (stop.load()) return Done{};
   return failed(Fault::transient, Cause::other, "watch the engine's events",

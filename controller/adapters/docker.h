@@ -51,8 +51,8 @@ class DockerRuntime final : public ContainerRuntime {
 
  private:
   Result<Json> look(std::string_view attempt, const std::string& path);
-  Result<HttpAnswer> change(std::string_view attempt, const std::string& name, HttpRequest request,
-                            std::initializer_list<int> expected = {});
+  Result<DockerAnswer> change(std::string_view attempt, const std::string& name,
+                              DockerRequest request, std::initializer_list<int> expected = {});
   Result<std::optional<Container>> find(std::string_view attempt, const std::string& name);
   Result<> check_image(std::string_view attempt, const ContainerSpec& spec);
   Result<> check_owner(std::string_view attempt, const ContainerSpec& spec);

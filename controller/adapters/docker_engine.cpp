@@ -194,7 +194,7 @@ Error engine_error(std::string_view attempt, int status, const std::string& word
   return by_status(status, message + words);
 }
 
-std::string engine_words(const HttpAnswer& answer) {
+std::string engine_words(const DockerAnswer& answer) {
   const Result<Json> json = Json::parse(answer.body);
   std::string words = json.ok() ? json.value()["message"].as_string() : "";
   if (words.empty()) words = "HTTP " + std::to_string(answer.status) + " " + answer.body;
@@ -203,7 +203,7 @@ std::string engine_words(const HttpAnswer& answer) {
   return utf8_sanitised(std::string_view(words).substr(0, kWordsBytesMax));
 }
 
-Result<Json> answer_json(std::string_view attempt, const HttpAnswer& answer) {
+Result<Json> answer_json(std::string_view attempt, const DockerAnswer& answer) {
   Result<Json> json = Json::parse(answer.body);
   if (json.ok()) return json;
   return Error{
@@ -222,10 +222,10 @@ Result<std::string> DockerEngine::api_version() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!api_version_.empty()) return api_version_;
   }
-  HttpRequest ping;
+  DockerRequest ping;
   ping.path = "/_ping";
   ping.deadline_ms = look_ms_;
-  const Result<HttpAnswer> answer = http_.send(ping);
+  const Result<DockerAnswer> answer = http_.send(ping);
   if (!answer.ok()) return answer.error();
   if (answer.value().status / 100 != 2) {
     return engine_error("ask for its version", answer.value().status, engine_words(answer.value()));
@@ -242,8 +242,8 @@ Result<std::string> DockerEngine::api_version() {
   return api_version_;
 }
 
-Result<HttpAnswer> DockerEngine::call(std::string_view attempt, HttpRequest request,
-                                      std::initializer_list<int> expected) {
+Result<DockerAnswer> DockerEngine::call(std::string_view attempt, DockerRequest request,
+                                        std::initializer_list<int> expected) {
   const auto with_attempt = [&](Error error) {
     error.message = std::string(attempt) + ": " + error.message;
     return error;
@@ -252,7 +252,7 @@ Result<HttpAnswer> DockerEngine::call(std::string_view attempt, HttpRequest requ
   if (!version.ok()) return with_attempt(version.error());
 
   request.path = "/v" + version.value() + request.path;
-  Result<HttpAnswer> answer = http_.send(request);
+  Result<DockerAnswer> answer = http_.send(request);
   if (!answer.ok()) {
     if (answer.error().cause == Cause::unreachable &&
         std::getenv("DOCKER_API_VERSION") == nullptr) {

@@ -21,8 +21,8 @@ class DockerEngine {
   // Sends the request (its path without the version). `attempt` says what is being done and on
   // what, "start web-1", and opens every error's message. An answer that is neither 2xx, 304 nor
   // `expected` comes back as an error.
-  Result<HttpAnswer> call(std::string_view attempt, HttpRequest request,
-                          std::initializer_list<int> expected = {});
+  Result<DockerAnswer> call(std::string_view attempt, DockerRequest request,
+                            std::initializer_list<int> expected = {});
 
  private:
   Result<std::string> api_version();
@@ -35,10 +35,10 @@ class DockerEngine {
 };
 
 // The body as JSON; what is not JSON did not come from an engine, or came in pieces.
-Result<Json> answer_json(std::string_view attempt, const HttpAnswer& answer);
+Result<Json> answer_json(std::string_view attempt, const DockerAnswer& answer);
 
 // The engine's own words in an answer that is an error.
-std::string engine_words(const HttpAnswer& answer);
+std::string engine_words(const DockerAnswer& answer);
 
 // What the engine's words mean, by the table in docker_engine.cpp; by the HTTP status where the
 // table is silent.

@@ -50,7 +50,7 @@ struct DockerHttp::Connection {
 
 // One request on its way, and what libcurl's callbacks write into.
 struct DockerHttp::Exchange {
-  Exchange(CURL* handle, const HttpRequest& asked) : easy(handle), request(asked) {}
+  Exchange(CURL* handle, const DockerRequest& asked) : easy(handle), request(asked) {}
   ~Exchange() { curl_slist_free_all(headers); }
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -102,8 +102,8 @@ struct DockerHttp::Exchange {
   }
 
   CURL* easy;
-  const HttpRequest& request;
-  HttpAnswer answer;
+  const DockerRequest& request;
+  DockerAnswer answer;
   std::string url;  // libcurl copies its strings, all but the body.
   curl_slist* headers = nullptr;
 };
@@ -154,7 +154,7 @@ void DockerHttp::prepare_tls(Exchange& exchange) const {
 
 void DockerHttp::prepare(Exchange& exchange) const {
   CURL* easy = exchange.easy;
-  const HttpRequest& request = exchange.request;
+  const DockerRequest& request = exchange.request;
   curl_easy_reset(easy);  // Keeps the open connection, forgets the rest.
   exchange.url = base_url_ + request.path;
   curl_easy_setopt(easy, CURLOPT_URL, exchange.url.c_str());
@@ -194,7 +194,7 @@ void DockerHttp::prepare(Exchange& exchange) const {
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &exchange);
 }
 
-Result<HttpAnswer> DockerHttp::send(const HttpRequest& request) {
+Result<DockerAnswer> DockerHttp::send(const DockerRequest& request) {
   if (base_url_.empty()) {
     return Error{
         Fault::rejected, Cause::unreachable, "'" + endpoint_ + "' is not an engine's address",
@@ -212,7 +212,7 @@ Result<HttpAnswer> DockerHttp::send(const HttpRequest& request) {
 
 Error DockerHttp::failure(const Exchange& exchange, int curl_code) const {
   const auto code = static_cast<CURLcode>(curl_code);
-  const HttpRequest& request = exchange.request;
+  const DockerRequest& request = exchange.request;
   long os_error = 0;
   curl_easy_getinfo(exchange.easy, CURLINFO_OS_ERRNO, &os_error);
   curl_off_t sent_after_us = 0;

@@ -15,19 +15,19 @@
 
 namespace rowlock {
 
-struct HttpRequest {
+struct DockerRequest {
   std::string method = "GET";
   std::string path;                  // From the slash on, percent-encoded, with its query.
   std::string body;                  // JSON; sent with POST alone.
   std::vector<std::string> headers;  // "Name: value"
   std::int64_t deadline_ms = 0;  // For the whole exchange. 0: none, for a stream that `stop` ends.
   std::int64_t silence_ms = 0;   // Give up after so long without a byte; whole seconds. 0: never.
-  // Takes the body of a 2xx answer as it comes, instead of HttpAnswer::body.
+  // Takes the body of a 2xx answer as it comes, instead of DockerAnswer::body.
   std::function<void(std::string_view)> on_bytes;
   const std::atomic<bool>* stop = nullptr;  // Once set, send() returns within a second, as success.
 };
 
-struct HttpAnswer {
+struct DockerAnswer {
   int status = 0;  // 0 when `stop` ended the exchange before there was any.
   std::string body;
   std::string api_version;  // The engine's header of that name.
@@ -47,7 +47,7 @@ class DockerHttp {
   // Any answer, whatever its status, is a success here. Cause::unreachable when no connection came
   // about, Cause::deadline when the answer was not complete in time; any other error is an answer
   // that broke off.
-  Result<HttpAnswer> send(const HttpRequest& request);
+  Result<DockerAnswer> send(const DockerRequest& request);
 
   const std::string& endpoint() const { return endpoint_; }
 

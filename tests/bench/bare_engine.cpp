@@ -20,9 +20,9 @@ void give_up(const std::string& sentence) {
   std::exit(1);
 }
 
-HttpAnswer BareEngine::call(const std::string& method, const std::string& path,
-                            const std::string& body) {
-  HttpRequest request;
+DockerAnswer BareEngine::call(const std::string& method, const std::string& path,
+                              const std::string& body) {
+  DockerRequest request;
   request.method = method;
   request.path = path;
   request.body = body;
@@ -81,7 +81,7 @@ StartEvents::~StartEvents() {
 
 void StartEvents::listen() {
   std::string rest;
-  HttpRequest request;
+  DockerRequest request;
   request.path =
       "/events?filters=" + percent_encoded(R"({"type":["container"],"event":["start"]})");
   request.stop = &stop_;

@@ -32,7 +32,8 @@ class BareEngine {
   Json get(const std::string& path);
 
  private:
-  HttpAnswer call(const std::string& method, const std::string& path, const std::string& body = "");
+  DockerAnswer call(const std::string& method, const std::string& path,
+                    const std::string& body = "");
   DockerHttp http_;
 };
 

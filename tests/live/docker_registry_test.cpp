@@ -74,9 +74,9 @@ class Registry {
   pid_t child_ = -1;
 };
 
-Result<HttpAnswer> ask(const std::string& method, const std::string& path) {
+Result<DockerAnswer> ask(const std::string& method, const std::string& path) {
   DockerEngine engine(std::getenv("ROWLOCK_TEST_DOCKER"), kDeadlineMs);
-  HttpRequest request;
+  DockerRequest request;
   request.method = method;
   request.path = path;
   request.deadline_ms = kDeadlineMs;
@@ -89,7 +89,7 @@ void publish(const std::string& repository) {
   cr_assert(
       ask("POST", std::string("/images/") + kImage + "/tag?repo=" + repository + "&tag=1").ok());
   for (int i = 0; i < 50; ++i) {
-    const Result<HttpAnswer> pushed = ask("POST", "/images/" + repository + "/push?tag=1");
+    const Result<DockerAnswer> pushed = ask("POST", "/images/" + repository + "/push?tag=1");
     cr_assert(pushed.ok());
     if (pushed.value().body.find("\"error\"") == std::string::npos) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));  // The registry is coming up.

@@ -64,7 +64,7 @@ int port_free_a_moment_ago() { return TakenPort().number(); }
 
 bool is_on_the_node(const std::string& image) {
   DockerEngine engine(endpoint(), kDeadlineMs);
-  HttpRequest request;
+  DockerRequest request;
   request.path = "/images/" + image + "/json";
   request.deadline_ms = kDeadlineMs;
   return engine.call("look for " + image, request).ok();
@@ -72,7 +72,7 @@ bool is_on_the_node(const std::string& image) {
 
 void pause_by_hand(const std::string& name) {
   DockerEngine engine(endpoint(), kDeadlineMs);
-  HttpRequest request;
+  DockerRequest request;
   request.method = "POST";
   request.path = "/containers/" + name + "/pause";
   request.deadline_ms = kDeadlineMs;

@@ -41,8 +41,8 @@ std::string said(const Error& error) {
   return error.hint.empty() ? error.message : error.message + " (" + error.hint + ")";
 }
 
-HttpRequest engine_request(const std::string& method, const std::string& path) {
-  HttpRequest request;
+DockerRequest engine_request(const std::string& method, const std::string& path) {
+  DockerRequest request;
   request.method = method;
   request.path = path;
   request.deadline_ms = kEngineDeadlineMs;
