@@ -40,26 +40,28 @@ struct HttpResponse {
 class HttpServer {
  public:
   using Respond = std::function<void(HttpResponse)>;
-  // Answers by calling `respond` once, now or later, on the loop thread; after the server is gone
-  // it does nothing.
+  // Answers by calling `respond` once, now or later, on the loop thread; after the client, the
+  // listener or the server is gone it does nothing. Dropped without a call it answers with 500.
   using Handle = std::function<void(HttpRequest request, Respond respond)>;
 
   static constexpr std::size_t kBodyMax = 1024 * 1024;  // A larger one is answered with 413.
   static constexpr unsigned kConnectionsMax = 256;
   static constexpr unsigned kIdleTimeoutS = 60;
 
-  // Requires: the loop outlives this.
+  // `handle` may call on this server, and may destroy it. Requires: the loop outlives this.
   HttpServer(Loop& loop, Handle handle);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // A unix socket of mode 0660 at `path`. A socket that nobody serves any more is replaced;
-  // anything else that stands there is rejected.
+  // A unix socket of mode 0660 at `path`, gone again with the server. A socket that nobody serves
+  // any more is replaced; anything else that stands there is rejected, and so is a path of more
+  // than 107 bytes. Requires: none was opened before.
   Result<> listen_on_socket(const std::string& path);
 
-  // ADDRESS:PORT of loopback (127.0.0.0/8 or ::1); anything else is rejected. Another address takes
-  // the place of the one before; "" ends it.
+  // ADDRESS:PORT of loopback (127.0.0.0/8, or ::1 as [::1]:PORT); anything else is rejected.
+  // Another address takes the place of the one before, whose connections are cut; "" ends it. After
+  // an error the one before still serves.
   Result<> listen_on_loopback(const std::string& address);
 
  private:

@@ -1,0 +1,177 @@
+#include "controller/serve/http_exchange.h"
+
+#include "controller/base/json.h"
+#include "controller/serve/percent.h"
+
+#include <algorithm>
+#include <charconv>
+#include <microhttpd.h>
+#include <string.h>  // explicit_bzero
+#include <strings.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace rowlock {
+
+namespace {
+
+// All that the string holds, not just its length: a short one leaves its letters behind when it is
+// moved from.
+void wipe(std::string& text) {
+  explicit_bzero(text.data(), text.capacity());
+  text.clear();
+}
+
+// append() would leave the letters in the memory that it outgrows.
+void append_without_trace(std::string& text, std::string_view piece) {
+  if (text.size() + piece.size() > text.capacity()) {
+    std::string larger;
+    larger.reserve(std::max(text.size() + piece.size(), 2 * text.size()));
+    larger.append(text);
+    wipe(text);
+    text = std::move(larger);
+  }
+  text.append(piece);
+}
+
+template <typename Pairs>
+MHD_Result add_pair(void* pairs, MHD_ValueKind, const char* key, std::size_t key_size,
+                    const char* value, std::size_t value_size) {
+  static_cast<Pairs*>(pairs)->emplace_back(std::string(key, key_size),
+                                           value == nullptr ? "" : std::string(value, value_size));
+  return MHD_YES;
+}
+
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+
+TextPairs pairs_of(MHD_Connection& connection, MHD_ValueKind kind) {
+  TextPairs pairs;
+  MHD_get_connection_values_n(&connection, kind, &add_pair<TextPairs>, &pairs);
+  return pairs;
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(MHD_Connection& connection, const char* method, const char* path,
+                           bool is_local)
+    : connection_(connection) {
+  request_.method = method;
+  read_path(path);
+  read_query();
+  request_.headers = pairs_of(connection_, MHD_HEADER_KIND);
+  read_length();
+  if (is_local) read_user();
+}
+
+HttpExchange::~HttpExchange() {
+  wipe(request_.body);
+  if (answer_) wipe(answer_->body);
+}
+
+void HttpExchange::read_path(const char* path) {
+  std::optional<std::string> decoded = percent_decoded(path);
+  if (!decoded || !decoded->starts_with('/')) {
+    return set_refusal(MHD_HTTP_BAD_REQUEST,
+                       "the path of the request must begin with / and be UTF-8 without a NUL, "
+                       "percent-encoded as %XX");
+  }
+  request_.path = std::move(*decoded);
+}
+
+void HttpExchange::read_query() {
+  for (const auto& [name, value] : pairs_of(connection_, MHD_GET_ARGUMENT_KIND)) {
+    std::optional<std::string> decoded_name = percent_decoded(name);
+    std::optional<std::string> decoded_value = percent_decoded(value);
+    if (!decoded_name || !decoded_value) {
+      return set_refusal(MHD_HTTP_BAD_REQUEST,
+                         "the query of the request must be UTF-8 without a NUL, percent-encoded as "
+                         "%XX");
+    }
+    request_.query.emplace_back(std::move(*decoded_name), std::move(*decoded_value));
+  }
+}
+
+// libmicrohttpd has refused what is not a number already.
+void HttpExchange::read_length() {
+  const std::string text = request_.header(MHD_HTTP_HEADER_CONTENT_LENGTH);
+  std::from_chars(text.data(), text.data() + text.size(), declared_);
+  if (declared_ <= HttpServer::kBodyMax) {
+    request_.body.reserve(declared_);
+  } else {
+    refuse_body();
+  }
+}
+
+void HttpExchange::read_user() {
+  const MHD_ConnectionInfo* descriptor =
+      MHD_get_connection_info(&connection_, MHD_CONNECTION_INFO_CONNECTION_FD);
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (descriptor != nullptr &&
+      ::getsockopt(descriptor->connect_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+    request_.user = credentials.uid;
+  }
+}
+
+void HttpExchange::refuse_body() {
+  set_refusal(MHD_HTTP_CONTENT_TOO_LARGE, "the body of the request may have at most " +
+                                              std::to_string(HttpServer::kBodyMax) +
+                                              " bytes; send less at a time");
+}
+
+bool HttpExchange::answers_before_the_body() const {
+  return declared_ > kDiscardMax ||
+         (declared_ > HttpServer::kBodyMax && !request_.header(MHD_HTTP_HEADER_EXPECT).empty());
+}
+
+bool HttpExchange::take(std::string_view piece) {
+  if (!answer_ && request_.body.size() + piece.size() > HttpServer::kBodyMax) {
+    refuse_body();
+  }
+  if (answer_) {
+    if (!request_.body.empty()) wipe(request_.body);
+    discarded_ += piece.size();
+    return discarded_ <= kDiscardMax;
+  }
+  append_without_trace(request_.body, piece);
+  return true;
+}
+
+HttpRequest HttpExchange::take_request() { return std::move(request_); }
+
+void HttpExchange::set_answer(HttpResponse response) {
+  if (answer_) {
+    wipe(response.body);
+  } else {
+    answer_ = std::move(response);
+    wipe(response.body);
+  }
+}
+
+void HttpExchange::set_refusal(int status, const std::string& sentence) {
+  HttpResponse refusal;
+  refusal.status = status;
+  refusal.body = Json::object({{"errors", Json::array({Json::string(sentence)})}}).text();
+  set_answer(std::move(refusal));
+}
+
+bool HttpExchange::send_answer() {
+  // Persistent: libmicrohttpd reads the body where it is, and never makes a copy that nobody wipes.
+  std::string& body = answer_->body;
+  MHD_Response* response =
+      MHD_create_response_from_buffer(body.size(), body.data(), MHD_RESPMEM_PERSISTENT);
+  if (response == nullptr) return false;
+  // A header that HTTP cannot carry, such as one with a line's end in it, is left out.
+  if (!answer_->content_type.empty()) {
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer_->content_type.c_str());
+  }
+  for (const auto& [name, value] : answer_->headers) {
+    MHD_add_response_header(response, name.c_str(), value.c_str());
+  }
+  const MHD_Result queued =
+      MHD_queue_response(&connection_, static_cast<unsigned>(answer_->status), response);
+  MHD_destroy_response(response);
+  return queued == MHD_YES;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,67 @@
+// A request as it comes in, piece by piece, and its answer until that was sent. Knows of
+// libmicrohttpd how to read from and write to one connection; nothing of loops. Private to this
+// folder.
+#pragma once
+
+#include "controller/serve/http_server.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct MHD_Connection;
+
+namespace rowlock {
+
+class HttpExchange {
+ public:
+  // More than this of a body that is too large is not waited for: the connection is cut.
+  static constexpr std::size_t kDiscardMax = 16 * HttpServer::kBodyMax;
+
+  // Reads the head of the request. `path` and the query are as the client sent them.
+  HttpExchange(MHD_Connection& connection, const char* method, const char* path, bool is_local);
+  // Overwrites both bodies.
+  ~HttpExchange();
+  HttpExchange(const HttpExchange&) = delete;
+  HttpExchange& operator=(const HttpExchange&) = delete;
+
+  // A body that is too large is read to its end all the same, since many clients look for an answer
+  // only then. Not if the client asks first, or would send more than kDiscardMax.
+  bool answers_before_the_body() const;
+
+  // False when the connection must be cut.
+  bool take(std::string_view piece);
+
+  // The request as a whole. Once.
+  HttpRequest take_request();
+
+  // The first answer stands; further ones are dropped.
+  void set_answer(HttpResponse response);
+  void set_refusal(int status, const std::string& sentence);
+  bool is_answered() const { return answer_.has_value(); }
+
+  // Gives the answer to libmicrohttpd, which reads its body until the exchange is over. False when
+  // the connection must be cut.
+  bool send_answer();
+
+  MHD_Connection& connection() const { return connection_; }
+
+  bool is_handed_over = false;  // The handler has been called.
+  bool is_suspended = false;    // Until it answers.
+
+ private:
+  void read_path(const char* path);
+  void read_query();
+  void read_user();
+  void read_length();
+  void refuse_body();
+
+  MHD_Connection& connection_;
+  HttpRequest request_;
+  std::optional<HttpResponse> answer_;
+  std::size_t declared_ = 0;   // Content-Length; 0 without one.
+  std::size_t discarded_ = 0;  // Bytes of a body that is too large.
+};
+
+}  // namespace rowlock

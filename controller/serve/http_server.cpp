@@ -1,0 +1,79 @@
+#include "controller/serve/http_server.h"
+
+#include "controller/base/check.h"
+#include "controller/serve/http_listener.h"
+#include "controller/serve/listening_socket.h"
+
+#include <strings.h>
+
+namespace rowlock {
+
+// ---- Requests -----------------------------------------------------------------------------------
+
+std::string HttpRequest::header(std::string_view name) const {
+  const std::string wanted(name);
+  for (const auto& [key, value] : headers) {
+    if (::strcasecmp(key.c_str(), wanted.c_str()) == 0) return value;
+  }
+  return "";
+}
+
+std::string HttpRequest::parameter(std::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+// ---- The server ---------------------------------------------------------------------------------
+
+struct HttpServer::Inside {
+  Loop& loop;
+  std::shared_ptr<const Handle> handle;
+  std::shared_ptr<HttpListener> local;
+  std::shared_ptr<HttpListener> loopback;
+  std::string loopback_address;
+
+  Result<std::shared_ptr<HttpListener>> serve(ListeningSocket socket) const {
+    auto listener = std::make_shared<HttpListener>(loop, std::move(socket), handle);
+    if (auto started = listener->start(); !started.ok()) return started.error();
+    return listener;
+  }
+};
+
+HttpServer::HttpServer(Loop& loop, Handle handle)
+    : inside_(std::make_unique<Inside>(
+          Inside{loop, std::make_shared<const Handle>(std::move(handle)), nullptr, nullptr, ""})) {}
+
+HttpServer::~HttpServer() {
+  if (inside_->local) inside_->local->end();
+  if (inside_->loopback) inside_->loopback->end();
+}
+
+Result<> HttpServer::listen_on_socket(const std::string& path) {
+  CHECK(inside_->local == nullptr);
+  Result<ListeningSocket> socket = ListeningSocket::at_path(path);
+  if (!socket.ok()) return socket.error();
+  auto served = inside_->serve(std::move(socket).value());
+  if (!served.ok()) return served.error();
+  inside_->local = std::move(served).value();
+  return Done{};
+}
+
+Result<> HttpServer::listen_on_loopback(const std::string& address) {
+  if (address == inside_->loopback_address) return Done{};
+  std::shared_ptr<HttpListener> next;
+  if (!address.empty()) {
+    Result<ListeningSocket> socket = ListeningSocket::on_loopback(address);
+    if (!socket.ok()) return socket.error();
+    auto served = inside_->serve(std::move(socket).value());
+    if (!served.ok()) return served.error();
+    next = std::move(served).value();
+  }
+  if (inside_->loopback) inside_->loopback->end();
+  inside_->loopback = std::move(next);
+  inside_->loopback_address = address;
+  return Done{};
+}
+
+}  // namespace rowlock
