@@ -22,7 +22,9 @@ CCACHE ?= $(shell command -v ccache)
 sources_in = $(sort $(foreach folder,$(1),$(shell find $(folder) -name '*.cpp' 2>/dev/null)))
 
 SQL := $(sort $(wildcard schema/*.sql migrations/*.sql))
-CORE := $(filter-out controller/main.cpp,$(call sources_in,controller reconcilers))
+# A program of its own, carried inside the others.
+LAUNCHER := controller/launcher/launch.cpp
+CORE := $(filter-out controller/main.cpp $(LAUNCHER),$(call sources_in,controller reconcilers))
 PLAIN := $(sort $(wildcard tests/plain/*_main.cpp))
 BENCH := $(call sources_in,tests/bench)
 APPS := $(sort $(wildcard tests/apps/*.cpp))
@@ -52,6 +54,11 @@ tsan_CXX := $(CXX)
 tsan_FLAGS := $(INSTRUMENTED) -fsanitize=thread
 clang_CXX := $(CLANGXX)
 clang_FLAGS := -O1
+
+# No library, nothing at run time, and never a sanitizer, in any mode: it runs in any image.
+LAUNCHER_FLAGS := -std=c++20 -Os $(WARNINGS) -ffreestanding -fno-builtin -fno-pie -fno-exceptions \
+                  -fno-rtti -fno-stack-protector -fno-asynchronous-unwind-tables -static -nostdlib \
+                  -s -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code
 
 # Criterion's Test() leaves fields of its own structs to their defaults.
 TEST_FLAGS := -Wno-missing-field-initializers
@@ -176,8 +183,19 @@ build/$(1)/gen/embedded.cpp: tools/embed build/sql.stamp $$(SQL)
 build/$(1)/gen/embedded.o: build/$(1)/gen/embedded.cpp
 	@$$($(1)_compile) -c $$< -o $$@
 
+build/$(1)/launch: $$(LAUNCHER)
+	@mkdir -p $$(@D)
+	@$$($(1)_CXX) $$(LAUNCHER_FLAGS) $$< -o $$@
+
+build/$(1)/gen/launcher.cpp: tools/embed_launcher build/$(1)/launch
+	@mkdir -p $$(@D)
+	@tools/embed_launcher build/$(1)/launch > $$@
+
+build/$(1)/gen/launcher.o: build/$(1)/gen/launcher.cpp
+	@$$($(1)_compile) -c $$< -o $$@
+
 build/$(1)/librowlock.a: $$(CORE:%.cpp=build/$(1)/obj/%.o) build/$(1)/gen/embedded.o \
-                  build/core.stamp
+                  build/$(1)/gen/launcher.o build/core.stamp
 	@rm -f $$@
 	@ar rcs $$@ $$(filter %.o,$$^)
 
@@ -213,4 +231,4 @@ $(foreach mode,$(MODES),$(eval $(call mode_rules,$(mode))))
 .SECONDARY:
 COMPILED := controller/main.cpp $(CORE) $(TESTS) $(PLAIN) $(BENCH) $(APPS)
 -include $(foreach mode,$(MODES),$(COMPILED:%.cpp=build/$(mode)/obj/%.d) \
-           build/$(mode)/gen/embedded.d)
+           build/$(mode)/gen/embedded.d build/$(mode)/gen/launcher.d)

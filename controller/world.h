@@ -144,9 +144,7 @@ class ContainerRuntime {
                         std::int64_t timeout_ms) = 0;
 
   // Sends its first process a signal, such as SIGHUP. Cause::not_found when it does not run.
-  virtual Result<> signal(const std::string& /*name*/, const std::string& /*signal*/) {
-    UNREACHABLE();
-  }
+  virtual Result<> signal(const std::string& name, const std::string& signal) = 0;
 
   // Ends a pause.
   virtual Result<> resume(const std::string& name) = 0;
@@ -408,8 +406,8 @@ class World {
   // The proxy of this home: its own, or with a socket the one that somebody else manages. Kept for
   // the life of the world. Thread-safe.
   virtual Proxy& proxy(const std::string& socket) = 0;
-  virtual SecretFolders& secret_folders() { UNREACHABLE(); }  // Of this home. Thread-safe.
-  virtual Postgres& postgres() { UNREACHABLE(); }             // Thread-safe.
+  virtual SecretFolders& secret_folders() = 0;     // Of this home. Thread-safe.
+  virtual Postgres& postgres() { UNREACHABLE(); }  // Thread-safe.
   virtual Clock& clock() = 0;
 };
 

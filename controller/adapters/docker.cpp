@@ -60,6 +60,13 @@ bool has_ended(const std::optional<Container>& container) {
          container->state == ContainerState::created;
 }
 
+bool names_what_we_mount(const std::string& message, const ContainerSpec& spec) {
+  const auto is_named = [&](const std::string& path) {
+    return !path.empty() && message.find(path) != std::string::npos;
+  };
+  return is_named(spec.secrets_folder) || is_named(spec.launcher);
+}
+
 }  // namespace
 
 std::string default_docker_endpoint() {
@@ -181,8 +188,9 @@ Result<> DockerRuntime::pull(const std::string& image) {
   return Done{};
 }
 
-Result<> DockerRuntime::check_image(std::string_view attempt, const ContainerSpec& spec) {
-  const Result<Json> image = look(attempt, image_path(spec.image));
+// What the engine says of the spec's image.
+Result<Json> DockerRuntime::fitting_image(std::string_view attempt, const ContainerSpec& spec) {
+  Result<Json> image = look(attempt, image_path(spec.image));
   if (!image.ok()) {
     if (!is_absent(image.error()) && image.error().cause != Cause::image_absent)
       return image.error();
@@ -190,7 +198,7 @@ Result<> DockerRuntime::check_image(std::string_view attempt, const ContainerSpe
                   "the image " + spec.image + " is not on the node yet");
   }
   const std::string arch = image.value()["Architecture"].as_string();
-  if (spec.arch.empty() || arch.empty() || image_arch(arch) == image_arch(spec.arch)) return Done{};
+  if (spec.arch.empty() || arch.empty() || image_arch(arch) == image_arch(spec.arch)) return image;
   return failed(
       Fault::rejected, Cause::other, attempt,
       "the image " + spec.image + " is built for " + arch + ", the node is " + spec.arch,
@@ -214,15 +222,27 @@ Result<> DockerRuntime::check_owner(std::string_view attempt, const ContainerSpe
 
 Result<> DockerRuntime::create(const ContainerSpec& spec) {
   const std::string attempt = "create " + spec.name;
-  const Result<> image = check_image(attempt, spec);
+  const Result<Json> image = fitting_image(attempt, spec);
   if (!image.ok()) return image.error();
+  const Json config = image.value()["Config"];
+  if (!spec.launcher.empty() && has_nothing_to_run(spec, config)) {
+    return failed(Fault::rejected, Cause::other, attempt, "no command specified",
+                  "set job.command: the image has none of its own");
+  }
 
   const Result<DockerAnswer> answer =
       engine_.call(attempt,
                    request("POST", "/containers/create?name=" + percent_encoded(spec.name),
-                           container_body(spec).text(), deadlines_.change_ms),
+                           container_body(spec, config).text(), deadlines_.change_ms),
                    {409});
-  if (!answer.ok()) return answer.error();
+  if (!answer.ok()) {
+    Error error = answer.error();
+    if (names_what_we_mount(error.message, spec)) {  // No row is wrong: it is put there again.
+      error.fault = Fault::transient;
+      error.hint.clear();
+    }
+    return error;
+  }
   if (answer.value().status == 409) return check_owner(attempt, spec);
   return Done{};
 }
@@ -232,6 +252,24 @@ Result<> DockerRuntime::start(const std::string& name) {
       change("start " + name, name,
              request("POST", container_path(name) + "/start", "", deadlines_.change_ms));
   if (!answer.ok()) return answer.error();
+  return Done{};
+}
+
+Result<> DockerRuntime::signal(const std::string& name, const std::string& signal) {
+  const std::string attempt = "signal " + name;
+  const Result<DockerAnswer> answer =
+      change(attempt, name,
+             request("POST", container_path(name) + "/kill?signal=" + percent_encoded(signal), "",
+                     deadlines_.change_ms),
+             {409});
+  if (!answer.ok()) {
+    Error error = answer.error();
+    if (error.fault == Fault::rejected) error.hint = "name a signal, such as SIGHUP";
+    return error;
+  }
+  if (answer.value().status == 409) {
+    return failed(Fault::transient, Cause::not_found, attempt, engine_words(answer.value()));
+  }
   return Done{};
 }
 
@@ -262,8 +300,8 @@ Result<> DockerRuntime::remove(const std::string& name) {
 // wait, kill.
 
 // One that has ended in the meantime has got what the signal was for.
-Result<> DockerRuntime::signal(std::string_view attempt, const std::string& name,
-                               const std::string& signal) {
+Result<> DockerRuntime::send_signal(std::string_view attempt, const std::string& name,
+                                    const std::string& signal) {
   const Result<DockerAnswer> answer =
       engine_.call(attempt,
                    request("POST", container_path(name) + "/kill?signal=" + percent_encoded(signal),
@@ -294,12 +332,12 @@ Result<> DockerRuntime::stop(const std::string& name, const std::string& signal_
     if (!resumed.ok() && !is_absent(resumed.error())) return resumed.error();
   }
 
-  const Result<> asked = signal(attempt, name, signal_name.empty() ? "SIGTERM" : signal_name);
+  const Result<> asked = send_signal(attempt, name, signal_name.empty() ? "SIGTERM" : signal_name);
   if (!asked.ok()) return asked.error();
   const Result<> ended = await_end(attempt, name, timeout_ms);
   if (ended.ok() || ended.error().cause != Cause::deadline) return ended;
 
-  const Result<> killed = signal(attempt, name, "SIGKILL");
+  const Result<> killed = send_signal(attempt, name, "SIGKILL");
   if (!killed.ok()) return killed.error();
   return await_end(attempt, name, deadlines_.stop_margin_ms);
 }

@@ -40,6 +40,7 @@ class DockerRuntime final : public ContainerRuntime {
   Result<> start(const std::string& name) override;
   Result<> stop(const std::string& name, const std::string& signal,
                 std::int64_t timeout_ms) override;
+  Result<> signal(const std::string& name, const std::string& signal) override;
   Result<> resume(const std::string& name) override;
   Result<> remove(const std::string& name) override;
   Result<std::string> log_tail(const std::string& name, int lines) override;
@@ -54,9 +55,10 @@ class DockerRuntime final : public ContainerRuntime {
   Result<DockerAnswer> change(std::string_view attempt, const std::string& name,
                               DockerRequest request, std::initializer_list<int> expected = {});
   Result<std::optional<Container>> find(std::string_view attempt, const std::string& name);
-  Result<> check_image(std::string_view attempt, const ContainerSpec& spec);
+  Result<Json> fitting_image(std::string_view attempt, const ContainerSpec& spec);
   Result<> check_owner(std::string_view attempt, const ContainerSpec& spec);
-  Result<> signal(std::string_view attempt, const std::string& name, const std::string& signal);
+  Result<> send_signal(std::string_view attempt, const std::string& name,
+                       const std::string& signal);
   Result<> await_end(std::string_view attempt, const std::string& name, std::int64_t timeout_ms);
   Result<int> exec_exit_code(std::string_view attempt, const std::string& exec_id,
                              std::int64_t ends_at_ms);

@@ -56,6 +56,16 @@ Json port_bindings(const ContainerSpec& spec) {
   return Json::object(std::move(bindings));
 }
 
+// Submounts are not looked for, and no mount that somebody makes later comes through.
+Json read_only_bind(const std::string& source, const char* target) {
+  return Json::object({{"Type", Json::string("bind")},
+                       {"Source", Json::string(source)},
+                       {"Target", Json::string(target)},
+                       {"ReadOnly", Json::boolean(true)},
+                       {"BindOptions", Json::object({{"Propagation", Json::string("rprivate")},
+                                                     {"NonRecursive", Json::boolean(true)}})}});
+}
+
 // As `Mounts`, never as `Binds`: those create a folder of root's where the source is missing.
 Json mounts(const ContainerSpec& spec) {
   std::vector<Json> items;
@@ -66,7 +76,24 @@ Json mounts(const ContainerSpec& spec) {
     if (mount.type != "tmpfs") members.emplace_back("Source", Json::string(mount.source));
     items.push_back(Json::object(std::move(members)));
   }
+  if (!spec.secrets_folder.empty()) {
+    items.push_back(read_only_bind(spec.secrets_folder, kSecretsPath));
+  }
+  if (!spec.launcher.empty()) items.push_back(read_only_bind(spec.launcher, kLauncherPath));
   return Json::array(std::move(items));
+}
+
+// As the engine has it, an empty command stands for the image's own.
+bool has_own_command(const ContainerSpec& spec) { return spec.command && !spec.command->empty(); }
+
+// The launcher, and what it becomes. An entrypoint that is given makes the engine forget the
+// image's command as well, so that is given too.
+void add_launched_program(const ContainerSpec& spec, const Json& image, Members& body) {
+  std::vector<Json> entrypoint = image["Entrypoint"].items();
+  entrypoint.insert(entrypoint.begin(), Json::string(kLauncherPath));
+  body.emplace_back("Entrypoint", Json::array(std::move(entrypoint)));
+  body.emplace_back(
+      "Cmd", has_own_command(spec) ? strings(*spec.command) : Json::array(image["Cmd"].items()));
 }
 
 Json environment_lines(const ContainerSpec& spec) {
@@ -150,7 +177,12 @@ std::string own_name(const Json& names) {
 
 }  // namespace
 
-Json container_body(const ContainerSpec& spec) {
+bool has_nothing_to_run(const ContainerSpec& spec, const Json& image) {
+  return !has_own_command(spec) && image["Entrypoint"].items().empty() &&
+         image["Cmd"].items().empty();
+}
+
+Json container_body(const ContainerSpec& spec, const Json& image) {
   Members body = {
       {"Image", Json::string(spec.image)},
       {"Env", environment_lines(spec)},
@@ -162,7 +194,11 @@ Json container_body(const ContainerSpec& spec) {
       {"StopTimeout", Json::integer((spec.stop_timeout_ms + 999) / 1000)},
       {"HostConfig", host_config(spec)},
   };
-  if (spec.command) body.emplace_back("Cmd", strings(*spec.command));
+  if (!spec.launcher.empty()) {
+    add_launched_program(spec, image, body);
+  } else if (spec.command) {
+    body.emplace_back("Cmd", strings(*spec.command));
+  }
   if (!spec.user.empty()) body.emplace_back("User", Json::string(spec.user));
   if (!spec.stop_signal.empty()) body.emplace_back("StopSignal", Json::string(spec.stop_signal));
   return Json::object(std::move(body));

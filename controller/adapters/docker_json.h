@@ -9,8 +9,12 @@
 
 namespace rowlock {
 
-// The body of POST /containers/create.
-Json container_body(const ContainerSpec& spec);
+// The body of POST /containers/create. `image` is the `Config` of GET /images/NAME/json: with a
+// launcher, the image's own entrypoint and command become the launcher's arguments.
+Json container_body(const ContainerSpec& spec, const Json& image);
+
+// Whether neither the spec nor its image names a program.
+bool has_nothing_to_run(const ContainerSpec& spec, const Json& image);
 
 // One item of GET /containers/json.
 Container listed_container(const Json& item);

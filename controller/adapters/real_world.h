@@ -5,6 +5,7 @@
 #include "controller/adapters/curl_prober.h"
 #include "controller/adapters/docker.h"
 #include "controller/adapters/haproxy.h"
+#include "controller/adapters/secret_folders.h"
 #include "controller/adapters/system_clock.h"
 #include "controller/loop/loop.h"
 #include "controller/world.h"
@@ -19,11 +20,13 @@ namespace rowlock {
 class RealWorld final : public World {
  public:
   // `home` is the home's folder. Requires: the loop outlives this.
-  RealWorld(Loop& loop, std::string home) : home_(std::move(home)), prober_(loop) {}
+  RealWorld(Loop& loop, std::string home)
+      : home_(std::move(home)), prober_(loop), secret_folders_(home_) {}
 
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override { return prober_; }
   Proxy& proxy(const std::string& socket) override;
+  SecretFolders& secret_folders() override { return secret_folders_; }
   Clock& clock() override { return clock_; }
 
  private:
@@ -33,6 +36,7 @@ class RealWorld final : public World {
       runtimes_;                                           // By endpoint; never removed.
   std::map<std::string, std::unique_ptr<Proxy>> proxies_;  // By socket; never removed.
   CurlProber prober_;
+  MemoryFolders secret_folders_;
   SystemClock clock_;
 };
 

@@ -1,6 +1,6 @@
 #include "tests/conformance/container_runtime_suite.h"
 
-#include <criterion/criterion.h>
+#include "tests/conformance/container_runtime_case.h"
 
 #include <algorithm>
 #include <atomic>
@@ -16,112 +16,6 @@ namespace {
 
 constexpr std::int64_t kStopTimeoutMs = 100;
 constexpr std::int64_t kExecTimeoutMs = 5000;
-constexpr auto kPatience = std::chrono::seconds(10);
-
-// One case at work: its name goes into every failure, its containers are removed at its end.
-class Case {
- public:
-  Case(std::string title, ContainerRuntime& under_test, const RuntimeFixture& given)
-      : runtime(under_test), fixture(given), title_(std::move(title)) {
-    remove_all();
-  }
-  ~Case() { remove_all(); }
-  Case(const Case&) = delete;
-  Case& operator=(const Case&) = delete;
-
-  std::string name(const std::string& suffix = "a") const { return fixture.prefix + suffix; }
-
-  ContainerSpec spec(const std::string& suffix = "a") const {
-    ContainerSpec result;
-    result.name = name(suffix);
-    result.home = fixture.home;
-    result.job = "web";
-    result.instance = "web-" + suffix;
-    result.image = fixture.image;
-    result.arch = fixture.arch;
-    result.command = fixture.run_on;
-    result.network = "host";
-    return result;
-  }
-
-  void expect(bool holds, const std::string& what) const {
-    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
-  }
-
-  template <typename T>
-  void succeeds(const Result<T>& result, const std::string& what) const {
-    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
-              result.ok() ? "" : result.error().message.c_str());
-  }
-
-  // `part` must occur in the message, which must name the container or image as well.
-  template <typename T>
-  void fails(const Result<T>& result, Fault fault, Cause cause, const std::string& part) const {
-    cr_expect(!result.ok(), "%s: expected an error with: %s", title_.c_str(), part.c_str());
-    if (result.ok()) return;
-    const Error& error = result.error();
-    cr_expect(error.fault == fault && error.cause == cause &&
-                  error.message.find(part) != std::string::npos,
-              "%s: expected '%s', got fault %d cause %d: %s", title_.c_str(), part.c_str(),
-              static_cast<int>(error.fault), static_cast<int>(error.cause), error.message.c_str());
-    cr_expect(fault != Fault::rejected || !error.hint.empty(), "%s: a rejection without a hint: %s",
-              title_.c_str(), error.message.c_str());
-  }
-
-  std::optional<Container> inspect(const std::string& suffix = "a") const {
-    const Result<std::optional<Container>> result = runtime.inspect(name(suffix));
-    succeeds(result, "inspect");
-    return result.ok() ? result.value() : std::nullopt;
-  }
-
-  // In the list; nothing when it is not there. It must not be there twice.
-  std::optional<Container> listed(const std::string& suffix = "a") const {
-    const Result<std::vector<Container>> result = runtime.list();
-    succeeds(result, "list");
-    std::optional<Container> found;
-    if (!result.ok()) return found;
-    for (const Container& container : result.value()) {
-      if (container.name != name(suffix)) continue;
-      expect(!found, "one container of a name");
-      found = container;
-    }
-    return found;
-  }
-
-  void is_in_state(ContainerState state, const std::string& suffix = "a") const {
-    const std::optional<Container> one = inspect(suffix);
-    const std::optional<Container> other = listed(suffix);
-    expect(one && one->state == state,
-           "inspect to tell state " + std::to_string(static_cast<int>(state)));
-    expect(other && other->state == state,
-           "list to tell state " + std::to_string(static_cast<int>(state)));
-  }
-
-  void ends(const std::string& suffix = "a") const {
-    const auto give_up = std::chrono::steady_clock::now() + kPatience;
-    while (std::chrono::steady_clock::now() < give_up) {
-      const std::optional<Container> container = inspect(suffix);
-      if (container && container->state == ContainerState::exited) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    expect(false, "the container to end");
-  }
-
-  void create_and_start(const ContainerSpec& made) const {
-    succeeds(runtime.create(made), "create");
-    succeeds(runtime.start(made.name), "start");
-  }
-
-  ContainerRuntime& runtime;
-  const RuntimeFixture& fixture;
-
- private:
-  void remove_all() const {
-    for (const char* suffix : {"a", "b"}) succeeds(runtime.remove(name(suffix)), "remove");
-  }
-
-  std::string title_;
-};
 
 PortBinding published(int port, int host_port) {
   PortBinding binding;
@@ -134,7 +28,7 @@ PortBinding published(int port, int host_port) {
 
 // ---- Each change: do it, look, do it again, look again -----------------------------------------
 
-void what_is_not_there_is_absent(const Case& c) {
+void what_is_not_there_is_absent(const RuntimeCase& c) {
   c.expect(!c.inspect(), "nothing to inspect");
   c.expect(!c.listed(), "nothing in the list");
   c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
@@ -147,7 +41,7 @@ void what_is_not_there_is_absent(const Case& c) {
           Cause::not_found, c.name());
 }
 
-void the_engine_tells_what_it_has(const Case& c) {
+void the_engine_tells_what_it_has(const RuntimeCase& c) {
   const Result<EngineFacts> facts = c.runtime.facts();
   c.succeeds(facts, "facts");
   if (!facts.ok()) return;
@@ -156,7 +50,7 @@ void the_engine_tells_what_it_has(const Case& c) {
            "all facts");
 }
 
-void create_makes_one_that_does_not_run(const Case& c) {
+void create_makes_one_that_does_not_run(const RuntimeCase& c) {
   for (int round = 0; round < 2; ++round) {
     c.succeeds(c.runtime.create(c.spec()), "create");
     c.is_in_state(ContainerState::created);
@@ -173,7 +67,7 @@ void create_makes_one_that_does_not_run(const Case& c) {
   }
 }
 
-void start_runs_it(const Case& c) {
+void start_runs_it(const RuntimeCase& c) {
   c.succeeds(c.runtime.create(c.spec()), "create");
   std::string first_id;
   for (int round = 0; round < 2; ++round) {
@@ -189,7 +83,7 @@ void start_runs_it(const Case& c) {
   c.is_in_state(ContainerState::running);
 }
 
-void stop_ends_it(const Case& c) {
+void stop_ends_it(const RuntimeCase& c) {
   c.create_and_start(c.spec());
   for (int round = 0; round < 2; ++round) {
     c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
@@ -203,13 +97,13 @@ void stop_ends_it(const Case& c) {
   c.is_in_state(ContainerState::running);
 }
 
-void stop_of_one_never_started_leaves_it(const Case& c) {
+void stop_of_one_never_started_leaves_it(const RuntimeCase& c) {
   c.succeeds(c.runtime.create(c.spec()), "create");
   c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
   c.is_in_state(ContainerState::created);
 }
 
-void resume_ends_a_pause(const Case& c) {
+void resume_ends_a_pause(const RuntimeCase& c) {
   c.create_and_start(c.spec());
   c.fixture.pause(c.name());
   c.is_in_state(ContainerState::paused);
@@ -225,14 +119,14 @@ void resume_ends_a_pause(const Case& c) {
   c.is_in_state(ContainerState::exited);
 }
 
-void stop_ends_a_paused_one(const Case& c) {
+void stop_ends_a_paused_one(const RuntimeCase& c) {
   c.create_and_start(c.spec());
   c.fixture.pause(c.name());
   c.succeeds(c.runtime.stop(c.name(), "SIGTERM", kStopTimeoutMs), "stop");
   c.is_in_state(ContainerState::exited);
 }
 
-void remove_takes_it_away_in_any_state(const Case& c) {
+void remove_takes_it_away_in_any_state(const RuntimeCase& c) {
   for (const char* state : {"created", "running", "paused", "exited"}) {
     const std::string wanted = state;
     c.succeeds(c.runtime.create(c.spec()), "create");
@@ -246,7 +140,7 @@ void remove_takes_it_away_in_any_state(const Case& c) {
   }
 }
 
-void one_that_fails_leaves_its_code_and_words(const Case& c) {
+void one_that_fails_leaves_its_code_and_words(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.command = c.fixture.fail;
   c.create_and_start(spec);
@@ -259,7 +153,7 @@ void one_that_fails_leaves_its_code_and_words(const Case& c) {
   c.expect(in_list && !in_list->exit_code, "no exit code in the list");
 }
 
-void commands_run_inside(const Case& c) {
+void commands_run_inside(const RuntimeCase& c) {
   c.create_and_start(c.spec());
   const Result<ExecResult> good = c.runtime.exec(c.name(), c.fixture.succeed, kExecTimeoutMs);
   c.expect(good.ok() && good.value().exit_code == 0 && good.value().output == "hello\n",
@@ -279,7 +173,39 @@ void commands_run_inside(const Case& c) {
           Cause::other, "not running");
 }
 
-void ports_are_published_on_the_bridge(const Case& c) {
+void a_signal_reaches_its_first_process(const RuntimeCase& c) {
+  c.fails(c.runtime.signal(c.name(), "SIGHUP"), Fault::transient, Cause::not_found, c.name());
+  ContainerSpec spec = c.spec();
+  spec.command = c.fixture.listen;
+  c.succeeds(c.runtime.create(spec), "create");
+  c.fails(c.runtime.signal(c.name(), "SIGHUP"), Fault::transient, Cause::not_found, c.name());
+  c.succeeds(c.runtime.start(c.name()), "start");
+  // Until it listens, the signal is lost.
+  c.becomes_true("the signal to be heard", [&] {
+    c.succeeds(c.runtime.signal(c.name(), "SIGHUP"), "signal");
+    return c.log().find("hup\n") != std::string::npos;
+  });
+  c.is_in_state(ContainerState::running);
+
+  c.succeeds(c.runtime.stop(c.name(), "SIGKILL", kStopTimeoutMs), "stop");
+  c.fails(c.runtime.signal(c.name(), "SIGHUP"), Fault::transient, Cause::not_found, c.name());
+  c.is_in_state(ContainerState::exited);
+}
+
+// The launcher is not to be noticed; what it gives is the adapter's own test.
+void secrets_change_nothing_else(const RuntimeCase& c) {
+  ContainerSpec spec = c.spec();
+  spec.secrets_folder = c.fixture.secrets_folder;
+  spec.launcher = c.fixture.launcher;
+  spec.command = c.fixture.fail;
+  c.create_and_start(spec);
+  c.ends();
+  const std::optional<Container> container = c.inspect();
+  c.expect(container && container->exit_code == 3, "exit code 3");
+  c.expect(c.log() == "hello\n", "its log");
+}
+
+void ports_are_published_on_the_bridge(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.network = "bridge";
   spec.ports = {published(80, c.fixture.free_port), published(81, 0)};
@@ -300,14 +226,14 @@ void ports_are_published_on_the_bridge(const Case& c) {
 
 // ---- The inputs that must fail -----------------------------------------------------------------
 
-void an_absent_image_must_be_pulled_first(const Case& c) {
+void an_absent_image_must_be_pulled_first(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.image = c.fixture.absent_image;
   c.fails(c.runtime.create(spec), Fault::transient, Cause::image_absent, c.fixture.absent_image);
   c.expect(!c.inspect(), "no container");
 }
 
-void an_image_for_another_node_is_rejected(const Case& c) {
+void an_image_for_another_node_is_rejected(const RuntimeCase& c) {
   if (c.fixture.other_arch_image.empty()) return;
   ContainerSpec spec = c.spec();
   spec.image = c.fixture.other_arch_image;
@@ -317,7 +243,7 @@ void an_image_for_another_node_is_rejected(const Case& c) {
   c.succeeds(c.runtime.create(spec), "create without comparing");
 }
 
-void a_name_of_another_home_is_rejected(const Case& c) {
+void a_name_of_another_home_is_rejected(const RuntimeCase& c) {
   ContainerSpec foreign = c.spec();
   foreign.home = "another-home";
   c.succeeds(c.runtime.create(foreign), "create of the other home");
@@ -326,7 +252,7 @@ void a_name_of_another_home_is_rejected(const Case& c) {
   c.expect(container && container->home == "another-home", "the other home's container untouched");
 }
 
-void an_unknown_network_is_rejected(const Case& c) {
+void an_unknown_network_is_rejected(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.network = "no-such-network";
   const Result<> created = c.runtime.create(spec);
@@ -334,13 +260,21 @@ void an_unknown_network_is_rejected(const Case& c) {
           "no-such-network");
 }
 
-void a_missing_folder_is_rejected(const Case& c) {
+void a_missing_folder_is_rejected(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.mounts = {Mount{"bind", c.fixture.missing_folder, "/mounted", true}};
   c.fails(c.runtime.create(spec), Fault::rejected, Cause::other, c.fixture.missing_folder);
 }
 
-void a_missing_program_is_rejected(const Case& c) {
+void a_lost_secrets_folder_may_come_back(const RuntimeCase& c) {
+  for (const bool is_launcher : {false, true}) {
+    ContainerSpec spec = c.spec();
+    (is_launcher ? spec.launcher : spec.secrets_folder) = c.fixture.missing_folder;
+    c.fails(c.runtime.create(spec), Fault::transient, Cause::other, c.fixture.missing_folder);
+  }
+}
+
+void a_missing_program_is_rejected(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.command = {c.fixture.missing_program};
   c.succeeds(c.runtime.create(spec), "create");
@@ -352,7 +286,7 @@ void a_missing_program_is_rejected(const Case& c) {
   }
 }
 
-void a_taken_port_may_be_freed(const Case& c) {
+void a_taken_port_may_be_freed(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.network = "bridge";
   spec.ports = {published(80, c.fixture.taken_port)};
@@ -362,7 +296,7 @@ void a_taken_port_may_be_freed(const Case& c) {
   c.is_in_state(ContainerState::created);
 }
 
-void a_port_of_another_container_is_taken(const Case& c) {
+void a_port_of_another_container_is_taken(const RuntimeCase& c) {
   for (const char* suffix : {"a", "b"}) {
     ContainerSpec spec = c.spec(suffix);
     spec.network = "bridge";
@@ -411,7 +345,7 @@ class Hints {
   std::thread thread_;  // Last: it uses the others.
 };
 
-void watch_tells_what_changes_in_this_home(const Case& c) {
+void watch_tells_what_changes_in_this_home(const RuntimeCase& c) {
   Hints hints(c.runtime, c.fixture.home);
   ContainerSpec foreign = c.spec("b");
   foreign.home = "another-home";
@@ -439,7 +373,7 @@ void watch_tells_what_changes_in_this_home(const Case& c) {
            "watch to end soon");
 }
 
-constexpr std::pair<const char*, void (*)(const Case&)> kCases[] = {
+constexpr std::pair<const char*, void (*)(const RuntimeCase&)> kCases[] = {
     {"what is not there is absent", what_is_not_there_is_absent},
     {"the engine tells what it has", the_engine_tells_what_it_has},
     {"create makes one that does not run", create_makes_one_that_does_not_run},
@@ -451,12 +385,15 @@ constexpr std::pair<const char*, void (*)(const Case&)> kCases[] = {
     {"remove takes it away in any state", remove_takes_it_away_in_any_state},
     {"one that fails leaves its code and words", one_that_fails_leaves_its_code_and_words},
     {"commands run inside", commands_run_inside},
+    {"a signal reaches its first process", a_signal_reaches_its_first_process},
+    {"secrets change nothing else", secrets_change_nothing_else},
     {"ports are published on the bridge", ports_are_published_on_the_bridge},
     {"an absent image must be pulled first", an_absent_image_must_be_pulled_first},
     {"an image for another node is rejected", an_image_for_another_node_is_rejected},
     {"a name of another home is rejected", a_name_of_another_home_is_rejected},
     {"an unknown network is rejected", an_unknown_network_is_rejected},
     {"a missing folder is rejected", a_missing_folder_is_rejected},
+    {"a lost secrets folder may come back", a_lost_secrets_folder_may_come_back},
     {"a missing program is rejected", a_missing_program_is_rejected},
     {"a taken port may be freed", a_taken_port_may_be_freed},
     {"a port of another container is taken", a_port_of_another_container_is_taken},
@@ -466,7 +403,7 @@ constexpr std::pair<const char*, void (*)(const Case&)> kCases[] = {
 }  // namespace
 
 void check_container_runtime(ContainerRuntime& runtime, const RuntimeFixture& fixture) {
-  for (const auto& [title, run] : kCases) run(Case(title, runtime, fixture));
+  for (const auto& [title, run] : kCases) run(RuntimeCase(title, runtime, fixture));
 }
 
 }  // namespace rowlock

@@ -34,6 +34,9 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   fixture.run_on = {"sleep", "1000"};
   fixture.fail = {"fail"};
   fixture.succeed = {"succeed"};
+  fixture.listen = {"listen"};
+  fixture.secrets_folder = "/fake/secrets/conformance";
+  fixture.launcher = "/fake/launch";
   fixture.taken_port = 8080;
   fixture.free_port = 8081;
   fixture.pause = [&](const std::string& name) { runtime.pause(name); };
@@ -41,9 +44,10 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   runtime.add_image(fixture.other_arch_image, "arm64");
   runtime.lack_program(fixture.missing_program);
   runtime.lack_folder(fixture.missing_folder);
-  runtime.script_command(fixture.run_on, {std::nullopt, ""});
-  runtime.script_command(fixture.fail, {3, "hello\n"});
-  runtime.script_command(fixture.succeed, {0, "hello\n"});
+  runtime.script_command(fixture.run_on, {});
+  runtime.script_command(fixture.fail, {3, "hello\n", {}});
+  runtime.script_command(fixture.succeed, {0, "hello\n", {}});
+  runtime.script_command(fixture.listen, {std::nullopt, "", {{"SIGHUP", "hup\n"}}});
   runtime.take_port(fixture.taken_port);
 
   check_container_runtime(runtime, fixture);
@@ -101,6 +105,23 @@ Test(conformance_fake_runtime, what_happens_behind_the_back_is_seen_and_told) {
   cr_expect(!runtime.inspect("web-1").value().has_value());
   cr_expect_eq(told.size(), 4u);
   cr_expect_eq(runtime.changes(), 2);
+}
+
+Test(conformance_fake_runtime, signals_are_remembered_in_their_order) {
+  FakeRuntime runtime;
+  runtime.add_image("web:1");
+  cr_expect(runtime.create(web()).ok());
+  cr_expect(runtime.start("web-1").ok());
+
+  cr_expect(runtime.signal("web-1", "SIGHUP").ok());
+  cr_expect(runtime.signal("web-1", "SIGKILL").ok());
+  cr_expect(runtime.signal("web-1", "SIGUSR1").error().cause == Cause::not_found);
+
+  const std::vector<std::string> both = {"SIGHUP", "SIGKILL"};
+  cr_expect(runtime.signals("web-1") == both);
+  cr_expect(runtime.inspect("web-1").value()->exit_code == 137);
+  cr_expect(runtime.signals("web-2").empty());
+  cr_expect_eq(runtime.changes(), 4);
 }
 
 Test(conformance_fake_runtime, an_image_may_exit_at_once_and_answer_commands_as_told) {

@@ -5,6 +5,7 @@
 #include "reconcilers/registry.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
+#include "tests/fakes/fake_secret_folders.h"
 #include "tests/store/files.h"
 
 #include <criterion/criterion.h>
@@ -54,10 +55,12 @@ class OneEngine final : public World {
   ContainerRuntime& runtime(const std::string&, const std::string&) override { return engine; }
   Prober& prober() override { UNREACHABLE(); }  // No test here probes.
   Proxy& proxy(const std::string&) override { return fake_proxy; }
+  SecretFolders& secret_folders() override { return fake_folders; }
   Clock& clock() override { return time; }
 
   FakeRuntime engine;
   FakeProxy fake_proxy;
+  FakeSecretFolders fake_folders;
   HandClock time;
 };
 

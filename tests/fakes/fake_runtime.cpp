@@ -132,6 +132,12 @@ std::optional<ContainerSpec> FakeRuntime::spec(const std::string& name) const {
   return found->second.spec;
 }
 
+std::vector<std::string> FakeRuntime::signals(const std::string& name) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? std::vector<std::string>() : found->second.signals;
+}
+
 std::vector<std::string> FakeRuntime::images() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<std::string> result;

@@ -25,6 +25,7 @@ class FakeRuntime final : public ContainerRuntime {
   struct Script {
     std::optional<int> exit_code;  // Absent: it runs on; within exec() it then meets the deadline.
     std::string output;
+    std::map<std::string, std::string> on_signal;  // What it writes when it is sent that signal.
   };
 
   explicit FakeRuntime(EngineFacts facts = {"fake", "amd64", 2, 4096});
@@ -66,6 +67,7 @@ class FakeRuntime final : public ContainerRuntime {
   // -- For those who check.
   std::vector<Container> containers() const;  // By name, as inspect() shows them.
   std::optional<ContainerSpec> spec(const std::string& name) const;  // What it was made from.
+  std::vector<std::string> signals(const std::string& name) const;   // Sent to it, in order.
   std::vector<std::string> images() const;                           // On the node.
   std::int64_t changes() const;  // How often a call through the port has changed something.
 
@@ -77,6 +79,7 @@ class FakeRuntime final : public ContainerRuntime {
   Result<> start(const std::string& name) override;
   Result<> stop(const std::string& name, const std::string& signal,
                 std::int64_t timeout_ms) override;
+  Result<> signal(const std::string& name, const std::string& signal) override;
   Result<> resume(const std::string& name) override;
   Result<> remove(const std::string& name) override;
   Result<std::string> log_tail(const std::string& name, int lines) override;
@@ -90,6 +93,7 @@ class FakeRuntime final : public ContainerRuntime {
     Container shown;
     ContainerSpec spec;
     std::string log;
+    std::vector<std::string> signals;
 
     bool is_active() const {
       return shown.state == ContainerState::running || shown.state == ContainerState::paused;
@@ -111,6 +115,7 @@ class FakeRuntime final : public ContainerRuntime {
   void note_event(const Entry& entry);
   void end(Entry& entry, int exit_code);
   Result<> start_locked(const std::string& name);
+  std::optional<Error> reason_not_to_create(const ContainerSpec& spec) const;
   std::optional<Error> reason_not_to_start(const Entry& entry) const;
   bool port_is_taken(const PortBinding& port, const std::string& by_other_than) const;
   void publish_ports(Entry& entry);

@@ -140,27 +140,37 @@ Result<> FakeRuntime::pull(const std::string& image) {
   });
 }
 
+std::optional<Error> FakeRuntime::reason_not_to_create(const ContainerSpec& spec) const {
+  const std::string what = "create " + spec.name;
+  const auto image = images_.find(spec.image);
+  if (image == images_.end()) {
+    return error(Fault::transient, Cause::image_absent, what,
+                 "the image " + spec.image + " is not on the node yet");
+  }
+  if (!spec.arch.empty() && image->second != spec.arch) {
+    return error(
+        Fault::rejected, Cause::other, what,
+        "the image " + spec.image + " is built for " + image->second + ", the node is " + spec.arch,
+        "build the image for linux/" + spec.arch + ", or constrain the job to another node");
+  }
+  for (const Mount& mount : spec.mounts) {
+    if (mount.type != "bind" || lacking_folders_.count(mount.source) == 0) continue;
+    return error(Fault::rejected, Cause::other, what,
+                 "bind source path does not exist: " + mount.source,
+                 "create the folder on the node, or correct job_mount.source");
+  }
+  for (const std::string& source : {spec.secrets_folder, spec.launcher}) {
+    if (lacking_folders_.count(source) == 0) continue;
+    return error(Fault::transient, Cause::other, what,
+                 "bind source path does not exist: " + source);
+  }
+  return std::nullopt;
+}
+
 Result<> FakeRuntime::create(const ContainerSpec& spec) {
   const std::string what = "create " + spec.name;
   return attempt("create", spec.name, [&]() -> Result<> {
-    const auto image = images_.find(spec.image);
-    if (image == images_.end()) {
-      return error(Fault::transient, Cause::image_absent, what,
-                   "the image " + spec.image + " is not on the node yet");
-    }
-    if (!spec.arch.empty() && image->second != spec.arch) {
-      return error(
-          Fault::rejected, Cause::other, what,
-          "the image " + spec.image + " is built for " + image->second + ", the node is " +
-              spec.arch,
-          "build the image for linux/" + spec.arch + ", or constrain the job to another node");
-    }
-    for (const Mount& mount : spec.mounts) {
-      if (mount.type != "bind" || lacking_folders_.count(mount.source) == 0) continue;
-      return error(Fault::rejected, Cause::other, what,
-                   "bind source path does not exist: " + mount.source,
-                   "create the folder on the node, or correct job_mount.source");
-    }
+    if (std::optional<Error> reason = reason_not_to_create(spec)) return *reason;
     if (const Entry* const there = entry(spec.name)) {
       if (there->spec.home == spec.home) return Done{};
       return error(Fault::rejected, Cause::other, what,
@@ -174,7 +184,7 @@ Result<> FakeRuntime::create(const ContainerSpec& spec) {
     shown.job = spec.job;
     shown.instance = spec.instance;
     shown.image = spec.image;
-    entries_[spec.name] = Entry{std::move(shown), spec, ""};
+    entries_[spec.name] = Entry{std::move(shown), spec, "", {}};
     ++changes_;
     return Done{};
   });
@@ -281,6 +291,27 @@ Result<> FakeRuntime::stop(const std::string& name, const std::string& signal, s
     if (found == nullptr || !found->is_active()) return Done{};
     ++changes_;
     end(*found, signal == "SIGKILL" ? kExitBySigkill : kExitBySigterm);
+    return Done{};
+  });
+}
+
+// A first process gets only what it listens for, and the signal that nobody can ignore.
+Result<> FakeRuntime::signal(const std::string& name, const std::string& signal) {
+  return attempt("signal", name, [&]() -> Result<> {
+    Entry* const found = entry(name);
+    if (found == nullptr || !found->is_active()) {
+      return error(Fault::transient, Cause::not_found, "signal " + name,
+                   found == nullptr ? "No such container: " + name
+                                    : "container " + name + " is not running");
+    }
+    ++changes_;
+    found->signals.push_back(signal);
+    if (signal == "SIGKILL") end(*found, kExitBySigkill);
+    if (!found->spec.command) return Done{};
+    const auto script = scripts_.find(*found->spec.command);
+    if (script == scripts_.end()) return Done{};
+    const auto words = script->second.on_signal.find(signal);
+    if (words != script->second.on_signal.end()) found->log += words->second;
     return Done{};
   });
 }

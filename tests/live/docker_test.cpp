@@ -4,7 +4,9 @@
 #include "controller/adapters/docker.h"
 
 #include "controller/adapters/docker_engine.h"
+#include "controller/adapters/secret_folders.h"
 #include "tests/conformance/container_runtime_suite.h"
+#include "tests/store/files.h"
 
 #include <criterion/criterion.h>
 
@@ -94,6 +96,9 @@ ContainerSpec sleeper(const std::string& name) {
 Test(live_docker, behaves_like_every_runtime, .timeout = 120) {
   DockerRuntime runtime(endpoint());
   const TakenPort taken;
+  const TempFolder home;
+  MemoryFolders folders(home.path());
+  cr_assert(folders.write("conformance", {}).ok());
   RuntimeFixture fixture;
   fixture.prefix = own_prefix();
   fixture.home = fixture.prefix + "home";
@@ -106,6 +111,9 @@ Test(live_docker, behaves_like_every_runtime, .timeout = 120) {
   fixture.run_on = {"sleep", "1000"};
   fixture.fail = {"sh", "-c", "echo hello; exit 3"};
   fixture.succeed = {"echo", "hello"};
+  fixture.listen = {"sh", "-c", "trap 'echo hup' HUP; while true; do sleep 0.1; done"};
+  fixture.secrets_folder = folders.path("conformance").value();
+  fixture.launcher = folders.launcher().value();
   fixture.taken_port = taken.number();
   fixture.free_port = port_free_a_moment_ago();
   fixture.pause = pause_by_hand;

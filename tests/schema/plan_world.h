@@ -9,6 +9,7 @@
 #include "reconcilers/registry.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
+#include "tests/fakes/fake_secret_folders.h"
 
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,7 @@ class PlanWorld final : public World {
 
   FakeRuntime& engine(const std::string& node = "local");
   FakeProxy& fake_proxy() { return proxy_; }
+  FakeSecretFolders& fake_secret_folders() { return secret_folders_; }
   std::int64_t now_ms() const { return now_ms_; }
   Database& rows() { return rows_; }
   const Schema& schema() const { return schema_; }
@@ -57,6 +59,7 @@ class PlanWorld final : public World {
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override;
   Proxy& proxy(const std::string& socket) override;
+  SecretFolders& secret_folders() override { return secret_folders_; }
   Clock& clock() override;
 
   // Called after every single step, for properties that must hold at all times.
@@ -74,6 +77,7 @@ class PlanWorld final : public World {
   Reconcilers reconcilers_ = all_reconcilers();
   std::map<std::string, std::unique_ptr<FakeRuntime>> engines_;  // By endpoint: unix:///NODE.
   FakeProxy proxy_;
+  FakeSecretFolders secret_folders_;
   std::set<std::string> lost_;
 };
 

@@ -53,6 +53,9 @@ class Engines::Runtime final : public ContainerRuntime {
                 std::int64_t timeout_ms) override {
     return fake.stop(name, signal, timeout_ms);
   }
+  Result<> signal(const std::string& name, const std::string& signal) override {
+    return fake.signal(name, signal);
+  }
   Result<> resume(const std::string& name) override { return fake.resume(name); }
   Result<> remove(const std::string& name) override { return fake.remove(name); }
   Result<std::string> log_tail(const std::string& name, int lines) override {

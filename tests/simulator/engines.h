@@ -6,6 +6,7 @@
 #include "controller/world.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
+#include "tests/fakes/fake_secret_folders.h"
 #include "tests/simulator/timeline.h"
 #include "tests/simulator/weather.h"
 
@@ -65,6 +66,7 @@ class Engines final : public World, public Prober {
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override { return *this; }
   Proxy& proxy(const std::string&) override { return proxy_; }
+  SecretFolders& secret_folders() override { return secret_folders_; }
   Clock& clock() override { return timeline_; }
   void probe(const Probe& probe, std::function<void(const ProbeResult&)> done) override;
 
@@ -74,6 +76,7 @@ class Engines final : public World, public Prober {
   void flap(const std::string& container, std::int64_t for_ms);
   FakeRuntime& engine(const std::string& node);
   FakeProxy& fake_proxy() { return proxy_; }
+  FakeSecretFolders& fake_secret_folders() { return secret_folders_; }
   std::vector<std::string> nodes() const;
   static std::string endpoint_of(const std::string& node);
 
@@ -114,6 +117,7 @@ class Engines final : public World, public Prober {
   Weather weather_;
   std::map<std::string, std::unique_ptr<Runtime>> runtimes_;
   FakeProxy proxy_;
+  FakeSecretFolders secret_folders_;
   std::map<std::string, std::int64_t> away_until_ms_;
   std::map<std::string, std::int64_t> ready_at_ms_;     // A program takes a moment to start,
   std::map<std::string, std::int64_t> flaps_until_ms_;  // and may be unwell for a while.
