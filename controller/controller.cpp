@@ -99,13 +99,18 @@ Result<Controller::Pass> Controller::pass() {
   if (has_something_to_do(now_ms)) {
     std::vector<Step> to_make;
     planned_.clear();
+    unpacked_.clear();
     if (auto turned = turn(now_ms, to_make); !turned.ok()) {
       names_.insert(planned_.begin(), planned_.end());  // It was all rolled back.
       return turned.error();
     }
     pass.names = planned_;
-    finished_.clear();
+    finished_ = std::move(unpacked_);
     notes_.clear();
+    for (const Finished& unpacked : finished_) {
+      log_outcome(unpacked, now_ms);
+      parts_.wake();
+    }
     for (Step& step : to_make) {
       make(std::move(step), now_ms);
     }
@@ -331,14 +336,46 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
       !marked.ok()) {
     return marked.error();
   }
-  to_make.push_back(std::move(step));
+  auto packed = pack(step, now_ms);
+  if (!packed.ok()) {
+    return packed.error();
+  }
+  if (packed.value()) {
+    to_make.push_back(std::move(step));
+  }
   return Done{};
 }
 
-void Controller::make(Step step, std::int64_t now_ms) {
+const Reconciler& Controller::hands_of(const Step& step) const {
   const auto reconciler = parts_.reconcilers.find(step.kind);
   CHECK(reconciler != parts_.reconcilers.end());
-  const Reconciler& hands = *reconciler->second;
+  return *reconciler->second;
+}
+
+// Whether the step has all that it takes along. One that has not ends here, and is recorded in the
+// next turn. An error means that state.db could not be written.
+Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
+  if (auto begun = parts_.state.run("SAVEPOINT pack"); !begun.ok()) {
+    return begun.error();
+  }
+  auto packed = hands_of(step).pack(step, now_ms);
+  const bool is_packed = packed.ok();
+  if (is_packed) {
+    step.parcel = std::move(packed).value();
+  } else {
+    unpacked_.push_back({step, Outcome::of(packed.error()), now_ms});
+    if (auto undone = parts_.state.run("ROLLBACK TO pack"); !undone.ok()) {
+      return undone.error();
+    }
+  }
+  if (auto ended = parts_.state.run("RELEASE pack"); !ended.ok()) {
+    return ended.error();
+  }
+  return is_packed;
+}
+
+void Controller::make(Step step, std::int64_t now_ms) {
+  const Reconciler& hands = hands_of(step);
   World& world = parts_.world;
   const std::string lane = hands.lane(step);
   ++under_way_;

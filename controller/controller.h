@@ -86,6 +86,8 @@ class Controller {
   Result<> plan_names(std::int64_t now_ms, std::vector<Step>& to_make);
   Result<> plan_name(const std::string& name, std::int64_t now_ms, std::vector<Step>& to_make);
   Result<> take_step(Step step, std::int64_t now_ms, std::vector<Step>& to_make);
+  Result<bool> pack(Step& step, std::int64_t now_ms);
+  const Reconciler& hands_of(const Step& step) const;
   Result<> take_dirty();
   void make(Step step, std::int64_t now_ms);
   void log_outcome(const Finished& finished, std::int64_t now_ms);
@@ -98,6 +100,7 @@ class Controller {
   std::set<std::string> names_;                    // To be planned in this or the next pass.
   std::set<std::string> planned_;                  // What this pass has planned.
   std::map<std::string, std::int64_t> due_at_ms_;  // When a name is to be planned again.
+  std::deque<Finished> unpacked_;                  // Steps of this turn that could not be packed.
   std::deque<Finished> finished_;                  // Steps that ended and are not recorded yet.
   std::deque<Note> notes_;
   std::string walked_to_;  // Where the slow walk over all names stands.

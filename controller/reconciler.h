@@ -17,6 +17,12 @@
 
 namespace rowlock {
 
+// What a step takes along that must stand in no row: secrets on their way to an instance.
+struct Parcel {
+  std::vector<SecretFile> files;
+  Values values;  // For the script that follows once the step is done.
+};
+
 // One step of the plan, with all that is needed to make it: the row of KIND_input for its target. A
 // value: a worker shares nothing with the loop.
 struct Step {
@@ -26,6 +32,7 @@ struct Step {
   std::string step;
   std::string reason;
   std::optional<Row> input;
+  std::shared_ptr<const Parcel> parcel;  // What pack() made; null for most steps.
 };
 
 // How a step ended. A closed set: what follows from each is a script, looked for as
@@ -60,6 +67,14 @@ class Reconciler {
   // hangs holds up no other. Steps that only look have a lane of their own, so that long work does
   // not make Rowlock blind.
   virtual std::string lane(const Step& step) const = 0;
+
+  // What the step takes along. Called on the loop thread, within the transaction that marks the
+  // step: what it writes is synced before the step is made. After an error what it wrote is undone,
+  // and the error is the step's outcome.
+  virtual Result<std::shared_ptr<const Parcel>> pack(const Step& /*step*/,
+                                                     std::int64_t /*now_ms*/) const {
+    return std::shared_ptr<const Parcel>();
+  }
 
   // Makes one step, which may be a repetition. Called on a worker thread, may block up to the
   // deadlines of the ports.

@@ -332,6 +332,10 @@ class SecretFolders {
   // old or the new one, whole. Broken, with what to do, when this machine has no tmpfs to use.
   virtual Result<> write(const std::string& folder, const std::vector<SecretFile>& files) = 0;
 
+  // Puts one file into a folder that is there, in place of the one of that name. Cause::not_found
+  // when the folder is not there.
+  virtual Result<> put(const std::string& folder, const SecretFile& file) = 0;
+
   // With all that is in it. One that is not there counts as removed.
   virtual Result<> remove(const std::string& folder) = 0;
 

@@ -90,8 +90,23 @@ Outcome look(ContainerRuntime& runtime, const std::string& container) {
   return Outcome::done(std::move(values));
 }
 
-Outcome create(ContainerRuntime& runtime, const Row& input) {
-  const auto created = runtime.create(spec_of(input));
+Outcome create(ContainerRuntime& runtime, const Row& input, World& world) {
+  ContainerSpec spec = spec_of(input);
+  if (input.integer("delivers") == 1) {
+    const auto folder = world.secret_folders().path(spec.name);
+    if (!folder.ok()) {
+      return Outcome::of(folder.error());
+    }
+    spec.secrets_folder = folder.value();
+  }
+  if (input.integer("has_secret_environment") == 1) {
+    const auto launcher = world.secret_folders().launcher();
+    if (!launcher.ok()) {
+      return Outcome::of(launcher.error());
+    }
+    spec.launcher = launcher.value();
+  }
+  const auto created = runtime.create(spec);
   if (!created.ok() && created.error().cause == Cause::image_absent) {
     return {Outcome::Kind::done, "absent", created.error().message, {}};
   }
@@ -136,7 +151,7 @@ Outcome Instances::apply(const Step& step, World& world) const {
   ContainerRuntime& runtime = world.runtime(input.text("driver"), input.text("endpoint"));
   if (step.step == "look") return look(runtime, container);
   if (step.step == "pull") return pull(runtime, input.text("image"));
-  if (step.step == "create") return create(runtime, input);
+  if (step.step == "create") return create(runtime, input, world);
   if (step.step == "start") return start(runtime, container);
   if (step.step == "resume") return outcome_of(runtime.resume(container));
   if (step.step == "stop") {

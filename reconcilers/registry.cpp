@@ -2,6 +2,7 @@
 // is.
 #include "reconcilers/registry.h"
 
+#include "reconcilers/delivery.h"
 #include "reconcilers/instance.h"
 #include "reconcilers/node.h"
 #include "reconcilers/proxy.h"
@@ -9,13 +10,14 @@
 
 namespace rowlock {
 
-Reconcilers all_reconcilers() {
+Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& schema) {
   Reconcilers all;
   const auto add = [&all](std::unique_ptr<Reconciler> reconciler) {
     const std::string kind(reconciler->kind());
     all.emplace(kind, std::move(reconciler));
   };
   add(std::make_unique<Instances>());
+  add(std::make_unique<Deliveries>(secrets, state, schema));
   add(std::make_unique<Nodes>());
   add(std::make_unique<Strays>());
   add(std::make_unique<Proxies>());

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "controller/reconciler.h"
+#include "controller/secrets/secrets.h"
 
 namespace rowlock {
 
-Reconcilers all_reconcilers();
+// Requires: all of them outlive what is returned.
+Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& schema);
 
 }  // namespace rowlock

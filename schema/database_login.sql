@@ -17,3 +17,7 @@ CREATE TABLE database_login (
   detail       TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (instance, role)
 );
+
+-- @run database_login.sealed
+
+SELECT username, sealed, kek FROM database_login WHERE instance = :instance AND role = :role AND state = 'made';

@@ -295,7 +295,24 @@ SELECT d.instance AS target,
        COALESCE((SELECT o.site FROM node AS o WHERE o.name = i.node), '') AS site,
        (SELECT state FROM seal) AS seal,
        COALESCE((SELECT v.services FROM delivery_service AS v WHERE v.instance = d.instance), '[]') AS services,
-       (SELECT json_group_array(policy) FROM job_policy AS p WHERE p.job = d.job) AS policies
+       (SELECT json_group_array(policy) FROM job_policy AS p WHERE p.job = d.job) AS policies,
+       -- Whom a refresh tells: the signals of those files in which something changes.
+       (SELECT json_group_array(g.signal)
+        FROM (SELECT json_extract(f.value, '$.signal') AS signal
+              FROM json_each(s.body, '$.secrets.files') AS f
+              JOIN delivery_need AS e ON e.instance = d.instance AND e.path = json_extract(f.value, '$.path')
+              WHERE json_extract(f.value, '$.on_change') = 'signal' AND e.on_change = 'signal' AND e.held IS NOT e.wanted
+              UNION
+              SELECT json_extract(t.value, '$.signal')
+              FROM json_each(s.body, '$.secrets.templates') AS t
+              JOIN json_each(t.value, '$.pieces') AS p
+              WHERE json_extract(t.value, '$.on_change') = 'signal'
+                AND (EXISTS (SELECT 1 FROM delivery_need AS e
+                             WHERE e.instance = d.instance AND e.path = json_extract(p.value, '$.call[1]')
+                               AND e.on_change = 'signal' AND e.held IS NOT e.wanted)
+                     OR (json_extract(p.value, '$.call[0]') = 'service'
+                         AND d.services <> (SELECT v.services FROM delivery_service AS v
+                                            WHERE v.instance = d.instance)))) AS g) AS due_signals
 FROM delivery AS d
 LEFT JOIN instance AS i ON i.id = d.instance
 LEFT JOIN spec AS s ON s.id = i.spec
@@ -343,6 +360,10 @@ CREATE TEMP TRIGGER wake_delivery_delete AFTER DELETE ON delivery BEGIN INSERT I
 
 INSERT OR IGNORE INTO delivery (instance, job, folder) SELECT id, job, name FROM instance WHERE id = :target;
 
+-- @run delivery.needs
+
+SELECT path, key, on_change, wanted FROM delivery_need WHERE instance = :instance;
+
 -- @run delivery.hold
 
 -- The ledger names the holder before it holds anything.
@@ -351,6 +372,11 @@ SELECT id, name, job, :path, :version, :now_ms FROM instance WHERE id = :instanc
 ON CONFLICT (instance, path, version) DO UPDATE SET until_ms = NULL;
 
 -- @run delivery.deliver.done
+
+UPDATE secret_use
+SET until_ms = :now_ms
+WHERE instance = :target AND until_ms IS NULL
+  AND (path, version) NOT IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:uses));
 
 UPDATE delivery
 SET state             = 'there',

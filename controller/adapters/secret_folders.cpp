@@ -223,6 +223,24 @@ Result<> MemoryFolders::write(const std::string& folder, const std::vector<Secre
   return remove_others(folder, path.value() + "/" + folder, files);
 }
 
+Result<> MemoryFolders::put(const std::string& folder, const SecretFile& file) {
+  if (auto good = check_secret_file(folder, file); !good.ok()) return good;
+  const std::lock_guard lock(mutex_);
+  const Result<std::string> path = base();
+  if (!path.ok()) return path.error();
+  const Result<OpenFile> base_folder = open_base(path.value());
+  if (!base_folder.ok()) return base_folder.error();
+  const OpenFile there(::openat(base_folder.value().fd(), folder.c_str(), kFolderFlags));
+  if (!there.is_open()) {
+    Error error = file_error(attempt_on(folder, "write " + file.name), errno);
+    if (errno == ENOENT) error.cause = Cause::not_found;
+    return error;
+  }
+  ::unlinkat(base_folder.value().fd(), (folder + kBeingWritten).c_str(), 0);
+  return is_there_already(there, file) ? Result<>(Done{})
+                                       : write_file(base_folder.value(), folder, there, file);
+}
+
 Result<> MemoryFolders::remove(const std::string& folder) {
   if (auto good = check_secret_folder(folder); !good.ok()) return good;
   const std::lock_guard lock(mutex_);

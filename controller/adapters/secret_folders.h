@@ -32,6 +32,7 @@ class MemoryFolders final : public SecretFolders {
       : home_(std::move(home)), places_(std::move(places)) {}
 
   Result<> write(const std::string& folder, const std::vector<SecretFile>& files) override;
+  Result<> put(const std::string& folder, const SecretFile& file) override;
   Result<> remove(const std::string& folder) override;
   Result<std::vector<std::string>> list() override;
   Result<std::string> path(const std::string& folder) override;

@@ -39,22 +39,29 @@ Result<> check_secret_folder(const std::string& folder) {
                "use up to " + std::to_string(kFolderBytesMax) + " characters of a-z, 0-9 and '-'");
 }
 
+Result<> check_secret_file(const std::string& folder, const SecretFile& file) {
+  if (auto good = check_secret_folder(folder); !good.ok()) return good;
+  const std::string what = "secret folder " + folder + ": file \"" + file.name + "\": ";
+  if (!is_file_name(file.name)) {
+    return unfit(what + "not a name for a file",
+                 "use up to " + std::to_string(kNameBytesMax) +
+                     " characters of a-z, A-Z, 0-9, '.', '_' and '-'");
+  }
+  if (file.mode < 0 || file.mode > kModeMax || file.user < 0 || file.group < 0) {
+    return unfit(what + "no such mode, user or group",
+                 "a mode is 0 to 0777, a user and a group a number from 0");
+  }
+  return Done{};
+}
+
 Result<> check_secret_files(const std::string& folder, const std::vector<SecretFile>& files) {
   if (auto good = check_secret_folder(folder); !good.ok()) return good;
   std::set<std::string> names;
   for (const SecretFile& file : files) {
-    const std::string what = "secret folder " + folder + ": file \"" + file.name + "\": ";
-    if (!is_file_name(file.name)) {
-      return unfit(what + "not a name for a file",
-                   "use up to " + std::to_string(kNameBytesMax) +
-                       " characters of a-z, A-Z, 0-9, '.', '_' and '-'");
-    }
+    if (auto good = check_secret_file(folder, file); !good.ok()) return good;
     if (!names.insert(file.name).second) {
-      return unfit(what + "named twice", "give each file of an instance a name of its own");
-    }
-    if (file.mode < 0 || file.mode > kModeMax || file.user < 0 || file.group < 0) {
-      return unfit(what + "no such mode, user or group",
-                   "a mode is 0 to 0777, a user and a group a number from 0");
+      return unfit("secret folder " + folder + ": file \"" + file.name + "\": named twice",
+                   "give each file of an instance a name of its own");
     }
   }
   return Done{};

@@ -15,6 +15,7 @@ bool is_secret_folder_name(std::string_view name);
 
 // Rejected when they are not fit to be written.
 Result<> check_secret_folder(const std::string& folder);
+Result<> check_secret_file(const std::string& folder, const SecretFile& file);
 Result<> check_secret_files(const std::string& folder, const std::vector<SecretFile>& files);
 
 }  // namespace rowlock

@@ -94,6 +94,20 @@ Result<> FakeSecretFolders::write(const std::string& folder, const std::vector<S
   });
 }
 
+Result<> FakeSecretFolders::put(const std::string& folder, const SecretFile& file) {
+  return attempt("put", folder, [&]() -> Result<> {
+    if (auto good = check_secret_file(folder, file); !good.ok()) return good;
+    const auto there = folders_.find(folder);
+    if (there == folders_.end()) {
+      return Error{Fault::broken, Cause::not_found, "secret folder " + folder + " is not there",
+                   ""};
+    }
+    there->second[file.name] = {std::string(file.content.view()), file.mode, file.user, file.group};
+    ++changes_;
+    return Done{};
+  });
+}
+
 Result<> FakeSecretFolders::remove(const std::string& folder) {
   return attempt("remove", folder, [&]() -> Result<> {
     if (auto good = check_secret_folder(folder); !good.ok()) return good;

@@ -38,6 +38,7 @@ class FakeSecretFolders final : public SecretFolders {
   std::int64_t changes() const;  // How often a call has changed something.
 
   Result<> write(const std::string& folder, const std::vector<SecretFile>& files) override;
+  Result<> put(const std::string& folder, const SecretFile& file) override;
   Result<> remove(const std::string& folder) override;
   Result<std::vector<std::string>> list() override;
   Result<std::string> path(const std::string& folder) override;
