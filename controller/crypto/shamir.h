@@ -5,8 +5,8 @@
 //   rowlock-share-SET-K-X-BYTES-CHECK
 //
 // SET: 8 hex digits that all shares of one kit have in common; K: how many are needed; X: 1 to 255;
-// BYTES: hex; CHECK: 8 hex digits, the head of the SHA-256 of all before it: a typing error is
-// found in the share that has it.
+// BYTES: hex; CHECK: 8 hex digits, the head of the SHA-256 of all before it, the dash included: a
+// typing error is found in the share that has it.
 #pragma once
 
 #include "controller/base/result.h"
@@ -31,7 +31,8 @@ std::vector<std::string> split_secret(const SecretBytes& secret, int shares, int
 // Rejected with a sentence that says what is wrong with it. White space around it is no fault.
 Result<Share> read_share(std::string_view text);
 
-// Requires: shares of one set, of different x, at least as many as their threshold.
+// Requires: shares of one set, as read_share gives them: of equal threshold and length, of
+// different x, at least as many as the threshold.
 SecretBytes combine_shares(const std::vector<Share>& shares);
 
 }  // namespace rowlock
