@@ -6,8 +6,8 @@
 #include "controller/base/result.h"
 #include "controller/crypto/secret_bytes.h"
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +20,7 @@ Result<> check_age_recipient(std::string_view recipient);
 // Encrypts a stream: what it returns, in order, is the file.
 class AgeWriter {
  public:
-  // Rejected when a recipient is none, or there is none at all.
+  // Rejected when a recipient is none, there is none at all, or there are more than 100.
   static Result<AgeWriter> to(const std::vector<std::string>& recipients);
 
   std::string header();                       // To be written first.
@@ -29,9 +29,10 @@ class AgeWriter {
 
  private:
   AgeWriter() = default;
+  std::string sealed_chunk(bool is_last);
   std::string header_;
   SecretBytes payload_key_;
-  std::string buffer_;
+  std::string buffer_;  // A chunk that is not known yet not to be the last.
   std::uint64_t chunk_ = 0;
 };
 
@@ -39,20 +40,23 @@ class AgeWriter {
 class AgeReader {
  public:
   // `identities` is the text of an identity file: lines AGE-SECRET-KEY-1…, comments, blank lines.
-  // `text` begins the file and holds its whole header at least. `used` says how much of it that
-  // was.
+  // `text` begins the file and holds its whole header at least, for which 64 KiB are always enough.
+  // `used` says how much of it that was: what follows is for read().
   static Result<AgeReader> open(const SecretBytes& identities, std::string_view text,
                                 std::size_t& used);
 
+  // What can be told by now; may be empty. After an error every further call is one.
   Result<std::string> read(std::string_view sealed);
-  Result<std::string> finish();  // Rejected when the file was cut off.
+  Result<std::string> finish();  // The rest. Rejected when the file was cut off.
 
  private:
   AgeReader() = default;
-  Result<std::string> open_chunk(std::string_view chunk, bool is_last);
-  SecretBytes payload_key_;
-  std::string buffer_;
+  Result<> open_chunk(bool is_last, std::string& plain);
+  SecretBytes file_key_;
+  SecretBytes payload_key_;  // Empty until the nonce, with which the payload begins, was read.
+  std::string buffer_;       // The nonce, then a chunk that is not known yet not to be the last.
   std::uint64_t chunk_ = 0;
+  bool is_broken_ = false;
 };
 
 // Small files as a whole.
