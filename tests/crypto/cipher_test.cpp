@@ -19,7 +19,7 @@ SecretBytes counting_key() {
 
 Test(crypto_cipher, what_was_sealed_opens_again) {
   const SecretBytes key = SecretBytes::random(kKeyBytes);
-  for (const std::size_t size : {0, 1, 15, 16, 17, 63, 64, 65, 1000, 100000}) {
+  for (const std::size_t size : {0U, 1U, 15U, 16U, 17U, 63U, 64U, 65U, 1000U, 100000U}) {
     const std::string plain = random_bytes(size);
     const std::string sealed = seal(key, plain, "job/web/env/PASSWORD");
 

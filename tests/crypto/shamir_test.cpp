@@ -71,7 +71,7 @@ Test(crypto_shamir, the_order_does_not_matter) {
   const SecretBytes secret = SecretBytes::random(32);
   const std::vector<std::string> texts = split_secret(secret, 3, 3);
   std::vector<Share> shares;
-  for (const std::size_t i : {2, 0, 1}) shares.push_back(read_share(texts[i]).value());
+  for (const std::size_t i : {2U, 0U, 1U}) shares.push_back(read_share(texts[i]).value());
 
   cr_expect(combine_shares(shares).view() == secret.view());
 }
