@@ -73,6 +73,25 @@ Test(crypto_encoding, text_that_is_not_well_formed_is_refused) {
   cr_expect(!from_hex(std::string("66\0\0", 4)).ok());
 }
 
+// Of all texts for the same bytes just one is taken: the one that we would write.
+Test(crypto_encoding, no_byte_is_taken_for_another) {
+  for (std::size_t at = 0; at < 4; ++at) {
+    for (int c = 0; c < 256; ++c) {
+      std::string text = "AAAA";
+      text[at] = static_cast<char>(c);
+      const auto base64 = from_base64(text);
+      cr_expect(!base64.ok() || to_base64(base64.value()) == text, "byte %d at %zu", c, at);
+      const auto base64url = from_base64url(text);
+      cr_expect(!base64url.ok() || to_base64url(base64url.value()) == text, "%d at %zu", c, at);
+      const auto hex = from_hex(text);
+      const bool is_upper = 'A' <= c && c <= 'F';
+      std::string lower = "aaaa";
+      lower[at] = static_cast<char>(is_upper ? c - 'A' + 'a' : c);
+      cr_expect(!hex.ok() || to_hex(hex.value()) == lower, "%d at %zu", c, at);
+    }
+  }
+}
+
 Test(crypto_encoding, an_error_does_not_repeat_what_may_be_a_secret) {
   cr_expect(from_base64("hunter2!").error().message == "not base64");
   cr_expect(from_base64url("hunter2!").error().message == "not base64url");

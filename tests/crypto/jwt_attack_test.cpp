@@ -117,6 +117,11 @@ Test(crypto_jwt_attack, an_altered_token_is_refused) {
         altered[at] = c;
         if (altered != token) cr_expect(!keys.verify(altered).ok(), "%s", altered.c_str());
       }
+      for (int bit = 0; bit < 8; ++bit) {
+        std::string altered = token;
+        altered[at] = static_cast<char>(altered[at] ^ (1 << bit));
+        cr_expect(!keys.verify(altered).ok(), "bit %d of %zu in %s", bit, at, token.c_str());
+      }
       cr_expect(!keys.verify(token.substr(0, at)).ok(), "cut off after %zu", at);
     }
   }
@@ -132,6 +137,23 @@ Test(crypto_jwt_attack, a_signature_of_another_text_or_key_is_refused) {
 
   expect_refused(keys, unsigned_token(header, R"({"sub":"root"})") + signature, "is wrong");
   expect_refused(keys, other.token(header, R"({"sub":"ci"})"), "is wrong");
+}
+
+// libsodium's own decoder takes every byte past ASCII for the last digit of the alphabet.
+Test(crypto_jwt_attack, a_byte_past_ascii_is_no_digit_of_a_signature) {
+  const JwtSigner signer(SecretBytes::random(32));
+  const JwtKeys keys = JwtKeys::of({signer.public_key()}).value();
+  std::string token;
+  for (int i = 0; token.empty() || token.find('_', token.rfind('.')) == std::string::npos; ++i) {
+    token = signer.sign(Json::object({{"n", Json::integer(i)}}));
+  }
+  const std::size_t at = token.find('_', token.rfind('.'));
+
+  for (int c = 0x80; c < 0x100; ++c) {
+    std::string altered = token;
+    altered[at] = static_cast<char>(c);
+    expect_refused(keys, altered, "not base64url");
+  }
 }
 
 // The same signature in other writings: libraries that take several let one token pass for two.
