@@ -51,19 +51,27 @@ class Reply {
 struct HttpListener::Entry {
   static HttpListener& listener(void* self) { return *static_cast<HttpListener*>(self); }
 
+  // Called first of all, with path and query as they came. What it returns comes back in `request`:
+  // the place where they end.
+  static void* on_target(void*, const char* target, MHD_Connection*) {
+    return const_cast<char*>(target) + std::char_traits<char>::length(target);
+  }
+
   // Called first with nothing but the head, then with each piece of the body, last with no piece;
   // with that again when a suspended connection was resumed.
   static MHD_Result on_request(void* self, MHD_Connection* connection, const char* path,
-                               const char* method, const char*, const char* piece,
+                               const char* method, const char* version, const char* piece,
                                std::size_t* piece_size, void** request) {
-    if (*request == nullptr) {
-      HttpExchange& exchange = listener(self).begin(*connection, path, method);
-      *request = &exchange;
-      return !exchange.answers_before_the_body() || exchange.send_answer() ? MHD_YES : MHD_NO;
+    HttpExchange* exchange = listener(self).known(*request);
+    if (exchange == nullptr) {
+      // The version follows the target and its blank, unless a NUL in it has hidden the rest.
+      const bool is_whole = version == static_cast<const char*>(*request) + 1;
+      exchange = &listener(self).begin(*connection, is_whole ? path : "", method);
+      *request = exchange;
+      return !exchange->answers_before_the_body() || exchange->send_answer() ? MHD_YES : MHD_NO;
     }
-    auto& exchange = *static_cast<HttpExchange*>(*request);
-    if (*piece_size == 0) return listener(self).complete(exchange) ? MHD_YES : MHD_NO;
-    const bool goes_on = exchange.take(std::string_view(piece, *piece_size));
+    if (*piece_size == 0) return listener(self).complete(*exchange) ? MHD_YES : MHD_NO;
+    const bool goes_on = exchange->take(std::string_view(piece, *piece_size));
     // The bytes may be a secret and would stay in the connection's memory until the next request.
     // They are ours by now: libmicrohttpd never reads again what was taken. It hands its own
     // buffer, which is not const.
@@ -74,8 +82,15 @@ struct HttpListener::Entry {
 
   static void on_completed(void* self, MHD_Connection*, void** request,
                            MHD_RequestTerminationCode) {
-    listener(self).exchanges_.erase(static_cast<HttpExchange*>(*request));
+    listener(self).exchanges_.erase(*request);
     *request = nullptr;
+  }
+
+  // Once all connections are taken, libmicrohttpd stops listening until it runs the next time with
+  // one of them free; nothing else would wake it for that.
+  static void on_connection(void* self, MHD_Connection*, void**,
+                            MHD_ConnectionNotificationCode code) {
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) listener(self).run_soon();
   }
 
   // Leaves the escapes as they are: libmicrohttpd would let broken ones through, and end the path
@@ -96,14 +111,16 @@ HttpListener::~HttpListener() { CHECK(daemon_ == nullptr); }
 
 Result<> HttpListener::start() {
   daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-                             nullptr, nullptr, &Entry::on_request, this,                //
-                             MHD_OPTION_EXTERNAL_LOGGER, &Entry::on_log, nullptr,       //
-                             MHD_OPTION_LISTEN_SOCKET, socket_.fd(),                    //
-                             MHD_OPTION_NOTIFY_COMPLETED, &Entry::on_completed, this,   //
-                             MHD_OPTION_UNESCAPE_CALLBACK, &Entry::unescape, nullptr,   //
-                             MHD_OPTION_CONNECTION_LIMIT, HttpServer::kConnectionsMax,  //
-                             MHD_OPTION_CONNECTION_TIMEOUT, HttpServer::kIdleTimeoutS,  //
-                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,     //
+                             nullptr, nullptr, &Entry::on_request, this,                 //
+                             MHD_OPTION_EXTERNAL_LOGGER, &Entry::on_log, nullptr,        //
+                             MHD_OPTION_LISTEN_SOCKET, socket_.fd(),                     //
+                             MHD_OPTION_NOTIFY_COMPLETED, &Entry::on_completed, this,    //
+                             MHD_OPTION_NOTIFY_CONNECTION, &Entry::on_connection, this,  //
+                             MHD_OPTION_URI_LOG_CALLBACK, &Entry::on_target, nullptr,    //
+                             MHD_OPTION_UNESCAPE_CALLBACK, &Entry::unescape, nullptr,    //
+                             MHD_OPTION_CONNECTION_LIMIT, HttpServer::kConnectionsMax,   //
+                             MHD_OPTION_CONNECTION_TIMEOUT, HttpServer::kIdleTimeoutS,   //
+                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,      //
                              MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
   if (daemon_ == nullptr) {
     return Error{Fault::broken, Cause::other, "start the HTTP server: libmicrohttpd refused", ""};
@@ -173,6 +190,11 @@ void HttpListener::stop() {
 }
 
 // ---- One request --------------------------------------------------------------------------------
+
+HttpExchange* HttpListener::known(const void* request) const {
+  const auto found = exchanges_.find(request);
+  return found == exchanges_.end() ? nullptr : found->second.get();
+}
 
 HttpExchange& HttpListener::begin(MHD_Connection& connection, const char* path,
                                   const char* method) {

@@ -47,6 +47,7 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   void run_soon();
   void stop();
 
+  HttpExchange* known(const void* request) const;
   HttpExchange& begin(MHD_Connection& connection, const char* path, const char* method);
   bool complete(HttpExchange& exchange);
   void hand_over(HttpExchange& exchange);
@@ -58,7 +59,7 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<FdWatch> watch_;
   std::unique_ptr<Timer> timer_;
-  std::unordered_map<const HttpExchange*, std::shared_ptr<HttpExchange>> exchanges_;
+  std::unordered_map<const void*, std::shared_ptr<HttpExchange>> exchanges_;  // By address.
   bool runs_ = false;       // Inside MHD_run(), which must not be entered twice.
   bool run_asked_ = false;  // Posted to the loop.
   bool ended_ = false;
