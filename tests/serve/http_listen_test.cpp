@@ -61,7 +61,7 @@ bool is_there(const std::string& path) { return mode_of(path) != 0; }
 // ---- The socket ---------------------------------------------------------------------------------
 
 Test(serve_socket, it_has_its_mode_whatever_the_umask_and_goes_with_the_server, .timeout = 30) {
-  for (const mode_t mask : {0000, 0022, 0077, 0777}) {
+  for (const mode_t mask : {0000U, 0022U, 0077U, 0777U}) {
     TempFolder folder;
     const std::string path = folder / "socket";
     Loop loop;
