@@ -60,11 +60,16 @@ bool has_ended(const std::optional<Container>& container) {
          container->state == ContainerState::created;
 }
 
-bool names_what_we_mount(const std::string& message, const ContainerSpec& spec) {
+// A refusal that names what Rowlock itself mounts is no fault of a row: it is put there again.
+Error unless_ours_is_lost(Error refusal, const std::vector<std::string>& ours) {
   const auto is_named = [&](const std::string& path) {
-    return !path.empty() && message.find(path) != std::string::npos;
+    return !path.empty() && refusal.message.find(path) != std::string::npos;
   };
-  return is_named(spec.secrets_folder) || is_named(spec.launcher);
+  if (std::any_of(ours.begin(), ours.end(), is_named)) {
+    refusal.fault = Fault::transient;
+    refusal.hint.clear();
+  }
+  return refusal;
 }
 
 }  // namespace
@@ -236,23 +241,21 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
                            container_body(spec, config).text(), deadlines_.change_ms),
                    {409});
   if (!answer.ok()) {
-    Error error = answer.error();
-    if (names_what_we_mount(error.message, spec)) {  // No row is wrong: it is put there again.
-      error.fault = Fault::transient;
-      error.hint.clear();
-    }
-    return error;
+    return unless_ours_is_lost(answer.error(), {spec.secrets_folder, spec.launcher});
   }
   if (answer.value().status == 409) return check_owner(attempt, spec);
   return Done{};
 }
 
 Result<> DockerRuntime::start(const std::string& name) {
-  const Result<DockerAnswer> answer =
-      change("start " + name, name,
-             request("POST", container_path(name) + "/start", "", deadlines_.change_ms));
-  if (!answer.ok()) return answer.error();
-  return Done{};
+  const std::string attempt = "start " + name;
+  const Result<DockerAnswer> answer = change(
+      attempt, name, request("POST", container_path(name) + "/start", "", deadlines_.change_ms));
+  if (answer.ok()) return Done{};
+  if (answer.error().fault != Fault::rejected) return answer.error();
+  const Result<Json> container = look(attempt, container_path(name) + "/json");
+  if (!container.ok()) return answer.error();
+  return unless_ours_is_lost(answer.error(), sources_of_ours(container.value()));
 }
 
 Result<> DockerRuntime::signal(const std::string& name, const std::string& signal) {

@@ -250,6 +250,17 @@ Container inspected_container(const Json& body) {
   return container;
 }
 
+std::vector<std::string> sources_of_ours(const Json& body) {
+  std::vector<std::string> sources;
+  for (const Json& mount : body["HostConfig"]["Mounts"].items()) {
+    const std::string target = mount["Target"].as_string();
+    if (target == kSecretsPath || target == kLauncherPath) {
+      sources.push_back(mount["Source"].as_string());
+    }
+  }
+  return sources;
+}
+
 std::string image_arch(const std::string& machine) {
   static constexpr std::pair<const char*, const char*> kNames[] = {
       {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv8l", "arm64"}, {"armv7l", "arm"},

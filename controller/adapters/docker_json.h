@@ -6,6 +6,7 @@
 #include "controller/world.h"
 
 #include <string>
+#include <vector>
 
 namespace rowlock {
 
@@ -21,6 +22,9 @@ Container listed_container(const Json& item);
 
 // The body of GET /containers/NAME/json.
 Container inspected_container(const Json& body);
+
+// What of Rowlock's own is mounted into it, from the same body.
+std::vector<std::string> sources_of_ours(const Json& body);
 
 // The body of GET /info.
 EngineFacts engine_facts(const Json& info);

@@ -252,8 +252,10 @@ Result<> MemoryFolders::remove(const std::string& folder) {
     return base_folder.error();
   }
   const std::string whole = path.value() + "/" + folder;
-  if (auto removed = remove_all(folder, whole + kBeingWritten); !removed.ok()) return removed;
-  return remove_all(folder, whole);
+  if (auto staged = remove_all(folder, whole + kBeingWritten); !staged.ok()) return staged;
+  auto removed = remove_all(folder, whole);
+  ::rmdir(path.value().c_str());  // The last one leaves nothing behind.
+  return removed;
 }
 
 Result<std::vector<std::string>> MemoryFolders::list() {

@@ -272,6 +272,13 @@ void a_lost_secrets_folder_may_come_back(const RuntimeCase& c) {
     (is_launcher ? spec.launcher : spec.secrets_folder) = c.fixture.missing_folder;
     c.fails(c.runtime.create(spec), Fault::transient, Cause::other, c.fixture.missing_folder);
   }
+  ContainerSpec spec = c.spec();
+  spec.secrets_folder = c.fixture.secrets_folder;
+  c.succeeds(c.runtime.create(spec), "create");
+  c.fixture.have_secrets_folder(false);
+  c.fails(c.runtime.start(spec.name), Fault::transient, Cause::other, spec.secrets_folder);
+  c.fixture.have_secrets_folder(true);
+  c.succeeds(c.runtime.start(spec.name), "start");
 }
 
 void a_missing_program_is_rejected(const RuntimeCase& c) {

@@ -25,8 +25,9 @@ struct RuntimeFixture {
   std::vector<std::string> succeed;  // … one that writes "hello" on a line and exits with 0.
   std::vector<std::string> listen;   // One that writes "hup" on a line for a SIGHUP, and runs on.
   std::string secrets_folder;        // On the node, with nothing in it.
-  std::string launcher;              // On the node.
-  int taken_port = 0;                // A process of the node holds it.
+  std::function<void(bool is_there)> have_secrets_folder;
+  std::string launcher;  // On the node.
+  int taken_port = 0;    // A process of the node holds it.
   int free_port = 0;
   std::function<void(const std::string& name)> pause;  // By another hand than the runtime's.
 };

@@ -36,6 +36,10 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   fixture.succeed = {"succeed"};
   fixture.listen = {"listen"};
   fixture.secrets_folder = "/fake/secrets/conformance";
+  fixture.have_secrets_folder = [&](bool is_there) {
+    if (is_there) runtime.have_folder(fixture.secrets_folder);
+    if (!is_there) runtime.lack_folder(fixture.secrets_folder);
+  };
   fixture.launcher = "/fake/launch";
   fixture.taken_port = 8080;
   fixture.free_port = 8081;

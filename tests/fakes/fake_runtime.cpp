@@ -38,6 +38,11 @@ void FakeRuntime::lack_folder(const std::string& folder) {
   lacking_folders_.insert(folder);
 }
 
+void FakeRuntime::have_folder(const std::string& folder) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  lacking_folders_.erase(folder);
+}
+
 void FakeRuntime::take_port(int port) {
   const std::lock_guard<std::mutex> lock(mutex_);
   taken_ports_.insert(port);

@@ -39,6 +39,7 @@ class FakeRuntime final : public ContainerRuntime {
   void lack_program(
       const std::string& program);  // Starting a command that begins with it is rejected.
   void lack_folder(const std::string& folder);  // A bind mount of it is rejected.
+  void have_folder(const std::string& folder);  // Takes lack_folder back.
   void take_port(int port);                     // By a process that is no container.
   void free_port(int port);
 
@@ -115,6 +116,8 @@ class FakeRuntime final : public ContainerRuntime {
   void note_event(const Entry& entry);
   void end(Entry& entry, int exit_code);
   Result<> start_locked(const std::string& name);
+  std::optional<Error> reason_not_to_mount(const std::string& what,
+                                           const ContainerSpec& spec) const;
   std::optional<Error> reason_not_to_create(const ContainerSpec& spec) const;
   std::optional<Error> reason_not_to_start(const Entry& entry) const;
   bool port_is_taken(const PortBinding& port, const std::string& by_other_than) const;

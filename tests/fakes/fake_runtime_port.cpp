@@ -140,6 +140,22 @@ Result<> FakeRuntime::pull(const std::string& image) {
   });
 }
 
+// When it is made, and when it starts.
+std::optional<Error> FakeRuntime::reason_not_to_mount(const std::string& what,
+                                                      const ContainerSpec& spec) const {
+  const std::string absent = "bind source path does not exist: ";
+  for (const Mount& mount : spec.mounts) {
+    if (mount.type != "bind" || lacking_folders_.count(mount.source) == 0) continue;
+    return error(Fault::rejected, Cause::other, what, absent + mount.source,
+                 "create the folder on the node, or correct job_mount.source");
+  }
+  for (const std::string& source : {spec.secrets_folder, spec.launcher}) {
+    if (lacking_folders_.count(source) == 0) continue;
+    return error(Fault::transient, Cause::other, what, absent + source);
+  }
+  return std::nullopt;
+}
+
 std::optional<Error> FakeRuntime::reason_not_to_create(const ContainerSpec& spec) const {
   const std::string what = "create " + spec.name;
   const auto image = images_.find(spec.image);
@@ -153,18 +169,7 @@ std::optional<Error> FakeRuntime::reason_not_to_create(const ContainerSpec& spec
         "the image " + spec.image + " is built for " + image->second + ", the node is " + spec.arch,
         "build the image for linux/" + spec.arch + ", or constrain the job to another node");
   }
-  for (const Mount& mount : spec.mounts) {
-    if (mount.type != "bind" || lacking_folders_.count(mount.source) == 0) continue;
-    return error(Fault::rejected, Cause::other, what,
-                 "bind source path does not exist: " + mount.source,
-                 "create the folder on the node, or correct job_mount.source");
-  }
-  for (const std::string& source : {spec.secrets_folder, spec.launcher}) {
-    if (lacking_folders_.count(source) == 0) continue;
-    return error(Fault::transient, Cause::other, what,
-                 "bind source path does not exist: " + source);
-  }
-  return std::nullopt;
+  return reason_not_to_mount(what, spec);
 }
 
 Result<> FakeRuntime::create(const ContainerSpec& spec) {
@@ -208,6 +213,7 @@ std::optional<Error> FakeRuntime::reason_not_to_start(const Entry& entry) const 
                  "network " + entry.spec.network + " not found",
                  "create the network on the node, or correct job.network");
   }
+  if (auto reason = reason_not_to_mount(what, entry.spec)) return reason;
   if (entry.spec.command && !entry.spec.command->empty() &&
       lacking_programs_.count(entry.spec.command->front()) != 0) {
     return error(

@@ -113,12 +113,17 @@ Test(live_docker, behaves_like_every_runtime, .timeout = 120) {
   fixture.succeed = {"echo", "hello"};
   fixture.listen = {"sh", "-c", "trap 'echo hup' HUP; while true; do sleep 0.1; done"};
   fixture.secrets_folder = folders.path("conformance").value();
+  fixture.have_secrets_folder = [&](bool is_there) {
+    cr_assert((is_there ? folders.write("conformance", {}) : folders.remove("conformance")).ok());
+  };
   fixture.launcher = folders.launcher().value();
   fixture.taken_port = taken.number();
   fixture.free_port = port_free_a_moment_ago();
   fixture.pause = pause_by_hand;
 
   check_container_runtime(runtime, fixture);
+
+  cr_expect(folders.remove("conformance").ok());
 }
 
 Test(live_docker, may_be_called_from_many_threads_at_once, .timeout = 60) {
