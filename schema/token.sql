@@ -1,0 +1,78 @@
+-- Tokens: who may ask for secrets over HTTP, and how long. The table is in migrations/0002_secrets.sql: a token that
+-- somebody holds must outlive a rebuilt state.db. One ends by the clock, by its uses, or with whoever it was given to:
+-- the instance that is no longer kept, the row of `trust` that was deleted.
+
+-- @views
+
+-- Every token with what it may do now. An instance's token has the policies that its job is given at the moment of each
+-- use; the name of a trusted one begins with its row of `trust`: "ci: repo:school/api:ref:refs/heads/main".
+CREATE VIEW token_now AS
+SELECT t.hash,
+       t.accessor,
+       t.name,
+       t.kind,
+       CASE t.kind WHEN 'instance'
+                   THEN (SELECT json_group_array(g.policy)
+                         FROM (SELECT o.policy FROM instance AS i JOIN job_policy AS o ON o.job = i.job
+                               WHERE i.id = t.instance ORDER BY o.policy) AS g)
+                   ELSE t.policies END                                                            AS policies,
+       t.instance,
+       t.created_at_ms,
+       t.ttl_ms,
+       t.expires_at_ms,
+       t.ends_at_ms,
+       t.uses_left,
+       t.wrapped,
+       t.wrapped_path,
+       CASE t.kind WHEN 'instance' THEN EXISTS (SELECT 1 FROM instance AS i WHERE i.id = t.instance AND i.run = 1)
+                   WHEN 'trusted'  THEN EXISTS (SELECT 1 FROM trust AS r
+                                                WHERE r.name = substr(t.name, 1, instr(t.name || ':', ':') - 1))
+                   ELSE 1 END                                                                     AS has_holder
+FROM token AS t;
+
+-- @run token.make
+
+INSERT INTO token (hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms,
+                   uses_left, wrapped, wrapped_path)
+VALUES (:hash, :accessor, :name, :kind, :policies, :instance, :now_ms, :ttl_ms, :expires_at_ms, :ends_at_ms,
+        :uses_left, :wrapped, :wrapped_path);
+
+-- @run token.find
+
+SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
+       wrapped, wrapped_path
+FROM token_now
+WHERE hash = :hash AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
+
+-- @run token.find_accessor
+
+SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
+       wrapped, wrapped_path
+FROM token_now
+WHERE accessor = :accessor AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
+
+-- @run token.use
+
+UPDATE token SET uses_left = uses_left - 1 WHERE hash = :hash AND uses_left > 0;
+
+-- @run token.renew
+
+UPDATE token SET expires_at_ms = min(ends_at_ms, :now_ms + :ttl_ms) WHERE hash = :hash;
+
+-- @run token.revoke
+
+DELETE FROM token WHERE hash = :hash;
+
+-- @run token.accessors
+
+-- Wrapping tokens are nobody's: they are known to whoever was handed one.
+SELECT accessor
+FROM token_now
+WHERE expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder AND kind <> 'wrapping'
+ORDER BY accessor
+LIMIT :most;
+
+-- @run token.prune
+
+DELETE FROM token
+WHERE hash IN (SELECT hash FROM token WHERE expires_at_ms <= :now_ms ORDER BY expires_at_ms LIMIT :most);
