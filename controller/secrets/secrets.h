@@ -3,10 +3,13 @@
 #pragma once
 
 #include "controller/secrets/audit.h"
+#include "controller/secrets/identity.h"
 #include "controller/secrets/keyring.h"
+#include "controller/secrets/login.h"
 #include "controller/secrets/policies.h"
 #include "controller/secrets/seal_keeper.h"
 #include "controller/secrets/secret_store.h"
+#include "controller/secrets/tokens.h"
 
 namespace rowlock {
 
@@ -18,13 +21,19 @@ class Secrets {
         audit(state, schema, keyring),
         store(state, schema, keyring, audit),
         seal(state, schema, keyring, audit, store),
-        policies(state, schema) {}
+        policies(state, schema),
+        tokens(state, schema, keyring),
+        identities(state, schema, keyring),
+        logins(state, schema, keyring, audit, identities, tokens) {}
 
   Keyring keyring;
   AuditLog audit;
   SecretStore store;
   SealKeeper seal;
   Policies policies;
+  Tokens tokens;
+  Identities identities;
+  Logins logins;
 };
 
 }  // namespace rowlock
