@@ -30,3 +30,16 @@ SELECT COALESCE((SELECT listen FROM api), '')                                  A
        COALESCE((SELECT issuer FROM api), 'https://rowlock.internal')          AS issuer,
        COALESCE((SELECT audience FROM api), 'rowlock')                         AS audience,
        COALESCE((SELECT identity_ttl_ms FROM api), 3600000)                    AS identity_ttl_ms;
+
+-- @run api.secret
+
+-- What the interface needs to know of a secret beyond what is asked for: whether a write makes it.
+SELECT current_version, custom_metadata FROM secret WHERE path = :path;
+
+-- @run api.unknown_policies
+
+-- Those of a JSON array of names that are no policy's.
+SELECT DISTINCT n.value AS name
+FROM json_each(:policies) AS n
+WHERE n.value NOT IN (SELECT p.name FROM policy AS p)
+ORDER BY n.value;
