@@ -1,0 +1,102 @@
+#include "controller/serve/api_service.h"
+
+#include "controller/serve/vault_api_reply.h"
+
+#include <utility>
+
+namespace rowlock {
+
+ApiService::ApiService(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
+                       const Clock& clock, std::function<void()> changed)
+    : loop_(loop),
+      state_(state),
+      secrets_(secrets),
+      clock_(clock),
+      changed_(std::move(changed)),
+      api_(secrets, state, schema) {}
+
+void ApiService::handle(HttpRequest request, HttpServer::Respond respond) {
+  if (waiting_.size() >= kQueueMax) {
+    respond(http_response(refused_with(503, "too many requests are waiting: try again")));
+    return;
+  }
+  waiting_.push_back({std::move(request), std::move(respond), {}});
+  if (waiting_.size() == 1) {
+    loop_.post([this, alive = std::weak_ptr<bool>(is_alive_)] {
+      if (!alive.expired()) {
+        answer_waiting();
+      }
+    });
+  }
+}
+
+void ApiService::answer_waiting() {
+  std::vector<Waiting> group = std::exchange(waiting_, {});
+  if (auto done = answer_all(group); !done.ok()) {
+    withhold(group, done.error());
+  }
+  bool is_changed = false;
+  const std::weak_ptr<bool> alive = is_alive_;
+  for (Waiting& each : group) {
+    is_changed = is_changed || each.answer.is_change;
+    wipe(each.request.body);
+    each.respond(std::move(each.answer.response));
+  }
+  if (is_changed && !alive.expired()) {
+    changed_();
+  }
+}
+
+Result<> ApiService::answer_all(std::vector<Waiting>& group) {
+  const std::int64_t now_ms = clock_.now_ms();
+  auto transaction = Transaction::begin(state_);
+  if (!transaction.ok()) {
+    return transaction.error();
+  }
+  for (Waiting& each : group) {
+    auto answer = api_.answer(each.request, now_ms);
+    if (!answer.ok()) {
+      each.answer.touches_keys = api_.may_touch_keys(each.request);
+      return answer.error();
+    }
+    each.answer = std::move(answer).value();
+  }
+  return std::move(transaction).value().commit();
+}
+
+// Those who asked nothing that needs to be written down get their answers all the same: whoever
+// watches Rowlock must see that it lives.
+void ApiService::withhold(std::vector<Waiting>& group, const Error& error) {
+  const std::string reason =
+      "nothing is released: the audit log cannot be written: " + error.message +
+      (error.hint.empty() ? "" : "; " + error.hint);
+  bool touches_keys = false;
+  for (Waiting& each : group) {
+    touches_keys = touches_keys || each.answer.touches_keys;
+    wipe(each.answer.response.body);
+    each.answer = {};
+    each.answer.response = http_response(refused_with(503, reason));
+    if (api_.is_free(each.request)) {
+      if (auto answer = api_.answer(each.request, clock_.now_ms()); answer.ok()) {
+        each.answer = std::move(answer).value();
+      }
+    }
+  }
+  if (touches_keys) {
+    forget_keys();
+  }
+}
+
+// What they are in memory is no longer what they are on the disk.
+void ApiService::forget_keys() {
+  auto transaction = Transaction::begin(state_);
+  if (transaction.ok() && api_.forget_keys(clock_.now_ms()).ok() &&
+      std::move(transaction).value().commit().ok()) {
+    return;
+  }
+  // The row that says how the store stands cannot be written either; it is when the keys are given.
+  secrets_.keyring.forget();
+  (void)secrets_.keyring.load().ok();
+}
+
+}  // namespace rowlock

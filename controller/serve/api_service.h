@@ -1,0 +1,57 @@
+// Answers the requests that come in over HTTP with VaultApi, in groups: what is waiting at a turn
+// of the loop shares one transaction, so that the disk is asked once for all of it. No answer
+// leaves before that transaction, the audit log in it, is on the disk; when it cannot be written,
+// nothing is released.
+#pragma once
+
+#include "controller/loop/loop.h"
+#include "controller/secrets/secrets.h"
+#include "controller/serve/http_server.h"
+#include "controller/serve/vault_api.h"
+#include "controller/store/database.h"
+#include "controller/store/schema.h"
+#include "controller/world.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+class ApiService {
+ public:
+  static constexpr std::size_t kQueueMax = 1000;  // Waiting; one more is answered with 503.
+
+  // `changed` is called after rows were written that the plan may hang on. Requires: all outlive
+  // this; all on the loop thread.
+  ApiService(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
+             const Clock& clock, std::function<void()> changed);
+
+  // Answers later, or never if this goes first.
+  void handle(HttpRequest request, HttpServer::Respond respond);
+
+ private:
+  struct Waiting {
+    HttpRequest request;
+    HttpServer::Respond respond;
+    VaultApi::Answer answer;
+  };
+
+  void answer_waiting();
+  Result<> answer_all(std::vector<Waiting>& group);
+  void withhold(std::vector<Waiting>& group, const Error& error);
+  void forget_keys();
+
+  Loop& loop_;
+  Database& state_;
+  Secrets& secrets_;
+  const Clock& clock_;
+  std::function<void()> changed_;
+  VaultApi api_;
+  std::vector<Waiting> waiting_;
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace rowlock
