@@ -1,0 +1,165 @@
+// Making the keys, opening and closing the store, and what it says of its state.
+#include "tests/serve/api_rig.h"
+
+#include <criterion/criterion.h>
+
+using rowlock::ApiRig;
+using rowlock::Json;
+using rowlock::Reply;
+
+namespace {
+
+Reply give(ApiRig& rig, const std::string& key) {
+  return rig.ask_with("", "PUT", "/v1/sys/unseal",
+                      Json::object({{"key", Json::string(key)}}).text());
+}
+
+}  // namespace
+
+Test(serve_vault_api_seal, health_has_a_status_for_each_state_which_the_query_may_set) {
+  ApiRig rig(false);
+  const auto status = [&](const char* query) {
+    return rig.ask_with("", "GET", std::string("/v1/sys/health") + query).status;
+  };
+  cr_expect_eq(status(""), 501);
+  cr_expect_eq(status("?uninitcode=200"), 200);
+
+  rig.ask("PUT", "/v1/sys/init", "{}");
+  cr_expect_eq(status(""), 200);
+  cr_expect_eq(status("?activecode=204"), 204);
+  cr_expect_eq(status("?sealedcode=299"), 200);
+  cr_expect_eq(rig.ask_with("", "HEAD", "/v1/sys/health").status, 200);
+  cr_expect(rig.ask_with("", "GET", "/v1/sys/health").body["initialized"].as_boolean());
+
+  rig.secrets.keyring.seal();
+  cr_expect_eq(status(""), 503);
+  cr_expect_eq(status("?sealedcode=299"), 299);
+  cr_expect_eq(status("?sealedcode=x"), 400);
+  cr_expect_eq(status("?sealedcode=7"), 400);
+  cr_expect(rig.ask_with("", "GET", "/v1/sys/health?sealedcode=200").body["sealed"].as_boolean());
+}
+
+Test(serve_vault_api_seal, keys_are_made_once_and_by_the_operator) {
+  ApiRig rig(false);
+  cr_expect(!rig.ask_with("", "GET", "/v1/sys/init").body["initialized"].as_boolean(true));
+  cr_expect_eq(rig.ask_with("", "PUT", "/v1/sys/init", "{}").status, 403);
+  for (const char* body :
+       {R"({"secret_shares":2,"secret_threshold":3})",
+        R"({"secret_shares":0,"secret_threshold":0})",
+        R"({"secret_shares":256,"secret_threshold":2})",
+        R"({"secret_shares":4294967297,"secret_threshold":1})", R"({"secret_shares":"x"})"}) {
+    cr_expect_eq(rig.ask("PUT", "/v1/sys/init", body).status, 400, "%s", body);
+    cr_expect(rig.secrets.keyring.state() == rowlock::Keyring::State::absent);
+  }
+
+  const Reply made = rig.ask("PUT", "/v1/sys/init", R"({"secret_shares":3,"secret_threshold":2})");
+  cr_assert_eq(made.status, 200);
+  cr_expect_eq(made.body["keys"].items().size(), 3u);
+  cr_expect(made.body["keys_base64"].text() == made.body["keys"].text());
+  cr_expect(made.body["unseal_key"].is_null());
+  cr_expect(rig.ask_with("", "GET", "/v1/sys/init").body["initialized"].as_boolean());
+  cr_expect_eq(rig.ask("PUT", "/v1/sys/init", "{}").status, 400);
+  cr_expect(rig.secrets.keyring.is_open(), "a refusal does not close it");
+}
+
+Test(serve_vault_api_seal, is_opened_by_shares_one_after_the_other) {
+  ApiRig rig;
+  rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})");
+  const std::string token = rig.token_for("x", "read");
+  cr_expect_eq(rig.ask("PUT", "/v1/sys/seal").status, 204);
+  Reply status = rig.ask_with("", "GET", "/v1/sys/seal-status");
+  cr_expect(status.body["sealed"].as_boolean() && status.body["initialized"].as_boolean());
+
+  for (const Reply& reply :
+       {rig.ask("GET", "/v1/secret/data/x"), rig.ask_with(token, "GET", "/v1/secret/data/x"),
+        rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})"),
+        rig.ask("LIST", "/v1/secret/metadata"), rig.ask("POST", "/v1/sys/rotate")}) {
+    cr_expect_eq(reply.status, 503, "%s", reply.text.c_str());
+    cr_expect(reply.error() == "Vault is sealed");
+    cr_expect(reply.error(1).starts_with("Rowlock's secret store is sealed"));
+  }
+
+  status = give(rig, rig.shares[2]);
+  cr_expect_eq(status.status, 200);
+  cr_expect_eq(status.body["progress"].as_integer(), 1);
+  cr_expect_eq(status.body["t"].as_integer(), 2);
+  cr_expect(status.body["sealed"].as_boolean());
+  cr_expect_eq(
+      rig.ask_with("", "PUT", "/v1/sys/unseal", R"({"reset":true})").body["progress"].as_integer(1),
+      0);
+  give(rig, rig.shares[2]);
+  cr_expect_eq(give(rig, rig.shares[2]).body["progress"].as_integer(), 1, "the same one again");
+  status = give(rig, rig.shares[0]);
+  cr_expect(!status.body["sealed"].as_boolean(true));
+  cr_expect_eq(rig.ask_with(token, "GET", "/v1/secret/data/x").status, 200);
+}
+
+Test(serve_vault_api_seal, is_opened_by_the_key_itself_and_by_no_other) {
+  ApiRig rig;
+  rig.ask("PUT", "/v1/sys/seal");
+
+  for (const char* body :
+       {"{}", R"({"key":""})", R"({"key":"rowlock-share-x"})", R"({"key":"AAAA"})",
+        R"({"key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})"}) {
+    cr_expect_eq(rig.ask_with("", "PUT", "/v1/sys/unseal", body).status, 400, "%s", body);
+    cr_expect(!rig.secrets.keyring.is_open());
+  }
+  cr_expect(!give(rig, rig.unseal_key).body["sealed"].as_boolean(true));
+  cr_expect(rig.value("SELECT operation || ' ' || actor FROM audit ORDER BY seq DESC LIMIT 1") ==
+            "unseal loopback");
+}
+
+Test(serve_vault_api_seal, a_rekey_makes_the_old_key_and_shares_useless) {
+  ApiRig rig;
+  const Reply made = rig.ask("POST", "/v1/rowlock/rekey",
+                             R"({"secret_shares":1,"secret_threshold":1,"return_key":true})");
+  cr_assert_eq(made.status, 200, "%s", made.text.c_str());
+  const std::string share = made.body["keys"].items()[0].as_string();
+  rig.ask("PUT", "/v1/sys/seal");
+
+  cr_expect_eq(give(rig, rig.unseal_key).status, 400);
+  give(rig, rig.shares[0]);
+  cr_expect_eq(give(rig, rig.shares[1]).status, 400);
+  cr_expect(!rig.secrets.keyring.is_open());
+  cr_expect(!give(rig, share).body["sealed"].as_boolean(true));
+}
+
+Test(serve_vault_api_seal, a_rotation_leaves_everything_readable) {
+  ApiRig rig;
+  rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})");
+
+  const Reply rotated = rig.ask("PUT", "/v1/sys/rotate");
+  cr_expect_eq(rotated.status, 200);
+  cr_expect_eq(rotated.data()["data_keys"].as_integer(), 1);
+  rig.ask("PUT", "/v1/sys/seal");
+  give(rig, rig.unseal_key);
+  cr_expect(rig.ask("GET", "/v1/secret/data/x").data()["data"]["k"].as_string() == "v");
+}
+
+Test(serve_vault_api_seal, the_audit_log_is_verified_on_demand) {
+  ApiRig rig;
+  rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})");
+
+  Reply report = rig.ask("GET", "/v1/rowlock/audit/verify");
+  cr_assert_eq(report.status, 200);
+  cr_expect(report.data()["findings"].text() == "[]", "%s", report.text.c_str());
+  cr_expect_geq(report.data()["lines"].as_integer(), 2);
+  cr_expect(report.body["findings"].text() == "[]");
+
+  rig.sql("UPDATE secret SET max_versions = 1");
+  report = rig.ask("POST", "/v1/rowlock/audit/verify");
+  cr_expect_neq(report.data()["findings"].items().size(), 0u);
+}
+
+Test(serve_vault_api_seal, identities_are_verified_by_published_documents) {
+  ApiRig rig;
+  for (const auto& [path, member] : std::vector<std::pair<const char*, const char*>>{
+           {"/.well-known/openid-configuration", "issuer"},
+           {"/.well-known/jwks.json", "keys"},
+           {"/v1/identity/oidc/.well-known/openid-configuration", "issuer"},
+           {"/v1/identity/oidc/.well-known/keys", "keys"}}) {
+    const Reply reply = rig.ask_with("", "GET", path);
+    cr_expect_eq(reply.status, 200, "%s", path);
+    cr_expect(!reply.body[member].is_null(), "%s", path);
+  }
+}
