@@ -47,9 +47,9 @@ CREATE TABLE job_template (
   text      TEXT NOT NULL,
   -- what is put in place of {{…}} is escaped so: not at all, for inside a JSON or YAML string in double quotes, for
   -- inside a shell word in single quotes
-  escape    TEXT NOT NULL DEFAULT 'none'
-            CONSTRAINT "job_template.escape must be 'none', 'json' or 'shell'"
-            CHECK (escape IN ('none', 'json', 'shell')),
+  escaping  TEXT NOT NULL DEFAULT 'none'
+            CONSTRAINT "job_template.escaping must be 'none', 'json' or 'shell'"
+            CHECK (escaping IN ('none', 'json', 'shell')),
   mode      TEXT NOT NULL DEFAULT '0444'
             CONSTRAINT "job_template.mode must be three or four octal digits that let it be read, such as '0400'"
             CHECK (length(mode) IN (3, 4) AND mode NOT GLOB '*[^0-7]*'),
@@ -137,12 +137,12 @@ SELECT j.name AS job,
                                             'owner', s.owner, 'on_change', s.on_change, 'signal', s.signal))
         FROM (SELECT "as", name, path, key, mode, owner, on_change, signal
               FROM job_secret WHERE job = j.name ORDER BY "as", name) AS s) AS files,
-       (SELECT json_group_array(json_object('name', t.name, 'mode', t.mode, 'owner', t.owner, 'escape', t.escape,
+       (SELECT json_group_array(json_object('name', t.name, 'mode', t.mode, 'owner', t.owner, 'escape', t.escaping,
                                             'on_change', t.on_change, 'signal', t.signal, 'pieces',
                   (SELECT json_group_array(json_object('call', json(p.call), 'text', p.text))
                    FROM (SELECT call, text FROM job_template_piece
                          WHERE job = j.name AND name = t.name ORDER BY number) AS p)))
-        FROM (SELECT name, mode, owner, escape, on_change, signal
+        FROM (SELECT name, mode, owner, escaping, on_change, signal
               FROM job_template WHERE job = j.name ORDER BY name) AS t) AS templates,
        (SELECT json_group_array(json(p.call))
         FROM (SELECT DISTINCT call FROM job_template_piece
