@@ -247,7 +247,8 @@ std::vector<Figure> measure_look(Bench& bench) {
   }
   Database state = std::move(opened).value();
   DesiredFile desired(home.desired_path(), schema);
-  const Reconcilers reconcilers = all_reconcilers();
+  Secrets secrets(state, schema);
+  const Reconcilers reconcilers = all_reconcilers(secrets, state, schema);
   Loop loop;
   RealWorld world(loop, home.folder());
   DirectExecutor executor;

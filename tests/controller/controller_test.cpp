@@ -68,7 +68,8 @@ struct Boat {
   MadeHome made;
   Database state = made.state();
   DesiredFile desired{made.home.desired_path(), made.schema};
-  Reconcilers reconcilers = all_reconcilers();
+  Secrets secrets{state, made.schema};
+  Reconcilers reconcilers = all_reconcilers(secrets, state, made.schema);
   OneEngine world;
   HandExecutor executor;
   std::FILE* nowhere = std::fopen("/dev/null", "w");

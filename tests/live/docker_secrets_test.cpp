@@ -36,7 +36,7 @@ std::string endpoint() {
   return value;
 }
 
-Result<HttpAnswer> ask(const std::string& method, const std::string& path,
+Result<DockerAnswer> ask(const std::string& method, const std::string& path,
                        const std::string& body = "") {
   DockerEngine engine(endpoint(), kDeadlineMs);
   HttpRequest request;
@@ -116,7 +116,7 @@ struct Job {
   // With no file, entrypoint or command in it.
   std::string empty_image() {
     const std::string image = name + "-empty:1";
-    const Result<HttpAnswer> made =
+    const Result<DockerAnswer> made =
         ask("POST", "/images/create?fromSrc=-&tag=1&repo=" + name + "-empty",
             std::string(1024, '\0'));  // The end of a tar archive.
     cr_assert(made.ok(), "%s", made.ok() ? "" : made.error().message.c_str());
@@ -131,7 +131,7 @@ struct Job {
                   std::string(R"({"Image":")") + kImage + R"("})")
                   .ok());
     const std::string image = name + std::to_string(images.size()) + ":1";
-    const Result<HttpAnswer> made =
+    const Result<DockerAnswer> made =
         ask("POST",
             "/commit?container=" + parent + "&repo=" + image.substr(0, image.size() - 2) + "&tag=1",
             R"({"Entrypoint":)" + entrypoint + R"(,"Cmd":)" + command + "}");
@@ -214,7 +214,7 @@ Test(live_docker_secrets, are_nowhere_but_in_the_container, .timeout = 30) {
   job.spec.command = {{"sleep", "1000"}};
   job.start();
 
-  const Result<HttpAnswer> inspected = ask("GET", "/containers/" + job.name + "/json");
+  const Result<DockerAnswer> inspected = ask("GET", "/containers/" + job.name + "/json");
   cr_assert(inspected.ok());
   const auto is_told = [](const std::string& text) {
     return text.find(kValue) != std::string::npos;

@@ -54,6 +54,7 @@ class PlanWorld final : public World {
   FakeSecretFolders& fake_secret_folders() { return secret_folders_; }
   std::int64_t now_ms() const { return now_ms_; }
   Database& rows() { return rows_; }
+  Secrets& secrets() { return secrets_; }
   const Schema& schema() const { return schema_; }
 
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
@@ -74,7 +75,8 @@ class PlanWorld final : public World {
   std::int64_t started_at_ms_ = 1'000'000;
   Schema schema_;
   Database rows_;
-  Reconcilers reconcilers_ = all_reconcilers();
+  Secrets secrets_{rows_, schema_};
+  Reconcilers reconcilers_ = all_reconcilers(secrets_, rows_, schema_);
   std::map<std::string, std::unique_ptr<FakeRuntime>> engines_;  // By endpoint: unix:///NODE.
   FakeProxy proxy_;
   FakeSecretFolders secret_folders_;
