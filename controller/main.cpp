@@ -4,6 +4,7 @@
 #include "controller/base/version.h"
 #include "controller/cli/opened.h"
 #include "controller/cli/run.h"
+#include "controller/cli/secret_verbs.h"
 #include "controller/cli/verbs.h"
 
 #include <CLI/CLI.hpp>
@@ -35,6 +36,7 @@ struct Arguments {
   ExportOptions exported;
   RevertOptions revert;
   RunOptions run;
+  SecretArguments secrets;
   std::int64_t timeout_ms = 5 * 60'000;  // Of apply and wait.
   bool reverts_all = false;
   std::vector<std::string> revert_what;  // JOB [REVISION], or [REVISION] with --all.
@@ -53,15 +55,19 @@ class CommandLine {
 
  private:
   CLI::App* verb(const char* name, const char* summary, const char* example, Needs needs,
-                 std::function<Result<int>(const Call&)> call);
+                 std::function<Result<int>(const Call&)> call) {
+    return verb_under(parser_, name, summary, example, needs, std::move(call));
+  }
+  CLI::App* verb_under(CLI::App& under, const char* name, const char* summary, const char* example,
+                       Needs needs, std::function<Result<int>(const Call&)> call);
   void add_common(CLI::App& parser);
   void add_looking_verbs();
   void add_export();
+  void add_run();
   void add_writing_verbs();
   void add_timeout(CLI::App* parser);
   int call(const Verb& verb);
   int misused(const std::vector<std::string>& words, const CLI::ParseError& error);
-  std::optional<std::string> unknown_verb(const std::vector<std::string>& words) const;
   void read_revert_words();
 
   CLI::App parser_{"Keeps containers as the rows of desired.db say."};
@@ -78,6 +84,12 @@ CommandLine::CommandLine() {
   add_looking_verbs();
   add_export();
   add_writing_verbs();
+  add_secret_verbs(parser_, said_.secrets,
+                   [this](CLI::App& under, const char* name, const char* summary,
+                          const char* example, bool reads_home, auto call) {
+                     return verb_under(under, name, summary, example,
+                                       reads_home ? Needs::home : Needs::nothing, std::move(call));
+                   });
 }
 
 void CommandLine::add_common(CLI::App& parser) {
@@ -88,12 +100,16 @@ void CommandLine::add_common(CLI::App& parser) {
   parser.add_flag("--no-color", said_.terminal.wants_no_colour, "no colours");
 }
 
-CLI::App* CommandLine::verb(const char* name, const char* summary, const char* example, Needs needs,
-                            std::function<Result<int>(const Call&)> call) {
-  CLI::App* parser = parser_.add_subcommand(name, summary);
+// Without a call it is no verb of its own, and holds others.
+CLI::App* CommandLine::verb_under(CLI::App& under, const char* name, const char* summary,
+                                  const char* example, Needs needs,
+                                  std::function<Result<int>(const Call&)> call) {
+  CLI::App* parser = under.add_subcommand(name, summary);
   parser->footer(fmt::format("Example:\n  {}", example));
   add_common(*parser);
-  verbs_.push_back({parser, needs, std::move(call)});
+  if (call) {
+    verbs_.push_back({parser, needs, std::move(call)});
+  }
   return parser;
 }
 
@@ -160,15 +176,32 @@ void CommandLine::add_export() {
       "  (cat tunnel.yml; rowlock export cloudflared) > config.yml");
 }
 
+void CommandLine::add_run() {
+  CLI::App* parser =
+      verb("run", "Run the controller", "rowlock run --home ~/rowlock", Needs::nothing,
+           [this](const Call& call) { return Result<int>(run(call.home, said_.run)); });
+  parser->add_option("--log-format", said_.run.log_format, "json, text, or auto: by terminal")
+      ->check(CLI::IsMember({"json", "text", "auto"}));
+  parser
+      ->add_option("--unseal-key-file", said_.run.unseal.key_file,
+                   "open the secret store with the key in this file (or ROWLOCK_UNSEAL_KEY_FILE)")
+      ->type_name("FILE");
+  parser
+      ->add_option("--unseal-age-identity", said_.run.unseal.age_identity,
+                   "with HOME/unseal.age and this age identity")
+      ->type_name("FILE");
+  parser
+      ->add_option("--unseal-command", said_.run.unseal.command,
+                   "with the key that this command prints")
+      ->type_name("COMMAND");
+}
+
 void CommandLine::add_writing_verbs() {
   verb("init", "Make a home", "rowlock init --home ~/rowlock", Needs::nothing,
        [](const Call& call) { return init(call); });
   verb("upgrade", "Bring desired.db up to this version, after a copy", "rowlock upgrade",
        Needs::editable_home, [](const Call& call) { return upgrade(call); });
-  verb("run", "Run the controller", "rowlock run --home ~/rowlock", Needs::nothing,
-       [this](const Call& call) { return Result<int>(run(call.home, said_.run)); })
-      ->add_option("--log-format", said_.run.log_format, "json, text, or auto: by terminal")
-      ->check(CLI::IsMember({"json", "text", "auto"}));
+  add_run();
   verb("sql", "SQL on desired.db; the views answer for uncommitted edits too",
        "rowlock sql \"BEGIN; UPDATE job SET count = 3; SELECT * FROM plan; ROLLBACK\"",
        Needs::editable_home, [this](const Call& call) { return sql(call, said_.sql); })
@@ -216,19 +249,42 @@ void CommandLine::read_revert_words() {
   said_.revert.revision = revision;
 }
 
-// The first word that stands where a verb should, if there is no such verb.
-std::optional<std::string> CommandLine::unknown_verb(const std::vector<std::string>& words) const {
+// "secret put"
+std::string full_name(const CLI::App& parser) {
+  const CLI::App* parent = parser.get_parent();
+  const bool is_top = parent == nullptr || parent->get_parent() == nullptr;
+  return (is_top ? "" : full_name(*parent) + " ") + parser.get_name();
+}
+
+// Where the words leave what is known: the innermost verb that they name, and the first word after
+// it that should be a verb of its own and is none.
+struct Unknown {
+  const CLI::App* under;
+  std::string word;  // Empty: every word is known.
+};
+
+std::vector<const CLI::App*> verbs_under(const CLI::App& parser) {
+  return parser.get_subcommands(std::function<bool(const CLI::App*)>());
+}
+
+Unknown unknown_verb(const CLI::App& parser, const std::vector<std::string>& words) {
+  Unknown unknown{&parser, ""};
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--home") {
       ++i;
     } else if (!words[i].starts_with('-')) {
-      const bool is_known = std::any_of(verbs_.begin(), verbs_.end(), [&](const Verb& verb) {
-        return verb.parser->get_name() == words[i];
+      const auto verbs = verbs_under(*unknown.under);
+      const auto next = std::find_if(verbs.begin(), verbs.end(), [&](const CLI::App* verb) {
+        return verb->get_name() == words[i];
       });
-      return is_known ? std::nullopt : std::optional<std::string>(words[i]);
+      if (next == verbs.end()) {
+        unknown.word = verbs.empty() ? "" : words[i];
+        break;
+      }
+      unknown.under = *next;
     }
   }
-  return std::nullopt;
+  return unknown;
 }
 
 int CommandLine::misused(const std::vector<std::string>& words, const CLI::ParseError& error) {
@@ -236,19 +292,19 @@ int CommandLine::misused(const std::vector<std::string>& words, const CLI::Parse
   options.wants_json = std::find(words.begin(), words.end(), "--json") != words.end();
   const Terminal terminal(options);
   Error usage{Fault::rejected, Cause::other, error.what(), "see `rowlock --help`"};
-  for (const Verb& verb : verbs_) {
-    if (verb.parser->parsed()) {
-      usage.hint = fmt::format("see `rowlock {} --help`", verb.parser->get_name());
-    }
+  const Unknown unknown = unknown_verb(parser_, words);
+  const std::string said = unknown.under == &parser_ ? "" : full_name(*unknown.under) + " ";
+  if (!said.empty()) {
+    usage.hint = fmt::format("see `rowlock {}--help`", said);
   }
-  if (const auto unknown = unknown_verb(words)) {
+  if (!unknown.word.empty()) {
     std::vector<std::string> names;
-    for (const Verb& verb : verbs_) {
-      names.push_back(verb.parser->get_name());
+    for (const CLI::App* verb : verbs_under(*unknown.under)) {
+      names.push_back(verb->get_name());
     }
-    const auto near = nearest(*unknown, names);
-    usage.message = fmt::format("there is no verb '{}'", *unknown);
-    usage.hint = near ? fmt::format("did you mean `rowlock {}`?", *near) : usage.hint;
+    const auto near = nearest(unknown.word, names);
+    usage.message = fmt::format("there is no verb '{}{}'", said, unknown.word);
+    usage.hint = near ? fmt::format("did you mean `rowlock {}{}`?", said, *near) : usage.hint;
   } else if (words.empty()) {
     usage.message = "say what to do";
     usage.hint = "`rowlock --help` lists the verbs; `rowlock init` makes a home to begin with";
@@ -287,12 +343,11 @@ int CommandLine::main(int count, char** words) {
   } catch (const CLI::ParseError& error) {
     return misused(given, error);
   }
-  for (const Verb& verb : verbs_) {
-    if (verb.parser->parsed()) {
-      return call(verb);
-    }
-  }
-  UNREACHABLE();
+  // The innermost verb that was named is the last of those that were.
+  const auto named = std::find_if(verbs_.rbegin(), verbs_.rend(),
+                                  [](const Verb& verb) { return verb.parser->parsed(); });
+  CHECK(named != verbs_.rend());
+  return call(*named);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ enum class Cause {
   not_found,     // The thing named does not exist.
   unreachable,   // The endpoint did not answer at all: nothing is known about what it holds.
   deadline,      // No answer within the deadline: the change may or may not have been made.
+  denied,        // This user, or this token, may not do that.
 };
 
 struct Error {

@@ -2,6 +2,7 @@
 // else.
 #pragma once
 
+#include "controller/secrets/unseal_source.h"
 #include "controller/store/home.h"
 
 #include <string>
@@ -10,6 +11,7 @@ namespace rowlock {
 
 struct RunOptions {
   std::string log_format = "auto";  // json | text | auto: text on a terminal
+  UnsealSource unseal;              // As given; the environment may name one when nothing is.
 };
 
 // Runs until SIGTERM or SIGINT, which end the controller and never a container. Returns the exit

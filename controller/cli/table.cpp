@@ -128,6 +128,16 @@ std::string tsv_cell(std::string_view text) {
 
 }  // namespace
 
+Table table_from(std::vector<std::string> columns, std::vector<std::vector<Value>> rows) {
+  Table table{std::move(columns), {}};
+  const auto names = std::make_shared<const std::vector<std::string>>(table.columns);
+  for (std::vector<Value>& cells : rows) {
+    CHECK(cells.size() == names->size());
+    table.rows.emplace_back(names, std::move(cells));
+  }
+  return table;
+}
+
 std::string state_text(std::string_view state, bool is_coloured, bool is_old) {
   const auto* mark = std::find_if(std::begin(kMarks), std::end(kMarks),
                                   [&](const StateMark& each) { return each.state == state; });

@@ -18,6 +18,9 @@ struct Table {
   std::vector<Row> rows;
 };
 
+// Requires: every row has a cell for each column.
+Table table_from(std::vector<std::string> columns, std::vector<std::vector<Value>> rows);
+
 struct TableLook {
   std::size_t width = 0;  // Columns of the terminal; 0: as wide as it takes.
   bool is_coloured = false;

@@ -46,6 +46,9 @@ int exit_code_of(const Error& error) {
   if (error.cause == Cause::unreachable) {
     return kExitUnreachable;
   }
+  if (error.cause == Cause::denied) {
+    return kExitPermission;
+  }
   switch (error.fault) {
     case Fault::transient: return kExitBusy;
     case Fault::rejected: return kExitFailed;

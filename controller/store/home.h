@@ -30,6 +30,9 @@ class Home {
   std::string desired_path() const { return folder_ + "/desired.db"; }
   std::string state_path() const { return folder_ + "/state.db"; }
   std::string lock_path() const { return folder_ + "/rowlock.lock"; }
+  std::string socket_path() const { return folder_ + "/rowlock.sock"; }
+  // The unseal key, for those who hold an age identity; there when it was asked for.
+  std::string unseal_age_path() const { return folder_ + "/unseal.age"; }
 
   // Makes the folder and both databases, with the node `local`. Rejected when there is a home
   // already; `created` tells what was made when only part of it was missing (a lost desired.db is

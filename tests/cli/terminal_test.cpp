@@ -46,5 +46,6 @@ Test(cli_terminal, an_error_ends_in_the_code_that_scripts_expect) {
   cr_expect(code(Fault::rejected, Cause::not_found) == 1);
   cr_expect(code(Fault::transient, Cause::unreachable) == 69);
   cr_expect(code(Fault::transient, Cause::other) == 75);
+  cr_expect(code(Fault::rejected, Cause::denied) == 77);
   cr_expect(code(Fault::broken, Cause::other) == 78);
 }
