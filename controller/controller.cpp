@@ -300,8 +300,13 @@ Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
       }
       continue;
     }
-    Step step{row.text("kind"), row.text("name"),   row.text("target"),
-              row.text("step"), row.text("reason"), {}};
+    Step step{row.text("kind"),
+              row.text("name"),
+              row.text("target"),
+              row.text("step"),
+              row.text("reason"),
+              {},
+              {}};
     if (auto taken = take_step(std::move(step), now_ms, to_make); !taken.ok()) {
       return taken.error();
     }

@@ -40,13 +40,11 @@ Result<int> audit_verify(const Call& call) {
       rows.push_back({finding.as_string()});
     }
     call.terminal.show(table_from({"finding"}, std::move(rows)));
-    call.terminal.note(fmt::format("{} and {} read: {}",
-                                   counted(report["lines"].as_integer(), "line"),
-                                   counted(report["rows"].as_integer(), "row"),
-                                   findings.empty() ? "all is as it was written"
-                                                    : counted(static_cast<std::int64_t>(
-                                                                  findings.size()),
-                                                              "finding")));
+    call.terminal.note(fmt::format(
+        "{} and {} read: {}", counted(report["lines"].as_integer(), "line"),
+        counted(report["rows"].as_integer(), "row"),
+        findings.empty() ? "all is as it was written"
+                         : counted(static_cast<std::int64_t>(findings.size()), "finding")));
   }
   return findings.empty() ? kExitOk : kExitFailed;
 }

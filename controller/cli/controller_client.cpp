@@ -149,8 +149,7 @@ Result<Json> ControllerClient::ask(const std::string& method, const std::string&
   if (!content_type.empty()) {
     headers.emplace_back("Content-Type", content_type);
   }
-  auto asked =
-      rowlock::ask(call_.home.socket_path(), method, path, body, headers, kAskTimeoutMs);
+  auto asked = rowlock::ask(call_.home.socket_path(), method, path, body, headers, kAskTimeoutMs);
   if (!asked.ok()) {
     return unreachable(call_.home, asked.error());
   }

@@ -131,7 +131,8 @@ class Reader {
     for (std::size_t i = 1; i < rest_.size(); ++i) {
       const char each = rest_[i];
       if (each == quote) {
-        line_ += static_cast<std::size_t>(std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(i), '\n'));
+        line_ += static_cast<std::size_t>(
+            std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(i), '\n'));
         rest_.remove_prefix(i + 1);
         return value;
       }
@@ -163,7 +164,8 @@ class Reader {
 
 bool is_plain(std::string_view value) {
   return std::all_of(value.begin(), value.end(), [](char each) {
-    return belongs_to_key(each) || std::string_view("/:@%+,=?&").find(each) != std::string_view::npos;
+    return belongs_to_key(each) ||
+           std::string_view("/:@%+,=?&").find(each) != std::string_view::npos;
   });
 }
 
@@ -195,8 +197,8 @@ Result<KeyValues> read_dotenv(std::string_view text) {
   }
   const std::size_t fault = std::min(utf8_first_fault(text), text.find('\0'));
   if (fault != std::string_view::npos) {
-    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(fault),
-                                 '\n');
+    const auto line =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(fault), '\n');
     return bad_line(static_cast<std::size_t>(line) + 1, "it is not text in UTF-8");
   }
   return Reader(text).read();

@@ -5,10 +5,12 @@
 #include "controller/adapters/real_world.h"
 #include "controller/base/version.h"
 #include "controller/cli/exit_code.h"
+#include "controller/cli/hardening.h"
 #include "controller/controller.h"
 #include "controller/edit_watch.h"
 #include "controller/loop/loop.h"
 #include "controller/loop/workers.h"
+#include "controller/serve/api_server.h"
 #include "reconcilers/check.h"
 #include "reconcilers/registry.h"
 
@@ -45,7 +47,7 @@ class Service {
  public:
   Service(const Home& home, Database state, const Schema& schema, Log& log);
 
-  Result<> begin();
+  Result<> begin(const UnsealSource& unseal);
   void run() { loop_.run(); }
   bool is_busy() const { return workers_.running() > 0; }
 
@@ -54,6 +56,9 @@ class Service {
   void pass();
   void after_pass(const Controller::Pass& pass);
   void watch_what_there_is();
+  Result<> begin_secrets();
+  void unseal(const UnsealSource& source);
+  void take_key(const Result<UnsealKey>& key);
   void failed(const Error& error);
   void stop(const char* signal);
 
@@ -62,7 +67,8 @@ class Service {
   Log& log_;
   Database state_;
   DesiredFile desired_;
-  Reconcilers reconcilers_ = all_reconcilers();
+  Secrets secrets_;
+  Reconcilers reconcilers_;
   Loop loop_;
   RealWorld world_{loop_, home_.folder()};
   Workers workers_{loop_};
@@ -72,6 +78,7 @@ class Service {
   std::unique_ptr<EngineWatch> engines_;
   std::unique_ptr<ProxyWatch> proxy_;
   EditWatch edits_;
+  ApiServer api_;
   std::unique_ptr<Timer> due_ = loop_.timer();
   std::unique_ptr<Timer> probes_ = loop_.timer();
   std::vector<std::unique_ptr<Signal>> signals_;
@@ -85,6 +92,8 @@ Service::Service(const Home& home, Database state, const Schema& schema, Log& lo
       log_(log),
       state_(std::move(state)),
       desired_(home.desired_path(), schema),
+      secrets_(state_, schema_),
+      reconcilers_(all_reconcilers(secrets_, state_, schema_)),
       controller_({state_, schema_, desired_, reconcilers_, world_, executor_, log_,
                    [this] { schedule_pass(); }}),
       checks_(state_, world_, executor_,
@@ -92,12 +101,77 @@ Service::Service(const Home& home, Database state, const Schema& schema, Log& lo
                 controller_.note(script, std::move(values));
                 schedule_pass();
               }),
-      edits_(loop_, home.folder(), desired_, [this] { schedule_pass(); }) {}
+      edits_(loop_, home.folder(), desired_, [this] { schedule_pass(); }),
+      api_(loop_, state_, schema_, secrets_, world_.clock(), [this] { schedule_pass(); }) {}
 
-Result<> Service::begin() {
+// Sealed, until the key is given: that is told before anything else happens.
+Result<> Service::begin_secrets() {
+  auto transaction = Transaction::begin(state_);
+  if (!transaction.ok()) {
+    return transaction.error();
+  }
+  if (auto begun = secrets_.seal.begin(world_.clock().now_ms()); !begun.ok()) {
+    return begun.error();
+  }
+  return std::move(transaction).value().commit();
+}
+
+// A command may take its time to print the key, so a worker asks it.
+void Service::unseal(const UnsealSource& source) {
+  if (secrets_.keyring.state() != Keyring::State::sealed) {
+    return;
+  }
+  auto key = std::make_shared<std::optional<Result<UnsealKey>>>();
+  workers_.submit(
+      "unseal",
+      [key, source, age_file = home_.unseal_age_path()] {
+        key->emplace(unseal_key_of(source.with_environment(), age_file));
+      },
+      [this, key] { take_key(**key); });
+}
+
+void Service::take_key(const Result<UnsealKey>& key) {
+  if (key.ok() && !key.value().bytes.has_value()) {
+    log_.warn("the secret store is sealed", {{"hint", "rowlock secret unseal"}});
+    return;
+  }
+  if (key.ok() && !key.value().warning.empty()) {
+    log_.warn(key.value().warning);
+  }
+  const std::int64_t now_ms = world_.clock().now_ms();
+  auto transaction = Transaction::begin(state_);
+  Result<> opened = !transaction.ok() ? Result<>(transaction.error())
+                    : key.ok()
+                        ? secrets_.seal.unseal(*key.value().bytes, key.value().origin, now_ms)
+                        : Result<>(key.error());
+  if (!opened.ok() && transaction.ok()) {
+    log_.error("the secret store stays sealed",
+               {{"err", opened.error().message}, {"hint", opened.error().hint}});
+    opened = secrets_.seal.begin(now_ms, opened.error().message);
+  }
+  if (opened.ok()) {
+    opened = std::move(transaction).value().commit();
+  }
+  if (!opened.ok()) {
+    secrets_.keyring.seal();
+    failed(opened.error());
+  } else if (secrets_.keyring.is_open()) {
+    log_.info("the secret store is open", {{"key", key.value().origin}});
+  }
+  schedule_pass();
+}
+
+Result<> Service::begin(const UnsealSource& source) {
+  if (auto begun = begin_secrets(); !begun.ok()) {
+    return begun.error();
+  }
   if (auto begun = controller_.begin(); !begun.ok()) {
     return begun.error();
   }
+  if (auto listens = api_.begin(home_.socket_path()); !listens.ok()) {
+    return listens.error();
+  }
+  unseal(source);
   auto id = state_.scalar("SELECT id FROM home");
   if (!id.ok()) {
     return id.error();
@@ -154,6 +228,10 @@ void Service::after_pass(const Controller::Pass& pass) {
   if (auto refreshed = checks_.refresh(pass.names); !refreshed.ok()) {
     failed(refreshed.error());
     return;
+  }
+  if (auto listens = api_.follow_setting(); !listens.ok()) {
+    log_.error("the interface does not listen as the row of api says",
+               {{"err", listens.error().message}, {"hint", listens.error().hint}});
   }
   const std::int64_t now_ms = world_.clock().now_ms();
   if (const auto next = checks_.ask_due(); next.has_value()) {
@@ -216,6 +294,7 @@ int refused(const Error& error, int code) {
 }  // namespace
 
 int run(const Home& home, const RunOptions& options) {
+  keep_memory_private();
   Log log(format_of(options.log_format), stderr);
   const SystemClock clock;
   const Schema schema;
@@ -232,7 +311,7 @@ int run(const Home& home, const RunOptions& options) {
     return refused(state.error(), kExitConfiguration);
   }
   auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log);
-  if (auto begun = service->begin(); !begun.ok()) {
+  if (auto begun = service->begin(options.unseal); !begun.ok()) {
     return refused(begun.error(), kExitFailed);
   }
   log.info("runs", {{"home", home.folder()}, {"version", version()}});

@@ -109,8 +109,8 @@ class Held {
   sigset_t before_;
 };
 
-// How the editor ended. Signals that are for us are passed on to it: Ctrl-C may be a key of its own,
-// and goes to it anyway; the others end it.
+// How the editor ended. Signals that are for us are passed on to it: Ctrl-C may be a key of its
+// own, and goes to it anyway; the others end it.
 int await_editor(pid_t editor, const Held& held, int& ended_by) {
   int status = 0;
   std::int64_t patience_ms = -1;

@@ -23,9 +23,10 @@ std::string version_text(const SecretGetOptions& options) {
 Error with_hint(Error error, const SecretGetOptions& options) {
   if (error.cause == Cause::not_found) {
     error.message = fmt::format("there is nothing to read at {}", version_text(options));
-    error.hint = fmt::format("`rowlock secret versions {}` tells what was deleted, `rowlock secret "
-                             "list` what there is",
-                             options.path);
+    error.hint = fmt::format(
+        "`rowlock secret versions {}` tells what was deleted, `rowlock secret "
+        "list` what there is",
+        options.path);
   }
   return error;
 }
@@ -55,14 +56,13 @@ Result<int> show_one(const Call& call, const SecretGetOptions& options, const Js
 int show_all(const Call& call, const SecretGetOptions& options, const Json& answer) {
   const Json& metadata = answer["metadata"];
   if (call.terminal.is_json()) {
-    call.terminal.print(
-        Json::object({{"path", Json::string(options.path)},
-                      {"version", metadata["version"]},
-                      {"created_time", metadata["created_time"]},
-                      {"custom_metadata", metadata["custom_metadata"]},
-                      {"data", answer["data"]}})
-            .text() +
-        "\n");
+    call.terminal.print(Json::object({{"path", Json::string(options.path)},
+                                      {"version", metadata["version"]},
+                                      {"created_time", metadata["created_time"]},
+                                      {"custom_metadata", metadata["custom_metadata"]},
+                                      {"data", answer["data"]}})
+                            .text() +
+                        "\n");
     return kExitOk;
   }
   std::vector<std::vector<Value>> rows;

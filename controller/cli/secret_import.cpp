@@ -82,10 +82,10 @@ class Import {
       return step;
     }
     // By the version just seen: one that somebody writes meanwhile is not lost.
-    auto written = client_.ask(
-        "POST", secret_address("data", path),
-        Json::object({{"data", *map},
-                      {"options", Json::object({{"cas", Json::integer(current)}})}}));
+    auto written =
+        client_.ask("POST", secret_address("data", path),
+                    Json::object({{"data", *map},
+                                  {"options", Json::object({{"cas", Json::integer(current)}})}}));
     return written.ok() ? Result<Step>(step) : failed(step, written.error());
   }
 
@@ -110,8 +110,8 @@ Result<int> tell(const Call& call, const ImportOptions& options, const std::vect
                                  options.is_dry_run ? "would be written" : "written",
                                  options.is_dry_run ? "; dry run: nothing was" : ""));
   if (kept > 0) {
-    call.terminal.note(fmt::format("{} kept as here; --overwrite writes a new version",
-                                   counted(kept, "secret")));
+    call.terminal.note(
+        fmt::format("{} kept as here; --overwrite writes a new version", counted(kept, "secret")));
   }
   if (failures > 0) {
     call.terminal.note(fmt::format("{} not taken over", counted(failures, "secret")));

@@ -45,9 +45,9 @@ Result<Current> current_of(const ControllerClient& client, const std::string& pa
 // In the editor until it reads, or the person gives up. Nothing: given up, or interrupted.
 Result<std::optional<Json>> edited_map(const Call& call, const std::string& path,
                                        const Current& current) {
-  const std::string title =
-      current.version == 0 ? fmt::format("{}, which is new", path)
-                           : fmt::format("{}, version {}", path, current.version);
+  const std::string title = current.version == 0
+                                ? fmt::format("{}, which is new", path)
+                                : fmt::format("{}, version {}", path, current.version);
   EditableMap shown = editable(current.map, title);
   for (int edit = 0; edit < kEditsMax; ++edit) {
     auto left = edited(shown.text, "secret" + shown.suffix);
@@ -78,15 +78,14 @@ Json body_of(const Json& map, const std::optional<std::int64_t>& cas) {
   if (!cas) {
     return Json::object({{"data", map}});
   }
-  return Json::object(
-      {{"data", map}, {"options", Json::object({{"cas", Json::integer(*cas)}})}});
+  return Json::object({{"data", map}, {"options", Json::object({{"cas", Json::integer(*cas)}})}});
 }
 
 int tell_written(const Call& call, const std::string& path, const Json& answer) {
   const std::int64_t version = answer["data"]["version"].as_integer();
   if (call.terminal.is_json()) {
-    call.terminal.print(fmt::format("{{\"path\":{},\"version\":{}}}\n", json_text(Value(path)),
-                                    version));
+    call.terminal.print(
+        fmt::format("{{\"path\":{},\"version\":{}}}\n", json_text(Value(path)), version));
   } else {
     call.terminal.note(fmt::format("{} is at version {}", path, version));
   }
@@ -144,8 +143,8 @@ Result<std::optional<Json>> map_from_input(const Call& call, const SecretPutOpti
 // A mistake in the words, as opposed to one in what they lead to.
 std::optional<Error> misuse_of(const SecretPutOptions& options) {
   if (options.is_json && !options.values.empty()) {
-    return Error{Fault::rejected, Cause::other, "--stdin-json is the whole map, keys beside it are not",
-                 "leave one of them out"};
+    return Error{Fault::rejected, Cause::other,
+                 "--stdin-json is the whole map, keys beside it are not", "leave one of them out"};
   }
   if (auto sources = read_value_sources(options.values); !sources.ok()) {
     return sources.error();

@@ -38,8 +38,7 @@ std::string json_or_null(const std::string& text) {
 
 // Once, to stdout: it is kept nowhere else.
 void show_kit(const Call& call, const SealOptions& options, const Json& shares) {
-  const std::string age_file =
-      options.age_recipients.empty() ? "" : call.home.unseal_age_path();
+  const std::string age_file = options.age_recipients.empty() ? "" : call.home.unseal_age_path();
   if (call.terminal.is_json()) {
     call.terminal.print(fmt::format(
         "{{\"shares\":{},\"threshold\":{},\"key_file\":{},\"age_file\":{}}}\n", shares.text(),
@@ -58,14 +57,16 @@ void show_kit(const Call& call, const SealOptions& options, const Json& shares) 
   call.terminal.print(text);
   wipe(text);
   if (!options.key_file.empty()) {
-    call.terminal.note(fmt::format("the unseal key is in {0}: `rowlock run --unseal-key-file {0}` "
-                                   "opens the store by itself",
-                                   options.key_file));
+    call.terminal.note(
+        fmt::format("the unseal key is in {0}: `rowlock run --unseal-key-file {0}` "
+                    "opens the store by itself",
+                    options.key_file));
   }
   if (!age_file.empty()) {
-    call.terminal.note(fmt::format("the unseal key is in {}, for those identities: `rowlock run "
-                                   "--unseal-age-identity FILE` opens the store by itself",
-                                   age_file));
+    call.terminal.note(
+        fmt::format("the unseal key is in {}, for those identities: `rowlock run "
+                    "--unseal-age-identity FILE` opens the store by itself",
+                    age_file));
   }
 }
 
@@ -247,10 +248,9 @@ Result<int> secret_unseal(const Call& call, const UnsealOptions& options) {
   }
   const Json& answer = given.value();
   if (call.terminal.is_json()) {
-    call.terminal.print(fmt::format(
-        "{{\"sealed\":{},\"progress\":{},\"threshold\":{}}}\n",
-        answer["sealed"].as_boolean(true), answer["progress"].as_integer(),
-        answer["t"].as_integer()));
+    call.terminal.print(fmt::format("{{\"sealed\":{},\"progress\":{},\"threshold\":{}}}\n",
+                                    answer["sealed"].as_boolean(true),
+                                    answer["progress"].as_integer(), answer["t"].as_integer()));
     return kExitOk;
   }
   call.terminal.print(progress_of(answer) + "\n");

@@ -16,8 +16,8 @@ struct Seal {
 };
 
 Result<Seal> seal_of(const Call& call) {
-  auto asked = ControllerClient(call, ControllerClient::Access::reads)
-                   .ask("GET", "/v1/sys/seal-status");
+  auto asked =
+      ControllerClient(call, ControllerClient::Access::reads).ask("GET", "/v1/sys/seal-status");
   if (!asked.ok()) {
     return asked.error().cause == Cause::unreachable ? Result<Seal>(Seal{}) : asked.error();
   }
@@ -67,10 +67,10 @@ Result<int> secret_status(const Call& call, const SecretStatusOptions& options) 
   }
   const Seal& now = seal.value();
   const Row& count = counts.value();
-  call.terminal.show(table_from(
-      {"state", "shares_given", "shares_needed", "secrets", "versions", "tokens"},
-      {{now.state, now.progress, now.threshold, count.integer("secrets"),
-        count.integer("versions"), count.integer("tokens")}}));
+  call.terminal.show(
+      table_from({"state", "shares_given", "shares_needed", "secrets", "versions", "tokens"},
+                 {{now.state, now.progress, now.threshold, count.integer("secrets"),
+                   count.integer("versions"), count.integer("tokens")}}));
   if (const std::string advice = advice_on(call, now); !advice.empty()) {
     call.terminal.note(advice);
   }

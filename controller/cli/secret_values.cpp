@@ -78,9 +78,9 @@ Result<std::vector<ValueSource>> read_value_sources(const std::vector<std::strin
         return rejected(fmt::format("{} is named twice", source.key), "");
       }
       if (other.is_stdin() && source.is_stdin()) {
-        return rejected(fmt::format("stdin is one value, and {} and {} both want it", other.key,
-                                    source.key),
-                        "give one of them as KEY=@FILE, or the whole map with --stdin-json");
+        return rejected(
+            fmt::format("stdin is one value, and {} and {} both want it", other.key, source.key),
+            "give one of them as KEY=@FILE, or the whole map with --stdin-json");
       }
     }
     sources.push_back(source);

@@ -157,12 +157,12 @@ void Family::add_versions(CLI::App* secret) {
                    "rowlock secret versions db/prod", secret_versions);
   CLI::App* deletes = add_version_verb(secret, "delete", "Delete versions, which can be undone",
                                        "rowlock secret delete db/prod", secret_delete);
-  CLI::App* undelete = add_version_verb(secret, "undelete", "Bring deleted versions back",
-                                        "rowlock secret undelete db/prod --version 3",
-                                        secret_undelete);
-  CLI::App* destroy = add_version_verb(secret, "destroy", "Destroy versions for ever",
-                                       "rowlock secret destroy db/prod --version 3",
-                                       secret_destroy);
+  CLI::App* undelete =
+      add_version_verb(secret, "undelete", "Bring deleted versions back",
+                       "rowlock secret undelete db/prod --version 3", secret_undelete);
+  CLI::App* destroy =
+      add_version_verb(secret, "destroy", "Destroy versions for ever",
+                       "rowlock secret destroy db/prod --version 3", secret_destroy);
   for (CLI::App* parser : {deletes, undelete, destroy}) {
     CLI::Option* option =
         parser
@@ -213,7 +213,8 @@ void Family::add_import(CLI::App* secret) {
   vault->add_option("--mount", options.mount, "a key/value mount of version 2 (default secret)");
   vault->add_option("--prefix", options.prefix, "only this folder");
   vault->footer(
-      "Reads VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE and VAULT_CACERT. Of each secret, the newest\n"
+      "Reads VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE and VAULT_CACERT. Of each secret, the "
+      "newest\n"
       "version that lives is taken over.\n"
       "Example:\n  VAULT_ADDR=https://vault:8200 rowlock secret import vault --dry-run");
   for (CLI::App* parser : {dotenv, vault}) {
@@ -223,13 +224,12 @@ void Family::add_import(CLI::App* secret) {
 }
 
 void Family::add_token() {
-  CLI::App* token =
-      add_(parser_, "token", "Tokens for people and programs that are not the owner",
-           "rowlock token create --policy deploy --ttl 1h", false, nullptr);
+  CLI::App* token = add_(parser_, "token", "Tokens for people and programs that are not the owner",
+                         "rowlock token create --policy deploy --ttl 1h", false, nullptr);
   token->require_subcommand(1);
-  CLI::App* create = verb(token, "create", "Make a token, and show it once",
-                          "rowlock token create --policy deploy --ttl 1h --name ci", token_create,
-                          said_.token);
+  CLI::App* create =
+      verb(token, "create", "Make a token, and show it once",
+           "rowlock token create --policy deploy --ttl 1h --name ci", token_create, said_.token);
   create->add_option("--policy", said_.token.policies, "what it may do (again for more)")
       ->allow_extra_args(false)
       ->required();

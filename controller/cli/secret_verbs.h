@@ -34,7 +34,7 @@ struct SecretStatusOptions {
 };
 struct SecretPutOptions {
   std::string path;
-  std::vector<std::string> values;  // KEY, KEY=-, KEY=@FILE
+  std::vector<std::string> values;   // KEY, KEY=-, KEY=@FILE
   std::vector<std::string> removed;  // Keys; of `patch` alone.
   std::optional<std::int64_t> cas;
   bool is_json = false;  // The whole map as JSON from stdin.
@@ -61,8 +61,8 @@ struct SecretMetadataOptions {
   std::vector<std::string> unset;  // Keys.
 };
 struct ImportOptions {
-  std::string file;  // Of a dotenv file,
-  std::string path;  // and where its map goes.
+  std::string file;              // Of a dotenv file,
+  std::string path;              // and where its map goes.
   std::string mount = "secret";  // Of Vault.
   std::string prefix;
   bool overwrites = false;

@@ -185,16 +185,17 @@ Result<int> secret_delete(const Call& call, const SecretVersionsOptions& options
 }
 
 Result<int> secret_undelete(const Call& call, const SecretVersionsOptions& options) {
-  return told(call,
-              ControllerClient(call).ask("POST", secret_address("undelete", options.path),
-                                         body_of(options.versions)),
-              fmt::format("{} of {} can be read again", numbers_of(options.versions), options.path));
+  return told(
+      call,
+      ControllerClient(call).ask("POST", secret_address("undelete", options.path),
+                                 body_of(options.versions)),
+      fmt::format("{} of {} can be read again", numbers_of(options.versions), options.path));
 }
 
 Result<int> secret_destroy(const Call& call, const SecretVersionsOptions& options) {
   const std::string which = numbers_of(options.versions);
-  auto agreed = is_agreed(call, options,
-                          fmt::format("destroy {} of {} for ever?", which, options.path));
+  auto agreed =
+      is_agreed(call, options, fmt::format("destroy {} of {} for ever?", which, options.path));
   if (!agreed.ok()) {
     return agreed.error();
   }
@@ -229,7 +230,8 @@ Result<int> secret_metadata(const Call& call, const SecretMetadataOptions& optio
     if (!settings.ok()) {
       return settings.error();
     }
-    return told(call, client.ask("POST", secret_address("metadata", options.path), settings.value()),
+    return told(call,
+                client.ask("POST", secret_address("metadata", options.path), settings.value()),
                 fmt::format("the settings of {} are changed", options.path));
   }
   auto metadata = metadata_of(client, options.path);

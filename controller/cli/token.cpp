@@ -31,12 +31,12 @@ Result<int> token_create(const Call& call, const TokenCreateOptions& options) {
   for (const std::string& policy : options.policies) {
     policies.push_back(Json::string(policy));
   }
-  auto created = ControllerClient(call).ask(
-      "POST", "/v1/auth/token/create",
-      Json::object({{"policies", Json::array(std::move(policies))},
-                    {"ttl", Json::string(duration_text(options.ttl_ms))},
-                    {"display_name", Json::string(options.name)},
-                    {"num_uses", Json::integer(options.uses)}}));
+  auto created =
+      ControllerClient(call).ask("POST", "/v1/auth/token/create",
+                                 Json::object({{"policies", Json::array(std::move(policies))},
+                                               {"ttl", Json::string(duration_text(options.ttl_ms))},
+                                               {"display_name", Json::string(options.name)},
+                                               {"num_uses", Json::integer(options.uses)}}));
   if (!created.ok()) {
     return created.error();
   }
@@ -51,9 +51,9 @@ Result<int> token_create(const Call& call, const TokenCreateOptions& options) {
     return kExitOk;
   }
   call.terminal.print(auth["client_token"].as_string() + "\n");
-  call.terminal.note(fmt::format("shown this once; it ends in {}, or with `rowlock token revoke {}`",
-                                 human_duration(auth["lease_duration"].as_integer() * 1000),
-                                 auth["accessor"].as_string()));
+  call.terminal.note(fmt::format(
+      "shown this once; it ends in {}, or with `rowlock token revoke {}`",
+      human_duration(auth["lease_duration"].as_integer() * 1000), auth["accessor"].as_string()));
   return kExitOk;
 }
 

@@ -37,9 +37,9 @@ std::string endpoint() {
 }
 
 Result<DockerAnswer> ask(const std::string& method, const std::string& path,
-                       const std::string& body = "") {
+                         const std::string& body = "") {
   DockerEngine engine(endpoint(), kDeadlineMs);
-  HttpRequest request;
+  DockerRequest request;
   request.method = method;
   request.path = path;
   request.body = body;

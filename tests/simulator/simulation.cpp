@@ -53,7 +53,8 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       hands_(timeline_, random_, engines_, weather),
       engineer_(timeline_, random_, stage),
       log_(Log::Format::json, nowhere(), Log::Level::error),
-      reconcilers_(all_reconcilers()),
+      secrets_(stage.state(), stage.schema()),
+      reconcilers_(all_reconcilers(secrets_, stage.state(), stage.schema())),
       invariants_(all_invariants()) {
   engines_.on_call([this](const Call& call) { judge(call); });
   engines_.on_hint([this](const std::string& container) { hint("instance", container); });

@@ -6,6 +6,7 @@
 
 #include "controller/base/log.h"
 #include "controller/controller.h"
+#include "controller/secrets/secrets.h"
 #include "reconcilers/check.h"
 #include "tests/simulator/ending.h"
 #include "tests/simulator/engineer.h"
@@ -77,6 +78,7 @@ class Simulation {
   Hands hands_;
   Engineer engineer_;
   Log log_;
+  Secrets secrets_;
   Reconcilers reconcilers_;
   std::unique_ptr<Process> process_;
   Snapshot rows_;

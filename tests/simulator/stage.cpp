@@ -47,7 +47,7 @@ void Stage::reopen_state() {
   auto state = open_state(home_->state_path(), schema_, kBeginningMs);
   if (!state.ok()) fmt::print(stderr, "simulator: {}\n", state.error().message);
   CHECK(state.ok());
-  state_ = std::make_unique<Database>(std::move(state).value());
+  state_.emplace(std::move(state).value());
   // Nobody else reads it, and the machine does not fail here: this saves most of the system calls.
   for (const char* setting :
        {"PRAGMA synchronous=OFF", "PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=MEMORY"}) {

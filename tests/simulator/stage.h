@@ -8,6 +8,7 @@
 #include "controller/store/schema.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rowlock::simulator {
@@ -40,7 +41,7 @@ class Stage {
   const Schema& schema_;
   std::string folder_;
   std::unique_ptr<Home> home_;
-  std::unique_ptr<Database> state_;
+  std::optional<Database> state_;  // Always in the same place, whatever is opened.
   std::unique_ptr<Database> desired_;
 };
 

@@ -1,0 +1,71 @@
+#include "controller/serve/api_server.h"
+
+#include "controller/serve/metrics.h"
+
+namespace rowlock {
+
+namespace {
+
+// A pass is due every few seconds; without one for so long the controller is stuck.
+constexpr std::int64_t kStuckMs = 60'000;
+
+HttpResponse plain(int status, std::string text) {
+  return {status, "text/plain; charset=utf-8", std::move(text), {}};
+}
+
+}  // namespace
+
+ApiServer::ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
+                     const Clock& clock, std::function<void()> changed)
+    : state_(state),
+      schema_(schema),
+      clock_(clock),
+      service_(loop, state, schema, secrets, clock, std::move(changed)),
+      server_(loop, [this](HttpRequest request, HttpServer::Respond respond) {
+        handle(std::move(request), std::move(respond));
+      }) {}
+
+Result<> ApiServer::follow_setting() {
+  auto listen = state_.scalar("SELECT listen FROM api_setting");
+  if (!listen.ok()) {
+    return listen.error();
+  }
+  const std::string wanted = text_of(listen.value());
+  if (wanted == listen_) {
+    return Done{};
+  }
+  listen_ = wanted;
+  return server_.listen_on_loopback(wanted);
+}
+
+HttpResponse ApiServer::ready() {
+  auto seen = state_.scalar("SELECT now_ms FROM clock");
+  if (!seen.ok()) {
+    return plain(503, "[-]state.db " + seen.error().message + "\n");
+  }
+  const std::int64_t* seen_at_ms = std::get_if<std::int64_t>(&seen.value());
+  const bool is_stuck = seen_at_ms == nullptr || *seen_at_ms + kStuckMs < clock_.now_ms();
+  return is_stuck ? plain(503, "[-]no pass for over a minute\n") : plain(200, "[+]ok\n");
+}
+
+HttpResponse ApiServer::metrics() {
+  auto rows = state_.query(*schema_.script("metric.all"));
+  if (!rows.ok()) {
+    return plain(503, rows.error().message + "\n");
+  }
+  return {200, std::string(kMetricsContentType), metrics_text(rows.value()), {}};
+}
+
+void ApiServer::handle(HttpRequest request, HttpServer::Respond respond) {
+  if (request.path == "/livez") {
+    respond(plain(200, "ok\n"));
+  } else if (request.path == "/readyz" || request.path == "/healthz") {
+    respond(ready());
+  } else if (request.path == "/metrics") {
+    respond(metrics());
+  } else {
+    service_.handle(std::move(request), std::move(respond));
+  }
+}
+
+}  // namespace rowlock

@@ -1,0 +1,37 @@
+// All that Rowlock serves: the interface of the secret store, whether it lives, its metrics; over
+// the unix socket of the home, and over loopback where a row of `api` asks for it.
+#pragma once
+
+#include "controller/serve/api_service.h"
+#include "controller/serve/http_server.h"
+
+#include <functional>
+#include <string>
+
+namespace rowlock {
+
+class ApiServer {
+ public:
+  // `changed` as in ApiService. Requires: all outlive this; all on the loop thread.
+  ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets& secrets, const Clock& clock,
+            std::function<void()> changed);
+
+  Result<> begin(const std::string& socket_path) { return server_.listen_on_socket(socket_path); }
+
+  // Follows the row of `api`. What keeps it from listening is returned once, until that changes.
+  Result<> follow_setting();
+
+ private:
+  void handle(HttpRequest request, HttpServer::Respond respond);
+  HttpResponse ready();
+  HttpResponse metrics();
+
+  Database& state_;
+  const Schema& schema_;
+  const Clock& clock_;
+  ApiService service_;
+  HttpServer server_;
+  std::string listen_;
+};
+
+}  // namespace rowlock
