@@ -84,8 +84,9 @@ SELECT n.instance,
         LIMIT 1) AS pattern
 FROM delivery_need AS n;
 
--- What stands between an instance and what it needs, as a sentence; no row when nothing does.
-CREATE VIEW delivery_obstacle AS
+-- What of all that an instance needs is not there, as a sentence; no row when nothing is missing. Apart from what is
+-- forbidden, since a view of both would be read as a whole for each instance.
+CREATE VIEW delivery_lack AS
 SELECT o.instance, o.job, o.path, o.obstacle
 FROM (SELECT n.instance, n.job, n.path,
              CASE WHEN n.path GLOB 'database/creds/*'
@@ -116,15 +117,17 @@ FROM (SELECT n.instance, n.job, n.path,
                                     JOIN json_each(v.keys) AS k
                                     WHERE v.path = n.path AND v.version = n.wanted), 'none') END AS obstacle
       FROM delivery_need AS n) AS o
-WHERE o.obstacle IS NOT NULL
-UNION ALL
+WHERE o.obstacle IS NOT NULL;
+
+-- What it needs and may not read.
+CREATE VIEW delivery_ban AS
 SELECT g.instance, g.job, g.path,
        CASE WHEN g.pattern IS NULL
             THEN 'no policy of job ' || g.job || ' allows it to read ' || g.path
                  || ': INSERT INTO policy (name, path) VALUES (''' || g.job || ''', ''' || g.path
                  || '''); INSERT INTO job_policy (job, policy) VALUES (''' || g.job || ''', ''' || g.job || ''')'
             ELSE 'the policies of job ' || g.job || ' do not allow it to read ' || g.path || ': what they say of '
-                 || g.pattern || ' decides' END
+                 || g.pattern || ' decides' END AS obstacle
 FROM delivery_grant AS g
 WHERE g.pattern IS NULL
    OR NOT EXISTS (SELECT 1 FROM job_policy AS j JOIN policy AS p ON p.name = j.policy
@@ -161,7 +164,7 @@ SELECT i.id AS instance,
        COALESCE(d.signals, '[]') <> '[]' AS is_unsignalled,
        d.identity_at_ms,
        COALESCE(d.retry_at_ms, 0) AS retry_at_ms,
-       json_array_length(s.body, '$.secrets.needs') > 0 AS has_needs,
+       COALESCE(json_array_length(s.body, '$.secrets.needs'), 0) > 0 AS has_needs,
        CASE WHEN d.state IS NOT 'there' OR json_type(s.body, '$.secrets') IS NULL THEN 0
             ELSE EXISTS (SELECT 1 FROM delivery_need AS n
                          WHERE n.instance = i.id AND n.on_change <> 'restart' AND n.held IS NOT n.wanted
@@ -196,7 +199,8 @@ SELECT t.instance,
        CASE WHEN NOT t.has_needs OR NOT t.is_wanted THEN 'none'
             WHEN t.state = 'there' AND NOT t.is_behind THEN 'none'
             WHEN s.state IS NOT 'open' THEN 'sealed'
-            WHEN EXISTS (SELECT 1 FROM delivery_obstacle AS o WHERE o.instance = t.instance) THEN 'barred'
+            WHEN EXISTS (SELECT 1 FROM delivery_lack AS o WHERE o.instance = t.instance)
+                 OR EXISTS (SELECT 1 FROM delivery_ban AS o WHERE o.instance = t.instance) THEN 'barred'
             ELSE 'none' END AS obstacle,
        t.identity_at_ms
 FROM (SELECT d.instance, d.job, d.is_wanted, d.container, d.state, d.has_row, d.is_unsignalled, d.identity_at_ms,
@@ -213,6 +217,8 @@ FROM (SELECT d.instance, d.job, d.is_wanted, d.container, d.state, d.has_row, d.
                                           WHERE a.kind = 'delivery' AND a.target = CAST(i.id AS TEXT)
                                             AND a.finished_at_ms IS NULL)
                                OR o.changed_at_ms + j.min_healthy_ms > (SELECT now_ms FROM clock)))
+                       + (SELECT count(*) FROM delivery_state AS b
+                          WHERE b.job = d.job AND b.is_behind AND b.instance < d.instance)
                        < j.max_parallel THEN NULL
                   ELSE (SELECT now_ms FROM clock) + 1000 END AS turn_at_ms
       FROM delivery_state AS d
@@ -275,7 +281,8 @@ SELECT 'delivery' AS kind,
        r.reason,
        CASE WHEN f.hold = 'backoff'  THEN f.retry_at_ms
             WHEN f.state = 'queued'  THEN f.turn_at_ms
-            WHEN f.state = 'whole'   THEN f.identity_at_ms END AS due_at_ms
+            WHEN f.state = 'whole' AND f.identity_at_ms > (SELECT now_ms FROM clock)
+                                     THEN f.identity_at_ms END AS due_at_ms
 FROM delivery_fact AS f
 CROSS JOIN delivery_case AS r ON r.hold = f.hold AND r.want = f.want AND r.state = f.state
                              AND r.obstacle = f.obstacle
@@ -325,7 +332,10 @@ SELECT 'delivery' AS kind,
        i.name || ' waits for its secrets: '
          || CASE WHEN f.hold = 'backoff' THEN d.detail
                  WHEN f.obstacle = 'barred'
-                 THEN (SELECT group_concat(o.obstacle, '; ') FROM delivery_obstacle AS o WHERE o.instance = f.instance)
+                 THEN COALESCE((SELECT group_concat(o.obstacle, '; ') FROM delivery_lack AS o
+                                WHERE o.instance = f.instance),
+                               (SELECT group_concat(o.obstacle, '; ') FROM delivery_ban AS o
+                                WHERE o.instance = f.instance))
                  ELSE r.reason END AS reason,
        i.since_ms
 FROM delivery_fact AS f

@@ -446,7 +446,7 @@ SELECT v.job,
        v.streak, j.cpus, j.memory_mb, j.stop_signal, j.stop_timeout_ms, :now_ms, :now_ms,
        -- Folders are of this machine. What needs nothing is given its identity, once there are keys to sign it.
        (d.endpoint = '' OR d.endpoint GLOB 'unix:*')
-         AND (json_type(p.body, '$.secrets') IS NOT NULL OR (SELECT state FROM seal) IN ('sealed', 'open'))
+         AND (json_type(p.body, '$.secrets') IS NOT NULL OR EXISTS (SELECT 1 FROM seal AS s WHERE s.state <> 'absent'))
 FROM job_vacancy AS v
 JOIN spec AS p ON p.id = v.spec
 JOIN job AS j ON j.name = v.job

@@ -117,6 +117,10 @@ Result<SealStatus> SealKeeper::give_share(const std::string& text, std::int64_t 
   if (!share.ok()) {
     return share.error();
   }
+  if (share.value().bytes.size() != kKeyBytes) {
+    return Error{Fault::rejected, Cause::other, "this is not a share of a secret store's key",
+                 "give the line as the recovery kit has it"};
+  }
   if (!shares_.empty() && (shares_.front().set != share.value().set ||
                            shares_.front().threshold != share.value().threshold)) {
     shares_.clear();

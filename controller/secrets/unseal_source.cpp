@@ -61,9 +61,8 @@ Result<FileRead> read_file(const std::string& path) {
 }
 
 std::string warning_of(const std::string& path, bool is_open_to_others) {
-  return is_open_to_others
-             ? fmt::format("others than its owner can read {0}: chmod 600 {0}", path)
-             : "";
+  return is_open_to_others ? fmt::format("others than its owner can read {0}: chmod 600 {0}", path)
+                           : "";
 }
 
 Result<UnsealKey> key_of_file(const std::string& path) {
@@ -174,9 +173,9 @@ Result<SecretBytes> read_unseal_key(const SecretBytes& text, const std::string& 
   const bool is_key = key.size() == kUnsealKeyBytes;
   wipe(bytes);
   if (!is_key) {
-    return rejected(fmt::format("{} is not an unseal key: {} bytes in base64", origin,
-                                kUnsealKeyBytes),
-                    "it is what `rowlock secret init --key-file FILE` writes");
+    return rejected(
+        fmt::format("{} is not an unseal key: {} bytes in base64", origin, kUnsealKeyBytes),
+        "it is what `rowlock secret init --key-file FILE` writes");
   }
   return key;
 }

@@ -102,8 +102,13 @@ void PlanWorld::pass_time(std::int64_t ms) {
 // As the controller does it: the step's script, then, when the world is to be changed, the
 // reconciler and the script of the outcome.
 void PlanWorld::make(const Row& planned) {
-  Step step{planned.text("kind"), planned.text("name"),   planned.text("target"),
-            planned.text("step"), planned.text("reason"), {}};
+  Step step{planned.text("kind"),
+            planned.text("name"),
+            planned.text("target"),
+            planned.text("step"),
+            planned.text("reason"),
+            {},
+            {}};
   Values values = {{"kind", step.kind},       {"name", step.name},     {"target", step.target},
                    {"step", step.step},       {"reason", step.reason}, {"now_ms", now_ms_},
                    {"started_at_ms", now_ms_}};
@@ -120,7 +125,12 @@ void PlanWorld::make(const Row& planned) {
             step.target.c_str());
   step.input = input.value().front();
   run(*schema_.script("attempt.begin"), values);
-  const Outcome outcome = reconcilers_.at(step.kind)->apply(step, *this);
+  const Reconciler& hands = *reconcilers_.at(step.kind);
+  auto packed = hands.pack(step, now_ms_);
+  if (packed.ok()) {
+    step.parcel = packed.value();
+  }
+  const Outcome outcome = packed.ok() ? hands.apply(step, *this) : Outcome::of(packed.error());
   values.emplace_back("outcome", std::string(name_of(outcome.kind)));
   values.emplace_back("detail", outcome.detail);
   values.insert(values.end(), outcome.values.begin(), outcome.values.end());

@@ -18,7 +18,7 @@
 
 namespace rowlock {
 
-class PlanWorld final : public World {
+class PlanWorld : public World {
  public:
   // Begins with the nodes named (none of them looked at yet), at 1,000,000 ms, with the images
   // good:1, good:2 and good:3.

@@ -27,11 +27,17 @@ const std::vector<Kind> kKinds = {
       {"progress", R"(["complete","idle","moving","rejected","failing","stalled"])"},
       {"revertible", R"(["yes","no"])"}}},
     {"instance",
-     {{"hold", R"(["busy","blind","hinted","served","backoff","free"])"},
+     {{"hold", R"(["busy","blind","hinted","served","unarmed","backoff","free"])"},
       {"role", R"(["keep","replaced","surplus","unwanted","ended","expired"])"},
       {"state",
        R"(["none","unpulled","created","paused","starting","passing","healthy","unready","proven",
            "failing","overdue","exited","spent","gone"])"}}},
+    {"delivery",
+     {{"hold", R"(["busy","backoff","free"])"},
+      {"want", R"(["folder","nothing"])"},
+      {"state",
+       R"(["none","unseen","lost","there","stale","unsignalled","queued","aging","whole"])"},
+      {"obstacle", R"(["none","sealed","barred"])"}}},
     {"node",
      {{"role", R"(["new","known","leaving","gone"])"}, {"look", R"(["busy","due","later"])"}}},
     {"proxy",
@@ -280,7 +286,8 @@ std::string any_routes(Dice& dice) {
 
 // Rows of every kind in any state that the tables allow, sensible or not.
 std::string any_rows(Dice& dice) {
-  std::string rows;
+  std::string rows = fmt::format("INSERT INTO seal (only, state, since_ms) VALUES (1, '{}', 0);",
+                                 dice.one_of({"absent", "sealed", "open"}));
   for (const std::string job : {"a", "b", "c"}) {
     rows += dice.flag() == "1" ? any_job(dice, job) : "";
     rows += any_deployments(dice, job);
@@ -302,6 +309,12 @@ std::string any_rows(Dice& dice) {
         node, dice.one_of({"", "unix:///local"}),
         dice.one_of({"unseen", "reached", "reached", "lost"}), dice.moment(), dice.flag());
   }
+  rows += fmt::format(
+      "UPDATE instance SET delivers = id % 2;"
+      "INSERT INTO delivery (instance, job, folder, state, identity_at_ms, signals, retry_at_ms) "
+      "SELECT id, job, name, '{}', {}, '{}', {} FROM instance WHERE id % 4 = 1;",
+      dice.one_of({"none", "unseen", "lost", "there"}), dice.moment(),
+      dice.one_of({"[]", "[\"SIGHUP\"]"}), dice.moment());
   return rows + any_routes(dice) +
          "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
          "SELECT 'instance', job, id, 'x', '', 0 FROM instance WHERE id % 5 = 0 "
