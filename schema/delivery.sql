@@ -308,7 +308,8 @@ SELECT d.instance AS target,
         FROM (SELECT json_extract(f.value, '$.signal') AS signal
               FROM json_each(s.body, '$.secrets.files') AS f
               JOIN delivery_need AS e ON e.instance = d.instance AND e.path = json_extract(f.value, '$.path')
-              WHERE json_extract(f.value, '$.on_change') = 'signal' AND e.on_change = 'signal' AND e.held IS NOT e.wanted
+              WHERE json_extract(f.value, '$.on_change') = 'signal' AND e.on_change = 'signal'
+                AND e.held IS NOT e.wanted
               UNION
               SELECT json_extract(t.value, '$.signal')
               FROM json_each(s.body, '$.secrets.templates') AS t
