@@ -24,7 +24,9 @@ sources_in = $(sort $(foreach folder,$(1),$(shell find $(folder) -name '*.cpp' 2
 SQL := $(sort $(wildcard schema/*.sql migrations/*.sql))
 # A program of its own, carried inside the others.
 LAUNCHER := controller/launcher/launch.cpp
-CORE := $(filter-out controller/main.cpp $(LAUNCHER),$(call sources_in,controller reconcilers))
+# Of the binary alone: its command line, and what it does to its memory.
+BINARY := controller/main.cpp controller/wiping_free.cpp
+CORE := $(filter-out $(BINARY) $(LAUNCHER),$(call sources_in,controller reconcilers))
 PLAIN := $(sort $(wildcard tests/plain/*_main.cpp))
 BENCH := $(call sources_in,tests/bench)
 APPS := $(sort $(wildcard tests/apps/*.cpp))
@@ -199,7 +201,7 @@ build/$(1)/librowlock.a: $$(CORE:%.cpp=build/$(1)/obj/%.o) build/$(1)/gen/embedd
 	@rm -f $$@
 	@ar rcs $$@ $$(filter %.o,$$^)
 
-build/$(1)/rowlock: build/$(1)/obj/controller/main.o build/$(1)/librowlock.a
+build/$(1)/rowlock: $$(BINARY:%.cpp=build/$(1)/obj/%.o) build/$(1)/librowlock.a
 	@$$($(1)_link) $$^ $$(LIBRARIES)
 	@echo '$(1) → $$@'
 
@@ -229,6 +231,6 @@ $(foreach mode,$(MODES),$(eval $(call mode_rules,$(mode))))
 
 # Objects stay between builds, and each knows the headers it was made from.
 .SECONDARY:
-COMPILED := controller/main.cpp $(CORE) $(TESTS) $(PLAIN) $(BENCH) $(APPS)
+COMPILED := $(BINARY) $(CORE) $(TESTS) $(PLAIN) $(BENCH) $(APPS)
 -include $(foreach mode,$(MODES),$(COMPILED:%.cpp=build/$(mode)/obj/%.d) \
            build/$(mode)/gen/embedded.d build/$(mode)/gen/launcher.d)
