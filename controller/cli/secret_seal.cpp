@@ -137,7 +137,7 @@ Result<Json> give_by_hand(const Call& call, const ControllerClient& client) {
     }
     looked = give(client, key);
     wipe(key);
-    if (looked.ok()) {
+    if (looked.ok() && looked.value()["sealed"].as_boolean(true)) {
       call.terminal.note(progress_of(looked.value()));
     }
   }
@@ -156,11 +156,11 @@ Result<Json> give_lines(const Call& call, const ControllerClient& client, std::s
     }
     looked = give(client, line);
     wipe(line);
+    if (looked.ok() && !looked.value()["sealed"].as_boolean(true)) {
+      break;
+    }
     if (looked.ok()) {
       call.terminal.note(progress_of(looked.value()));
-      if (!looked.value()["sealed"].as_boolean(true)) {
-        break;
-      }
     }
   }
   return looked;

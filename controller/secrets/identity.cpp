@@ -29,7 +29,7 @@ const std::string& Identities::script(std::string_view name) const {
 
 Result<SignedIdentity> Identities::sign(std::int64_t instance, std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   auto rows = state_.query(script("identity.of_instance"), {{"instance", instance}});
   if (!rows.ok()) {
@@ -71,7 +71,7 @@ std::vector<Json> Identities::public_keys() const {
 
 Result<Jwt> Identities::verify(std::string_view token) const {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   auto keys = JwtKeys::of(public_keys());
   return keys.ok() ? keys.value().verify(token) : Result<Jwt>(keys.error());
@@ -79,7 +79,7 @@ Result<Jwt> Identities::verify(std::string_view token) const {
 
 Result<Json> Identities::key_set() const {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   return Json::object({{"keys", Json::array(public_keys())}});
 }

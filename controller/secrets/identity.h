@@ -28,7 +28,7 @@ class Identities {
   Identities(Database& state, const Schema& schema, const Keyring& keyring)
       : state_(state), schema_(schema), keyring_(keyring) {}
 
-  // Of those that need keys: sealed_error() while they are sealed.
+  // Of those that need keys: closed_error() while they are sealed or not made.
 
   // For an instance that is kept (run = 1), else Cause::not_found. Times in a token are whole
   // seconds: it expires up to a second before `identity_ttl_ms` has passed.

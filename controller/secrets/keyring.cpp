@@ -18,7 +18,12 @@ std::string bound_of(const Key& key) { return fmt::format("keyring/{}/{}", key.p
 
 const char* const kSealedMessage = "the secret store is sealed";
 
-Error sealed_error() {
+Error Keyring::closed_error() const {
+  CHECK(state_ != State::open);
+  if (state_ == State::absent) {
+    return {Fault::transient, Cause::other, "there is no secret store in this home yet",
+            "make one with `rowlock secret init`"};
+  }
   return {Fault::transient, Cause::other, kSealedMessage,
           "give its key or shares with `rowlock secret unseal`"};
 }

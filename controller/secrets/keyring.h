@@ -24,9 +24,7 @@ struct Key {
   SecretBytes bytes;
 };
 
-// What a caller hears who needs keys that are not there.
 extern const char* const kSealedMessage;
-Error sealed_error();
 
 class Keyring {
  public:
@@ -43,6 +41,9 @@ class Keyring {
   Result<> load();
   State state() const { return state_; }
   bool is_open() const { return state_ == State::open; }
+  // What a caller hears who needs keys: kSealedMessage, or that there are none yet.
+  // Requires: not open.
+  Error closed_error() const;
 
   // The calls below write rows: within a transaction of the caller's. When that is not committed
   // after all, call forget() and load().

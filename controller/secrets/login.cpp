@@ -47,7 +47,7 @@ Result<std::vector<Row>> Logins::query(std::string_view script, const Values& va
 Result<LoggedIn> Logins::log_in(const std::string& role, const std::string& jwt,
                                 std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   const auto unverified = read_unverified(jwt);
   if (!unverified.ok()) {

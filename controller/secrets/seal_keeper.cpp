@@ -162,7 +162,7 @@ Result<> SealKeeper::seal(const Actor& actor, std::int64_t now_ms) {
 Result<RecoveryKit> SealKeeper::rekey(int shares, int threshold, const Actor& actor,
                                       std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   if (auto fits = check_counts(shares, threshold); !fits.ok()) {
     return fits.error();
@@ -213,7 +213,7 @@ Result<> SealKeeper::drop_old_keys() {
 
 Result<std::int64_t> SealKeeper::rotate(const Actor& actor, std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   for (const char* purpose : {"kek", "identity"}) {
     if (auto added = keyring_.add(purpose, now_ms); !added.ok()) {

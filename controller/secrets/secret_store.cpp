@@ -91,7 +91,7 @@ Result<std::optional<Row>> SecretStore::first(std::string_view script, const Val
 
 Result<SecretMetadata> SecretStore::require_secret(const std::string& path) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   if (auto checked = check_path(path); !checked.ok()) {
     return checked.error();
@@ -219,7 +219,7 @@ Result<SecretMetadata> SecretStore::metadata(const std::string& path, const Acto
 Result<> SecretStore::set_metadata(const std::string& path, const SecretSettings& settings,
                                    const Actor& actor, std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   for (auto checked : {check_path(path), check_settings(settings)}) {
     if (!checked.ok()) {
@@ -248,7 +248,7 @@ Result<> SecretStore::set_metadata(const std::string& path, const SecretSettings
 Result<std::vector<std::string>> SecretStore::list(const std::string& folder, const Actor& actor,
                                                    std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   auto rows = query("secret.list", {{"folder", folder}});
   if (!rows.ok()) {
@@ -282,7 +282,7 @@ Result<SecretConfig> SecretStore::config() {
 Result<> SecretStore::set_config(const SecretSettings& settings, const Actor& actor,
                                  std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   if (auto checked = check_settings(settings); !checked.ok()) {
     return checked.error();

@@ -79,7 +79,7 @@ class SecretStore {
   // Of all that follow: within a transaction of the caller's, who must undo it when an error comes
   // back and must not let anything of the answer out before it is committed. Errors are sentences:
   // Fault::rejected is the caller's to mend, with Cause::not_found when there is no such secret or
-  // version; sealed_error() while the keys are sealed.
+  // version; closed_error() while the keys are not open.
 
   // The version named, or the current one (0). One that is deleted or destroyed is returned without
   // its data.

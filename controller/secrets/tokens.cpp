@@ -94,7 +94,7 @@ Result<MadeToken> Tokens::wrap(std::string_view answer, const std::string& path,
 Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
                                 const std::string& path, std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   if (auto pruned =
           state_.run(script("token.prune"), {{"now_ms", now_ms}, {"most", kPrunedAtOnceMax}});
@@ -145,7 +145,7 @@ Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
 
 Result<Row> Tokens::row(std::string_view name, const Values& values) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   auto rows = state_.query(script(name), values);
   if (!rows.ok()) {
@@ -156,7 +156,7 @@ Result<Row> Tokens::row(std::string_view name, const Values& values) {
 
 Result<Row> Tokens::row_of(std::string_view text, std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   if (text.size() != kTextBytes || !text.starts_with(kPrefix)) {
     return no_token();
@@ -176,7 +176,7 @@ Result<Token> Tokens::find_by_accessor(const std::string& accessor, std::int64_t
 
 Result<std::vector<std::string>> Tokens::accessors(std::int64_t now_ms) {
   if (!keyring_.is_open()) {
-    return sealed_error();
+    return keyring_.closed_error();
   }
   auto rows = state_.query(script("token.accessors"), {{"now_ms", now_ms}, {"most", kListMax}});
   if (!rows.ok()) {

@@ -66,8 +66,8 @@ class Tokens {
   Tokens(Database& state, const Schema& schema, const Keyring& keyring)
       : state_(state), schema_(schema), keyring_(keyring) {}
 
-  // Of all that follow: within a transaction of the caller's; sealed_error() while the keys are
-  // sealed. One that is expired, used up, revoked, or whose holder has gone is not there:
+  // Of all that follow: within a transaction of the caller's; closed_error() while the keys are
+  // not open. One that is expired, used up, revoked, or whose holder has gone is not there:
   // Cause::not_found.
 
   // Takes away some of those that have expired, too.

@@ -242,7 +242,7 @@ std::optional<VaultReply> wrong_patch_type(const VaultCall& call) {
 
 Result<StoredSecret> stored_secret(const VaultParts& parts, const std::string& path) {
   if (!parts.secrets.keyring.is_open()) {
-    return sealed_error();
+    return parts.secrets.keyring.closed_error();
   }
   const std::string* script = parts.schema.script("api.secret");
   CHECK(script != nullptr);

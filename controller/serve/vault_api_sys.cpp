@@ -113,7 +113,7 @@ VaultReply read_capabilities(const VaultParts& parts, const VaultCall& call) {
 
 VaultReply verify_audit(const VaultParts& parts, const VaultCall&) {
   if (!parts.secrets.keyring.is_open()) {
-    return failed(sealed_error());
+    return failed(parts.secrets.keyring.closed_error());
   }
   const auto report = parts.secrets.audit.verify();
   if (!report.ok()) {
