@@ -94,6 +94,10 @@ Result<Controller::Pass> Controller::pass() {
   if (auto accepted = accept(); !accepted.ok()) {
     return accepted.error();
   }
+  // What others on this thread wrote, such as the secret store.
+  if (auto taken = take_dirty(); !taken.ok()) {
+    return taken.error();
+  }
   const std::int64_t now_ms = parts_.world.clock().now_ms();
   Pass pass;
   if (has_something_to_do(now_ms)) {
@@ -141,7 +145,7 @@ Result<> Controller::accept() {
         "refused",
         {{"table", violation.table_name}, {"row", violation.row_key}, {"err", violation.message}});
   }
-  return take_dirty();
+  return Done{};
 }
 
 // One transaction: what ended is recorded, what changed is planned, what is to be made is marked.
