@@ -2,6 +2,7 @@
 // with what to do when it is wrong.
 #include "controller/adapters/command.h"
 #include "controller/adapters/docker.h"
+#include "controller/adapters/secret_folders.h"
 #include "controller/base/time.h"
 #include "controller/base/version.h"
 #include "controller/cli/opened.h"
@@ -208,6 +209,23 @@ void look_at_proxy(Database& state, Findings& found) {
   }
 }
 
+// Once there are keys.
+void look_at_secrets(const Call& call, Database& state, Findings& found) {
+  auto seals = state.query("SELECT state, detail FROM seal WHERE state <> 'absent'");
+  for (const Row& seal : seals.ok() ? seals.value() : std::vector<Row>{}) {
+    const std::string detail = seal.text("detail");
+    found.push_back({seal.text("state") == "open", "secret store",
+                     seal.text("state") + (detail.empty() ? "" : ": " + detail),
+                     "give its key or shares with `rowlock secret unseal`"});
+    const auto folder = MemoryFolders(call.home.folder()).path("x");
+    found.push_back(
+        folder.ok()
+            ? Finding{true, "secret folders",
+                      "in memory, in " + folder.value().substr(0, folder.value().rfind('/')), ""}
+            : finding_of("secret folders", folder.error()));
+  }
+}
+
 Findings look_at_all(const Call& call) {
   Findings found;
   look_at_settings(call, found);
@@ -230,6 +248,7 @@ Findings look_at_all(const Call& call) {
   look_at_controller(call, state, found);
   look_at_nodes(state, found);
   look_at_proxy(state, found);
+  look_at_secrets(call, state, found);
   return found;
 }
 
