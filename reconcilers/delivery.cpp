@@ -65,9 +65,7 @@ Result<std::shared_ptr<const Parcel>> Deliveries::pack(const Step& step,
       return made.error();
     }
     parcel->files = std::move(made).value();
-    parcel->values = {{"uses", files.uses()},
-                      {"services", input.text("services")},
-                      {"signals", input.text("due_signals")}};
+    parcel->values = {{"uses", files.uses()}, {"services", input.text("services")}};
   }
   // A folder without an identity is better than none: while the store is sealed, what needs no
   // secret goes on.

@@ -14,8 +14,8 @@ CREATE TABLE delivery (
   instance          INTEGER PRIMARY KEY,
   job               TEXT NOT NULL,
   folder            TEXT NOT NULL,                -- its name; the instance's
-  state             TEXT NOT NULL DEFAULT 'none'  -- what is on this machine; unseen: not looked at since the start
-                    CHECK (state IN ('none', 'unseen', 'lost', 'there')),
+  -- what is on this machine; begun: a write was begun and its end is not known; unseen: not looked at since the start
+  state             TEXT NOT NULL DEFAULT 'begun' CHECK (state IN ('begun', 'unseen', 'lost', 'there')),
   identity_until_ms INTEGER,                      -- when the identity in it ends; NULL: there is none
   identity_at_ms    INTEGER,                      -- when it is to be renewed
   services          TEXT NOT NULL DEFAULT '[]',   -- the addresses in its files, as delivery_service gives them
@@ -212,6 +212,7 @@ FROM (SELECT d.instance, d.job, d.is_wanted, d.container, d.state, d.has_row, d.
                         WHERE i.job = d.job AND i.run = 1 AND i.id <> d.instance
                           AND (i.container <> 'running' OR i.healthy_at_ms IS NULL
                                OR EXISTS (SELECT 1 FROM check_state AS c WHERE c.instance = i.id AND c.failures > 0)
+                               OR o.state = 'begun'
                                OR o.signals <> '[]'
                                OR EXISTS (SELECT 1 FROM attempt AS a
                                           WHERE a.kind = 'delivery' AND a.target = CAST(i.id AS TEXT)
@@ -241,6 +242,7 @@ CREATE VIEW delivery_rule (hold, want, state, obstacle, step, reason) AS VALUES
   ('busy',    '*',       '*',           '*',      'none',    'a step is under way'),
   ('backoff', '*',       '*',           '*',      'wait',    'the last step failed; tries again'),
   ('free',    'nothing', 'none',        '*',      'none',    'there is nothing to take away'),
+  ('free',    'nothing', 'begun',       '*',      'remove',  'its instance has ended'),
   ('free',    'nothing', 'unseen',      '*',      'remove',  'its instance has ended'),
   ('free',    'nothing', 'lost',        '*',      'remove',  'its instance has ended'),
   ('free',    'nothing', 'there',       '*',      'remove',  'its instance has ended'),
@@ -252,6 +254,9 @@ CREATE VIEW delivery_rule (hold, want, state, obstacle, step, reason) AS VALUES
   ('free',    'folder',  'none',        'none',   'deliver', 'its secrets are not there yet'),
   ('free',    'folder',  'none',        'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
   ('free',    'folder',  'none',        'barred', 'wait',    'a secret is missing or forbidden'),
+  ('free',    'folder',  'begun',       'none',   'deliver', 'its secrets may be there in part'),
+  ('free',    'folder',  'begun',       'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('free',    'folder',  'begun',       'barred', 'wait',    'a secret is missing or forbidden'),
   ('free',    'folder',  'unseen',      '*',      'look',    'Rowlock has just begun'),
   ('free',    'folder',  'lost',        'none',   'deliver', 'its folder was taken away'),
   ('free',    'folder',  'lost',        'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
@@ -270,7 +275,7 @@ CREATE VIEW delivery_domain AS
 SELECT hold.value AS hold, want.value AS want, state.value AS state, obstacle.value AS obstacle
 FROM json_each('["busy","backoff","free"]') AS hold
 CROSS JOIN json_each('["folder","nothing"]') AS want
-CROSS JOIN json_each('["none","unseen","lost","there","stale","unsignalled","queued","aging","whole"]') AS state
+CROSS JOIN json_each('["none","begun","unseen","lost","there","stale","unsignalled","queued","aging","whole"]') AS state
 CROSS JOIN json_each('["none","sealed","barred"]') AS obstacle;
 
 CREATE VIEW delivery_plan AS
@@ -402,6 +407,18 @@ WHERE instance = :target;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'delivery', job, folder, 'delivered', :files || ' files' FROM delivery WHERE instance = :target;
 
+-- @run delivery.refresh
+
+-- Until it is known to be whole again, it is not: a write that fails is made again, and whom it concerns is told then.
+UPDATE delivery
+SET state   = 'begun',
+    signals = (SELECT json_group_array(g.value)
+               FROM (SELECT value FROM json_each(delivery.signals)
+                     UNION
+                     SELECT value FROM json_each((SELECT n.due_signals FROM delivery_input AS n
+                                                  WHERE n.target = delivery.instance))) AS g)
+WHERE instance = :target;
+
 -- @run delivery.refresh.done
 
 -- What it held before is gone from its folder: every version of a path but the one that was written last.
@@ -410,11 +427,13 @@ SET until_ms = :now_ms
 WHERE instance = :target AND until_ms IS NULL
   AND (path, version) NOT IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:uses));
 
+-- What does not run yet reads its files once it does.
 UPDATE delivery
-SET identity_until_ms = :identity_until_ms,
+SET state             = 'there',
+    identity_until_ms = :identity_until_ms,
     identity_at_ms    = :identity_at_ms,
     services          = :services,
-    signals           = CASE (SELECT container FROM instance WHERE id = :target) WHEN 'running' THEN :signals
+    signals           = CASE (SELECT container FROM instance WHERE id = :target) WHEN 'running' THEN signals
                                                                                  ELSE '[]' END,
     changed_at_ms     = :now_ms,
     tries             = 0,

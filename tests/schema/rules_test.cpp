@@ -36,7 +36,7 @@ const std::vector<Kind> kKinds = {
      {{"hold", R"(["busy","backoff","free"])"},
       {"want", R"(["folder","nothing"])"},
       {"state",
-       R"(["none","unseen","lost","there","stale","unsignalled","queued","aging","whole"])"},
+       R"(["none","begun","unseen","lost","there","stale","unsignalled","queued","aging","whole"])"},
       {"obstacle", R"(["none","sealed","barred"])"}}},
     {"node",
      {{"role", R"(["new","known","leaving","gone"])"}, {"look", R"(["busy","due","later"])"}}},
@@ -313,7 +313,7 @@ std::string any_rows(Dice& dice) {
       "UPDATE instance SET delivers = id % 2;"
       "INSERT INTO delivery (instance, job, folder, state, identity_at_ms, signals, retry_at_ms) "
       "SELECT id, job, name, '{}', {}, '{}', {} FROM instance WHERE id % 4 = 1;",
-      dice.one_of({"none", "unseen", "lost", "there"}), dice.moment(),
+      dice.one_of({"begun", "unseen", "lost", "there"}), dice.moment(),
       dice.one_of({"[]", "[\"SIGHUP\"]"}), dice.moment());
   return rows + any_routes(dice) +
          "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "

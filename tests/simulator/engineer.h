@@ -24,6 +24,9 @@ class Engineer {
   // One job with these columns, on top of quick deadlines; for a test that plays out one story.
   void add_job(const std::string& name, const std::string& columns, const std::string& values);
 
+  // Whether jobs ask for secrets.
+  void has_secrets(bool has) { has_secrets_ = has; }
+
   // A route to that job, as add_job() made it.
   void add_route(const std::string& name, const std::string& job);
 
@@ -46,6 +49,7 @@ class Engineer {
   std::string job();
   std::string new_job(const std::string& name);
   std::string checks_of(const std::string& name);
+  std::string secrets_of(const std::string& name);
   std::string edit_policy(const std::string& name);
   std::string edit_jobs();
   std::string edit_nodes();
@@ -61,6 +65,7 @@ class Engineer {
   int images_ = 0;
   bool holds_open_ = false;
   bool has_routes_ = false;  // In this simulation.
+  bool has_secrets_ = false;
 };
 
 }  // namespace rowlock::simulator

@@ -53,8 +53,8 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       hands_(timeline_, random_, engines_, weather),
       engineer_(timeline_, random_, stage),
       log_(Log::Format::json, nowhere(), Log::Level::error),
-      secrets_(stage.state(), stage.schema()),
-      reconcilers_(all_reconcilers(secrets_, stage.state(), stage.schema())),
+      keeper_(stage, timeline_, engines_, seed),
+      reconcilers_(all_reconcilers(keeper_.secrets(), stage.state(), stage.schema())),
       invariants_(all_invariants()) {
   engines_.on_call([this](const Call& call) { judge(call); });
   engines_.on_hint([this](const std::string& container) { hint("instance", container); });
@@ -64,6 +64,8 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
     if (tells_all_) tell(fmt::format("check of {} {}", container, passed ? "passed" : "failed"));
   });
   stage_.clear();
+  keeper_.begin();
+  engineer_.has_secrets(keeper_.is_at_work());
 }
 
 Simulation::~Simulation() = default;
@@ -96,6 +98,7 @@ Violated Simulation::settle(Standard standard) {
   while (!violated_ && timeline_.now_ms() < deadline_ms) {
     play_until(timeline_.now_ms() + kLookEveryMs);
     missing = unsettled(stage_, engines_, standard, proven_);
+    if (missing.empty()) missing = keeper_.unsettled();
     if (!missing.empty()) {
       stable_since_ms = -1;
     } else if (stable_since_ms < 0) {
@@ -120,6 +123,11 @@ void Simulation::play_until(std::int64_t moment_ms) {
 void Simulation::restart() {
   process_ = std::make_unique<Process>(*this, [this] { wake(1); });
   tell("the controller starts");
+  keeper_.controller_starts();
+  timeline_.after(is_calm_ ? 1 : random_.between(1, 20000), [this] {
+    keeper_.open();
+    wake(1);
+  });
   if (auto begun = process_->controller.begin(); !begun.ok()) violate(begun.error().message);
   pass();
 }
@@ -197,6 +205,7 @@ void Simulation::look() {
   for (const auto& invariant : invariants_) {
     if (Violated found = invariant->after(turn)) violate(*found);
   }
+  if (Violated found = keeper_.look()) violate(*found);
   rows_ = std::move(after);
 }
 
@@ -208,6 +217,7 @@ void Simulation::judge(const Call& call) {
   for (const auto& invariant : invariants_) {
     if (Violated found = invariant->before(deed)) violate(*found);
   }
+  if (Violated found = keeper_.judge(call)) violate(*found);
 }
 
 void Simulation::judge(const ProxyCall& call) {
@@ -244,6 +254,7 @@ void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happe
 
 void Simulation::stir() {
   stir_proxy();
+  if (keeper_.is_at_work()) stir_secrets();
   carry_requests();
   now_and_then(weather_.crash_ms, [this] { crash(); });
   for (const auto& [what, every_ms] : {std::pair{"die", weather_.die_ms},
@@ -281,6 +292,22 @@ void Simulation::stir_proxy() {
   now_and_then(weather_.refuses_ms,
                [this] { traffic_.refuse_saves(random_.between(1000, 20000)); });
   now_and_then(weather_.lingers_ms, [this] { traffic_.linger(random_.between(1000, 20000)); });
+}
+
+void Simulation::stir_secrets() {
+  now_and_then(30000, [this] {
+    tell("a version is written: " + keeper_.write());
+    wake(1);
+  });
+  now_and_then(90000, [this] {
+    tell("the store is sealed");
+    keeper_.seal();
+    wake(1);
+    timeline_.after(random_.between(1, 30000), [this] {
+      keeper_.open();
+      wake(1);
+    });
+  });
 }
 
 // Until the end: in calm weather, too, requests are under way.

@@ -6,13 +6,13 @@
 
 #include "controller/base/log.h"
 #include "controller/controller.h"
-#include "controller/secrets/secrets.h"
 #include "reconcilers/check.h"
 #include "tests/simulator/ending.h"
 #include "tests/simulator/engineer.h"
 #include "tests/simulator/engines.h"
 #include "tests/simulator/hands.h"
 #include "tests/simulator/invariants.h"
+#include "tests/simulator/keeper.h"
 #include "tests/simulator/stage.h"
 #include "tests/simulator/timeline.h"
 #include "tests/simulator/traffic.h"
@@ -63,6 +63,7 @@ class Simulation {
   void harm(const std::string& what);
   void lose_a_row();
   void stir_proxy();
+  void stir_secrets();
   void hint(const std::string& kind, const std::string& target);
   void violate(const std::string& what);
   void tell(const std::string& what);
@@ -78,7 +79,7 @@ class Simulation {
   Hands hands_;
   Engineer engineer_;
   Log log_;
-  Secrets secrets_;
+  Keeper keeper_;
   Reconcilers reconcilers_;
   std::unique_ptr<Process> process_;
   Snapshot rows_;

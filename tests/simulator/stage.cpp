@@ -73,6 +73,10 @@ void Stage::clear() {
   const Values values = {{"home", std::string(kHomeId)}, {"now_ms", kBeginningMs}};
   must(state_->run("BEGIN IMMEDIATE;\n" + emptied + wiped +
                        "DELETE FROM proxy_state; INSERT INTO proxy_state (only) VALUES (1);\n"
+                       "DROP TRIGGER IF EXISTS audit_is_not_cut; DELETE FROM audit;\n"
+                       "DELETE FROM audit_head; DELETE FROM keyring; DELETE FROM secret;\n"
+                       "DELETE FROM secret_version; DELETE FROM token;\n"
+                       "UPDATE secret_config SET digest = '';\n"
                        "DELETE FROM revision; DELETE FROM change; DELETE FROM sqlite_sequence;\n"
                        "UPDATE home SET id = :home;\n"
                        "UPDATE clock SET now_ms = :now_ms, started_at_ms = :now_ms;\n"
