@@ -98,18 +98,18 @@ std::string Engineer::new_job(const std::string& name) {
              random_.between(40, 70) * 1000, random_.chance(750) ? 1 : 0,
              random_.between(8, 16) * 1000, random_.between(20, 60) * 1000,
              random_.between(3, 8) * 1000) +
-         checks_of(name) + (has_secrets_ ? secrets_of(name) : "");
+         checks_of(name) + (secret_dice_ ? secrets_of(name) : "");
 }
 
 std::string Engineer::secrets_of(const std::string& name) {
-  if (random_.chance(300)) return "";
+  if (secret_dice_->chance(300)) return "";
   return fmt::format(
       "INSERT OR IGNORE INTO policy (name, path) VALUES ('all', 'db/*');"
       "INSERT INTO job_policy (job, policy) VALUES ('{0}', 'all');"
       "INSERT INTO job_secret (job, path, key, name, on_change) VALUES ('{0}', '{1}', 'pw', 'pw', "
       "'{2}');",
-      name, random_.chance(500) ? "db/one" : "db/two",
-      random_.pick(std::vector<const char*>{"restart", "signal", "replace"}));
+      name, secret_dice_->chance(500) ? "db/one" : "db/two",
+      secret_dice_->pick(std::vector<const char*>{"restart", "signal", "replace"}));
 }
 
 // One of those there are, or "".

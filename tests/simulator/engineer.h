@@ -8,6 +8,7 @@
 #include "tests/simulator/weather.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ class Engineer {
   // One job with these columns, on top of quick deadlines; for a test that plays out one story.
   void add_job(const std::string& name, const std::string& columns, const std::string& values);
 
-  // Whether jobs ask for secrets.
-  void has_secrets(bool has) { has_secrets_ = has; }
+  // From now on most jobs ask for secrets.
+  void ask_for_secrets(std::uint64_t seed) { secret_dice_.emplace(seed ^ 0x5EC); }
 
   // A route to that job, as add_job() made it.
   void add_route(const std::string& name, const std::string& job);
@@ -64,8 +65,8 @@ class Engineer {
   Stage& stage_;
   int images_ = 0;
   bool holds_open_ = false;
-  bool has_routes_ = false;  // In this simulation.
-  bool has_secrets_ = false;
+  bool has_routes_ = false;            // In this simulation.
+  std::optional<Random> secret_dice_;  // Of its own, so that nothing else changes with it.
 };
 
 }  // namespace rowlock::simulator

@@ -19,6 +19,9 @@ class Keeper {
   Secrets& secrets() { return secrets_; }
   bool is_at_work() const { return is_at_work_; }  // In every second simulation.
 
+  std::int64_t delay_ms(std::int64_t most) { return random_.between(1, most); }
+  bool seals_now() { return random_.chance(250); }  // Or writes a version.
+
   void begin();              // Makes the store, with two secrets.
   void controller_starts();  // Sealed, as after any start.
   void open();

@@ -65,7 +65,7 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
   });
   stage_.clear();
   keeper_.begin();
-  engineer_.has_secrets(keeper_.is_at_work());
+  if (keeper_.is_at_work()) engineer_.ask_for_secrets(seed);
 }
 
 Simulation::~Simulation() = default;
@@ -124,7 +124,7 @@ void Simulation::restart() {
   process_ = std::make_unique<Process>(*this, [this] { wake(1); });
   tell("the controller starts");
   keeper_.controller_starts();
-  timeline_.after(is_calm_ ? 1 : random_.between(1, 20000), [this] {
+  timeline_.after(is_calm_ ? 1 : keeper_.delay_ms(20000), [this] {
     keeper_.open();
     wake(1);
   });
@@ -294,19 +294,22 @@ void Simulation::stir_proxy() {
   now_and_then(weather_.lingers_ms, [this] { traffic_.linger(random_.between(1000, 20000)); });
 }
 
+// By the keeper's own dice: a seed has the same weather with and without secrets.
 void Simulation::stir_secrets() {
-  now_and_then(30000, [this] {
-    tell("a version is written: " + keeper_.write());
+  timeline_.after(keeper_.delay_ms(30000), [this] {
+    if (is_calm_) return;
+    if (keeper_.seals_now()) {
+      tell("the store is sealed");
+      keeper_.seal();
+      timeline_.after(keeper_.delay_ms(30000), [this] {
+        keeper_.open();
+        wake(1);
+      });
+    } else {
+      tell("a version is written: " + keeper_.write());
+    }
     wake(1);
-  });
-  now_and_then(90000, [this] {
-    tell("the store is sealed");
-    keeper_.seal();
-    wake(1);
-    timeline_.after(random_.between(1, 30000), [this] {
-      keeper_.open();
-      wake(1);
-    });
+    stir_secrets();
   });
 }
 
