@@ -68,7 +68,8 @@ CREATE TABLE token (
   ends_at_ms     INTEGER NOT NULL,                  -- but never beyond this
   uses_left      INTEGER,                           -- NULL: any number
   wrapped        TEXT NOT NULL DEFAULT '',          -- of kind 'wrapping': the answer, sealed
-  wrapped_path   TEXT NOT NULL DEFAULT ''           -- and what it was the answer to
+  wrapped_path   TEXT NOT NULL DEFAULT '',          -- and what it was the answer to
+  digest         TEXT NOT NULL                      -- keyed hash of whose it is, what it may and when it ends
 ) WITHOUT ROWID;
 CREATE INDEX token_by_end ON token (expires_at_ms);
 

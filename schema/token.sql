@@ -24,6 +24,8 @@ SELECT t.hash,
        t.uses_left,
        t.wrapped,
        t.wrapped_path,
+       t.policies AS given,
+       t.digest,
        CASE t.kind WHEN 'instance' THEN EXISTS (SELECT 1 FROM instance AS i WHERE i.id = t.instance AND i.run = 1)
                    WHEN 'trusted'  THEN EXISTS (SELECT 1 FROM trust AS r
                                                 WHERE r.name = substr(t.name, 1, instr(t.name || ':', ':') - 1))
@@ -33,21 +35,21 @@ FROM token AS t;
 -- @run token.make
 
 INSERT INTO token (hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms,
-                   uses_left, wrapped, wrapped_path)
+                   uses_left, wrapped, wrapped_path, digest)
 VALUES (:hash, :accessor, :name, :kind, :policies, :instance, :now_ms, :ttl_ms, :expires_at_ms, :ends_at_ms,
-        :uses_left, :wrapped, :wrapped_path);
+        :uses_left, :wrapped, :wrapped_path, :digest);
 
 -- @run token.find
 
 SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
-       wrapped, wrapped_path
+       wrapped, wrapped_path, given, digest
 FROM token_now
 WHERE hash = :hash AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
 
 -- @run token.find_accessor
 
 SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
-       wrapped, wrapped_path
+       wrapped, wrapped_path, given, digest
 FROM token_now
 WHERE accessor = :accessor AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
 

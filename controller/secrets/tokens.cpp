@@ -136,7 +136,8 @@ Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
                                                   {"ends_at_ms", token.ends_at_ms},
                                                   {"uses_left", number(token.uses_left)},
                                                   {"wrapped", wrapped},
-                                                  {"wrapped_path", path}});
+                                                  {"wrapped_path", path},
+                                                  {"digest", digest_of(token)}});
   if (!stored.ok()) {
     return stored.error();
   }
@@ -151,7 +152,29 @@ Result<Row> Tokens::row(std::string_view name, const Values& values) {
   if (!rows.ok()) {
     return rows.error();
   }
-  return rows.value().empty() ? Result<Row>(no_token()) : rows.value().front();
+  if (rows.value().empty()) {
+    return no_token();
+  }
+  // Who can write to the file cannot write rights into it.
+  const Row& found = rows.value().front();
+  Token given = token_of(found);
+  given.policies = found.text("given");
+  if (!are_equal(found.text("digest"), digest_of(given))) {
+    return Error{Fault::broken, Cause::other,
+                 "the row of token " + given.accessor + " was changed by other hands",
+                 "revoke it: rowlock token revoke " + given.accessor};
+  }
+  return found;
+}
+
+// Of all that stays as it was made.
+std::string Tokens::digest_of(const Token& token) const {
+  return to_hex(
+      keyed_hash(keyring_.newest("token").bytes,
+                 {"row", token.hash, token.accessor, token.name, token.kind, token.policies,
+                  token.instance.has_value() ? std::to_string(*token.instance) : "",
+                  std::to_string(token.created_at_ms), std::to_string(token.ttl_ms),
+                  std::to_string(token.ends_at_ms), token.wrapped_path}));
 }
 
 Result<Row> Tokens::row_of(std::string_view text, std::int64_t now_ms) {

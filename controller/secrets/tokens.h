@@ -96,6 +96,7 @@ class Tokens {
   Result<Row> row(std::string_view script, const Values& values);
   Result<Row> row_of(std::string_view text, std::int64_t now_ms);
   std::string hash_of(std::string_view text) const;
+  std::string digest_of(const Token& token) const;
   SecretBytes wrapping_key(std::string_view text) const;
   const std::string& script(std::string_view name) const;
 

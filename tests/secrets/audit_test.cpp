@@ -163,6 +163,21 @@ Test(secrets_audit, a_thousand_harms_are_all_found, .timeout = 300) {
   cr_expect_eq(archive.findings(), 0, "all as it was");
 }
 
+Test(secrets_audit, rights_that_were_written_into_a_token_by_other_hands_are_none) {
+  for (const char* edit :
+       {"policies = '[\"root\"]'", "ends_at_ms = ends_at_ms + 1", "name = 'root'",
+        "kind = 'instance', instance = 1", "accessor = 'x'", "digest = ''"}) {
+    Archive archive;
+    const auto made = archive.secrets().tokens.make({}, archive.now_ms());
+    cr_assert(made.ok());
+    cr_assert(archive.secrets().tokens.find(made.value().text, archive.now_ms()).ok());
+
+    archive.sql(fmt::format("UPDATE token SET {}", edit));
+
+    cr_expect(!archive.secrets().tokens.find(made.value().text, archive.now_ms()).ok(), "%s", edit);
+  }
+}
+
 Test(secrets_audit, what_was_swapped_is_never_read_as_another_secret) {
   Archive archive;
   archive.sql(
