@@ -349,6 +349,19 @@ class SecretFolders {
   virtual Result<std::string> launcher() = 0;
 };
 
+// ---- Key sets -----------------------------------------------------------------------------------
+
+// The public keys of issuers whose tokens are believed.
+class KeySets {
+ public:
+  static constexpr std::size_t kBytesMax = 1024 * 1024;
+
+  virtual ~KeySets() = default;
+
+  // What stands at an absolute path or a URL. Rejected when it is no key set.
+  virtual Result<std::string> read(const std::string& source) = 0;
+};
+
 // ---- PostgreSQL ---------------------------------------------------------------------------------
 
 // A server as an administrator reaches it.
@@ -411,6 +424,7 @@ class World {
   // the life of the world. Thread-safe.
   virtual Proxy& proxy(const std::string& socket) = 0;
   virtual SecretFolders& secret_folders() = 0;     // Of this home. Thread-safe.
+  virtual KeySets& key_sets() = 0;                 // Thread-safe.
   virtual Postgres& postgres() { UNREACHABLE(); }  // Thread-safe.
   virtual Clock& clock() = 0;
 };

@@ -7,6 +7,7 @@
 #include "reconcilers/node.h"
 #include "reconcilers/proxy.h"
 #include "reconcilers/route.h"
+#include "reconcilers/trust.h"
 
 namespace rowlock {
 
@@ -24,6 +25,7 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
   add(std::make_unique<Certificates>());
   add(std::make_unique<Routes>());
   add(std::make_unique<RouteTargets>());
+  add(std::make_unique<Trusts>());
   return all;
 }
 

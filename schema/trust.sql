@@ -53,3 +53,106 @@ UNION ALL
 SELECT 'trust', t.name, 'trust ' || t.name || ' has the name of a job: a login could mean either, give it another'
 FROM trust AS t
 WHERE t.name IN (SELECT name FROM job);
+
+-- What is due for the keys of each issuer.
+CREATE VIEW trust_fact AS
+SELECT t.name,
+       COALESCE(k.retry_at_ms, 0) AS retry_at_ms,
+       k.read_at_ms + 300000 AS due_at_ms,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'trust' AND a.target = t.name AND a.finished_at_ms IS NULL) THEN 'busy'
+            WHEN k.retry_at_ms > (SELECT now_ms FROM clock) AND k.source = t.keys              THEN 'backoff'
+            ELSE                                                                                    'free' END AS hold,
+       CASE WHEN k.trust IS NULL OR k.source <> t.keys OR k.keys = ''      THEN 'unread'
+            WHEN k.read_at_ms + 300000 <= (SELECT now_ms FROM clock)       THEN 'old'
+            ELSE                                                                'fresh' END AS state
+FROM trust AS t
+LEFT JOIN trust_keys AS k ON k.trust = t.name
+UNION ALL
+SELECT k.trust, 0, NULL,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'trust' AND a.target = k.trust AND a.finished_at_ms IS NULL) THEN 'busy'
+            ELSE                                                                                     'free' END,
+       'gone'
+FROM trust_keys AS k
+WHERE k.trust NOT IN (SELECT name FROM trust);
+
+-- '*' stands for every value.
+CREATE VIEW trust_rule (hold, state, step, reason) AS VALUES
+  ('busy',    '*',      'none',   'a step is under way'),
+  ('backoff', '*',      'wait',   'its keys could not be read; tries again'),
+  ('free',    'unread', 'read',   'its keys are not known yet'),
+  ('free',    'old',    'read',   'its keys may have changed'),
+  ('free',    'fresh',  'wait',   'reads its keys anew every five minutes'),
+  ('free',    'gone',   'forget', 'the row was deleted');
+
+CREATE VIEW trust_plan AS
+SELECT 'trust' AS kind,
+       f.name,
+       f.name AS target,
+       r.step,
+       r.reason,
+       CASE WHEN f.hold = 'backoff' THEN f.retry_at_ms
+            WHEN f.state = 'fresh'  THEN f.due_at_ms END AS due_at_ms
+FROM trust_fact AS f
+CROSS JOIN trust_rule AS r ON r.hold = f.hold AND (r.state = '*' OR r.state = f.state)
+WHERE r.step <> 'none';
+
+CREATE VIEW trust_input AS
+SELECT k.trust AS target, k.source FROM trust_keys AS k;
+
+CREATE VIEW trust_status AS
+SELECT 'trust' AS kind,
+       t.name,
+       CASE WHEN k.detail <> ''             THEN 'failed'
+            WHEN COALESCE(k.keys, '') = ''  THEN 'converging'
+            ELSE                                 'converged' END AS state,
+       CASE WHEN k.detail <> ''             THEN k.detail
+            WHEN COALESCE(k.keys, '') = ''  THEN 'its keys are not read yet'
+            ELSE json_array_length(k.keys, '$.keys') || ' keys of ' || t.issuer END AS detail,
+       COALESCE(k.read_at_ms, (SELECT now_ms FROM clock)) AS since_ms
+FROM trust AS t
+LEFT JOIN trust_keys AS k ON k.trust = t.name;
+
+CREATE VIEW trust_why AS
+SELECT 'trust' AS kind, k.trust AS name, k.trust AS target,
+       'the keys of ' || k.trust || ' could not be read: ' || k.detail AS reason, k.read_at_ms AS since_ms
+FROM trust_keys AS k
+WHERE k.detail <> '';
+
+CREATE VIEW trust_name AS
+SELECT name FROM trust
+UNION
+SELECT trust FROM trust_keys;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_trust_insert AFTER INSERT ON trust BEGIN INSERT INTO dirty VALUES (NEW.name); END;
+CREATE TEMP TRIGGER wake_trust_update AFTER UPDATE ON trust BEGIN INSERT INTO dirty VALUES (NEW.name); END;
+CREATE TEMP TRIGGER wake_trust_delete AFTER DELETE ON trust BEGIN INSERT INTO dirty VALUES (OLD.name); END;
+
+-- @run trust.read
+
+-- Keys from another source are none of its.
+INSERT INTO trust_keys (trust, source) SELECT name, keys FROM trust WHERE name = :target
+ON CONFLICT (trust) DO UPDATE
+SET keys   = CASE source WHEN excluded.source THEN keys ELSE '' END,
+    source = excluded.source;
+
+-- @run trust.read.done
+
+UPDATE trust_keys SET keys = :keys, read_at_ms = :now_ms, detail = '', tries = 0 WHERE trust = :target;
+
+-- @run trust.read.failed
+
+-- The last good ones stay in use.
+UPDATE trust_keys
+SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(300000, 2000 << min(tries, 10))
+WHERE trust = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'trust', trust, trust, 'keys not read', :detail FROM trust_keys WHERE trust = :target AND tries <= 2;
+
+-- @run trust.forget
+
+DELETE FROM trust_keys WHERE trust = :target;

@@ -5,6 +5,7 @@
 #include "controller/adapters/curl_prober.h"
 #include "controller/adapters/docker.h"
 #include "controller/adapters/haproxy.h"
+#include "controller/adapters/key_sets.h"
 #include "controller/adapters/secret_folders.h"
 #include "controller/adapters/system_clock.h"
 #include "controller/loop/loop.h"
@@ -27,6 +28,7 @@ class RealWorld final : public World {
   Prober& prober() override { return prober_; }
   Proxy& proxy(const std::string& socket) override;
   SecretFolders& secret_folders() override { return secret_folders_; }
+  KeySets& key_sets() override { return key_sets_; }
   Clock& clock() override { return clock_; }
 
  private:
@@ -37,6 +39,7 @@ class RealWorld final : public World {
   std::map<std::string, std::unique_ptr<Proxy>> proxies_;  // By socket; never removed.
   CurlProber prober_;
   MemoryFolders secret_folders_;
+  KeySetReader key_sets_;
   SystemClock clock_;
 };
 

@@ -3,6 +3,7 @@
 #include "controller/controller.h"
 
 #include "reconcilers/registry.h"
+#include "tests/fakes/fake_key_sets.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 #include "tests/fakes/fake_secret_folders.h"
@@ -56,11 +57,13 @@ class OneEngine final : public World {
   Prober& prober() override { UNREACHABLE(); }  // No test here probes.
   Proxy& proxy(const std::string&) override { return fake_proxy; }
   SecretFolders& secret_folders() override { return fake_folders; }
+  KeySets& key_sets() override { return fake_keys; }
   Clock& clock() override { return time; }
 
   FakeRuntime engine;
   FakeProxy fake_proxy;
   FakeSecretFolders fake_folders;
+  FakeKeySets fake_keys;
   HandClock time;
 };
 

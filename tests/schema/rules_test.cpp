@@ -59,6 +59,8 @@ const std::vector<Kind> kKinds = {
       {"state",
        R"(["idle","released","written","draining","unseen","open","unplaced","due","unsure",
            "serving"])"}}},
+    {"trust",
+     {{"hold", R"(["busy","backoff","free"])"}, {"state", R"(["unread","old","fresh","gone"])"}}},
     {"stray",
      {{"hold", R"(["busy","blind","backoff","free"])"}, {"needed", R"(["no","perhaps"])"}}},
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "controller/world.h"
+#include "tests/fakes/fake_key_sets.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 #include "tests/fakes/fake_secret_folders.h"
@@ -67,6 +68,7 @@ class Engines final : public World, public Prober {
   Prober& prober() override { return *this; }
   Proxy& proxy(const std::string&) override { return proxy_; }
   SecretFolders& secret_folders() override { return secret_folders_; }
+  KeySets& key_sets() override { return key_sets_; }
   Clock& clock() override { return timeline_; }
   void probe(const Probe& probe, std::function<void(const ProbeResult&)> done) override;
 
@@ -118,6 +120,7 @@ class Engines final : public World, public Prober {
   std::map<std::string, std::unique_ptr<Runtime>> runtimes_;
   FakeProxy proxy_;
   FakeSecretFolders secret_folders_;
+  FakeKeySets key_sets_;
   std::map<std::string, std::int64_t> away_until_ms_;
   std::map<std::string, std::int64_t> ready_at_ms_;     // A program takes a moment to start,
   std::map<std::string, std::int64_t> flaps_until_ms_;  // and may be unwell for a while.
