@@ -41,7 +41,7 @@ CREATE TABLE delivery_case (
 -- @views
 
 -- The versions that an instance should hold and does: by its spec, or the current one where a new version needs no new
--- instance. A login at a database (database/creds/ROLE) has no version but its own number.
+-- instance.
 CREATE VIEW delivery_need AS
 SELECT i.id AS instance,
        i.job,
@@ -89,15 +89,7 @@ FROM delivery_need AS n;
 CREATE VIEW delivery_lack AS
 SELECT o.instance, o.job, o.path, o.obstacle
 FROM (SELECT n.instance, n.job, n.path,
-             CASE WHEN n.path GLOB 'database/creds/*'
-                  THEN CASE WHEN NOT EXISTS (SELECT 1 FROM database_role AS r
-                                             WHERE 'database/creds/' || r.name = n.path)
-                            THEN 'there is no database_role for ' || n.path || ': INSERT INTO database_role'
-                            WHEN NOT EXISTS (SELECT 1 FROM database_login AS l
-                                             WHERE l.instance = n.instance AND 'database/creds/' || l.role = n.path
-                                               AND l.state = 'made')
-                            THEN 'its login ' || n.path || ' is not made yet' END
-                  WHEN NOT EXISTS (SELECT 1 FROM secret AS c WHERE c.path = n.path)
+             CASE WHEN NOT EXISTS (SELECT 1 FROM secret AS c WHERE c.path = n.path)
                   THEN 'secret ' || n.path || ' does not exist: rowlock secret put ' || n.path
                   WHEN n.wanted IS NULL OR n.wanted = 0
                   THEN 'secret ' || n.path || ' has no version: rowlock secret put ' || n.path
@@ -167,8 +159,7 @@ SELECT i.id AS instance,
        COALESCE(json_array_length(s.body, '$.secrets.needs'), 0) > 0 AS has_needs,
        CASE WHEN d.state IS NOT 'there' OR json_type(s.body, '$.secrets') IS NULL THEN 0
             ELSE EXISTS (SELECT 1 FROM delivery_need AS n
-                         WHERE n.instance = i.id AND n.on_change <> 'restart' AND n.held IS NOT n.wanted
-                           AND n.path NOT GLOB 'database/creds/*')
+                         WHERE n.instance = i.id AND n.on_change <> 'restart' AND n.held IS NOT n.wanted)
                  OR (json_array_length(s.body, '$.secrets.services') > 0
                      AND d.services <> (SELECT v.services FROM delivery_service AS v WHERE v.instance = i.id)) END
          AS is_behind
