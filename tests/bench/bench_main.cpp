@@ -1,7 +1,7 @@
 // `make bench`: what Rowlock costs, as ratios inside one run. Each pair is interleaved on the same
-// engine and image, so that a busy machine slows both sides alike. ONLY=plan (notice, routes, many,
-// first, ten, kill, idle, look) measures just that. The targets are the project's own; a figure
-// over its target is marked.
+// engine and image, so that a busy machine slows both sides alike. ONLY=plan (notice, secrets,
+// routes, many, first, ten, kill, idle, look) measures just that. The targets are the project's
+// own; a figure over its target is marked.
 #include "tests/bench/measures.h"
 
 #include <fmt/format.h>
@@ -30,6 +30,7 @@ int main() {
   const std::string only = chosen != nullptr ? chosen : "";
   if (only.empty() || only == "plan") take(measure_plan_of_one_job());
   if (only.empty() || only == "notice") take(measure_notice());
+  if (only.empty() || only == "secrets") take(measure_secrets(endpoint));
   if (only.empty() || only == "routes") measure_routes(endpoint, take);
   if (only.empty() || only == "many") measure_many_routes(endpoint, take);
   const bool needs_engine =

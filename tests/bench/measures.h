@@ -28,6 +28,9 @@ std::vector<Figure> measure_plan_of_one_job();
 // From the return of COMMIT in another process until the controller's watch knows.
 std::vector<Figure> measure_notice();
 
+// Reads of a secret with the audit log on, and opening the store.
+std::vector<Figure> measure_secrets(const std::string& endpoint);
+
 // Everything that needs an engine: first container, ten jobs, restart after a kill, a look at 100
 // instances, memory and CPU. Gives each group to `take` as soon as it is measured. `only` is first,
 // ten, kill, idle or look; empty for all.
