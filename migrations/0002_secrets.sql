@@ -1,5 +1,5 @@
 -- The secret store: what must never be lost, and what nobody but Rowlock may change. Everything that is a value is
--- sealed (XChaCha20-Poly1305, base64); each row carries a keyed digest of all its columns, and audit_head one of all
+-- sealed (XChaCha20-Poly1305, base64). Each row carries a keyed digest of all its columns, and audit_head one of all
 -- rows together, so that an edit, a deletion, a swap or a truncation by other hands is found (rowlock audit verify).
 
 -- The keys, each sealed by the unseal key, which is nowhere in this file.
@@ -11,7 +11,7 @@ CREATE TABLE keyring (
   id            INTEGER PRIMARY KEY,
   purpose       TEXT NOT NULL CHECK (purpose IN ('kek', 'audit', 'token', 'identity')),
   created_at_ms INTEGER NOT NULL,
-  sealed        TEXT NOT NULL              -- the key, sealed by the unseal key, bound to id and purpose
+  sealed        TEXT NOT NULL              -- the key, sealed by the unseal key, bound to its other columns
 );
 
 -- One secret: a path with versions. Its versions are in secret_version.
@@ -69,7 +69,7 @@ CREATE TABLE token (
   uses_left      INTEGER,                           -- NULL: any number
   wrapped        TEXT NOT NULL DEFAULT '',          -- of kind 'wrapping': the answer, sealed
   wrapped_path   TEXT NOT NULL DEFAULT '',          -- and what it was the answer to
-  digest         TEXT NOT NULL                      -- keyed hash of whose it is, what it may and when it ends
+  mac            TEXT NOT NULL DEFAULT ''           -- keyed hash of the above: a row of other hands gives no rights
 ) WITHOUT ROWID;
 CREATE INDEX token_by_end ON token (expires_at_ms);
 
@@ -102,5 +102,6 @@ CREATE TABLE audit_head (
   hash TEXT NOT NULL,                               -- of the last line
   rows INTEGER NOT NULL,                            -- how many rows secret, secret_version and secret_config have
   sum  TEXT NOT NULL,                               -- exclusive or of their digests
+  keys TEXT NOT NULL,                               -- keyed hash of all rows of keyring
   mac  TEXT NOT NULL                                -- keyed hash of the above
 );

@@ -3,13 +3,19 @@
 
 -- @run audit.head
 
-SELECT seq, hash, rows, sum, mac FROM audit_head;
+SELECT seq, hash, rows, sum, keys, mac FROM audit_head;
 
 -- @run audit.set_head
 
-INSERT INTO audit_head (only, seq, hash, rows, sum, mac) VALUES (1, :seq, :hash, :rows, :sum, :mac)
+INSERT INTO audit_head (only, seq, hash, rows, sum, keys, mac)
+VALUES (1, :seq, :hash, :rows, :sum, :keys, :mac)
 ON CONFLICT (only) DO UPDATE
-SET seq = excluded.seq, hash = excluded.hash, rows = excluded.rows, sum = excluded.sum, mac = excluded.mac;
+SET seq  = excluded.seq,
+    hash = excluded.hash,
+    rows = excluded.rows,
+    sum  = excluded.sum,
+    keys = excluded.keys,
+    mac  = excluded.mac;
 
 -- @run audit.append
 
@@ -23,6 +29,28 @@ FROM audit
 WHERE seq > :seq
 ORDER BY seq
 LIMIT 1000;
+
+-- @run audit.counts
+
+-- How many there are in all: those that no page of the above begins with must not stay unseen.
+SELECT (SELECT count(*) FROM audit) AS lines,
+       (SELECT count(*) FROM secret) + (SELECT count(*) FROM secret_version) + (SELECT count(*) FROM secret_config)
+         AS rows;
+
+-- @run audit.blobs
+
+-- The same bytes as no text are another value to SQLite, with the same digest.
+SELECT (SELECT count(*) FROM audit
+        WHERE 'blob' IN (typeof(actor), typeof(operation), typeof(path), typeof(outcome), typeof(detail),
+                         typeof(value), typeof(hash)))
+         + (SELECT count(*) FROM secret WHERE 'blob' IN (typeof(path), typeof(custom_metadata), typeof(digest)))
+         + (SELECT count(*) FROM secret_version
+            WHERE 'blob' IN (typeof(path), typeof(version), typeof(created_by), typeof(keys), typeof(data_key),
+                             typeof(sealed), typeof(digest)))
+         + (SELECT count(*) FROM secret_config WHERE typeof(digest) = 'blob')
+         + (SELECT count(*) FROM audit_head
+            WHERE 'blob' IN (typeof(hash), typeof(sum), typeof(keys), typeof(mac)))
+         + (SELECT count(*) FROM keyring WHERE 'blob' IN (typeof(purpose), typeof(sealed))) AS rows;
 
 -- @run digest.secret
 

@@ -454,7 +454,7 @@ UPDATE delivery SET state = :state, tries = 0, detail = '' WHERE instance = :tar
 -- @run delivery.remove.done
 
 UPDATE secret_use SET until_ms = :now_ms WHERE instance = :target AND until_ms IS NULL;
-UPDATE token SET expires_at_ms = min(expires_at_ms, :now_ms) WHERE instance = :target;
+DELETE FROM token WHERE instance = :target;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'delivery', job, folder, 'removed', '' FROM delivery WHERE instance = :target;
 DELETE FROM delivery WHERE instance = :target;

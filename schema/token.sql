@@ -24,8 +24,6 @@ SELECT t.hash,
        t.uses_left,
        t.wrapped,
        t.wrapped_path,
-       t.policies AS given,
-       t.digest,
        CASE t.kind WHEN 'instance' THEN EXISTS (SELECT 1 FROM instance AS i WHERE i.id = t.instance AND i.run = 1)
                    WHEN 'trusted'  THEN EXISTS (SELECT 1 FROM trust AS r
                                                 WHERE r.name = substr(t.name, 1, instr(t.name || ':', ':') - 1))
@@ -35,23 +33,38 @@ FROM token AS t;
 -- @run token.make
 
 INSERT INTO token (hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms,
-                   uses_left, wrapped, wrapped_path, digest)
+                   uses_left, wrapped, wrapped_path)
 VALUES (:hash, :accessor, :name, :kind, :policies, :instance, :now_ms, :ttl_ms, :expires_at_ms, :ends_at_ms,
-        :uses_left, :wrapped, :wrapped_path, :digest);
+        :uses_left, :wrapped, :wrapped_path);
 
 -- @run token.find
 
 SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
-       wrapped, wrapped_path, given, digest
+       wrapped, wrapped_path
 FROM token_now
 WHERE hash = :hash AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
 
 -- @run token.find_accessor
 
 SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
-       wrapped, wrapped_path, given, digest
+       wrapped, wrapped_path
 FROM token_now
 WHERE accessor = :accessor AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
+
+-- @run token.row
+
+-- All that is written of one, in the order of its mac. The same bytes as no text would be another value to SQLite.
+SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
+       wrapped, wrapped_path,
+       typeof(hash) || typeof(accessor) || typeof(name) || typeof(kind) || typeof(policies) || typeof(wrapped)
+         || typeof(wrapped_path) AS types,
+       mac
+FROM token
+WHERE hash = :hash;
+
+-- @run token.sign
+
+UPDATE token SET mac = :mac WHERE hash = :hash;
 
 -- @run token.use
 

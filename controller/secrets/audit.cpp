@@ -1,7 +1,9 @@
 #include "controller/secrets/audit.h"
 
+#include "controller/base/utf8.h"
 #include "controller/crypto/cipher.h"
 #include "controller/crypto/encoding.h"
+#include "controller/secrets/canonical.h"
 
 #include <fmt/format.h>
 
@@ -11,19 +13,6 @@ namespace {
 
 constexpr const char* kTables[] = {"secret_config", "secret", "secret_version"};
 const std::string kNoSum(64, '0');
-
-// Cells in an order and a form of which there is one alone: type and length before each.
-std::string canonical(const Row& row, std::string_view left_out) {
-  std::string text;
-  for (std::size_t i = 0; i < row.cells().size(); ++i) {
-    if (row.columns()[i] == left_out) {
-      continue;
-    }
-    const std::string cell = text_of(row.cells()[i]);
-    text += fmt::format("{}{}:{}", row.cells()[i].index(), cell.size(), cell);
-  }
-  return text;
-}
 
 std::string exclusive_or(const std::string& left_hex, const std::string& right_hex) {
   const auto left = from_hex(left_hex);
@@ -37,14 +26,24 @@ std::string exclusive_or(const std::string& left_hex, const std::string& right_h
   return to_hex(sum);
 }
 
+Row row_from(const Values& values) {
+  auto columns = std::make_shared<std::vector<std::string>>();
+  std::vector<Value> cells;
+  for (const auto& [name, value] : values) {
+    columns->push_back(name);
+    cells.push_back(value);
+  }
+  return Row(columns, std::move(cells));
+}
+
 // What a person calls the row.
 std::string name_of_row(const std::string& table, const Row& row) {
   if (table == "secret_config") {
-    return "the settings in secret_config";
+    return "the row of secret_config";
   }
-  return table == "secret"
-             ? "secret " + row.text("path")
-             : fmt::format("version {} of {}", row.integer("version"), row.text("path"));
+  const std::string path = utf8_sanitised(row.text("path"));
+  return table == "secret" ? "the row of secret " + path
+                           : fmt::format("version {} of {}", row.integer("version"), path);
 }
 
 }  // namespace
@@ -54,6 +53,7 @@ struct AuditLog::Head {
   std::string hash;
   std::int64_t rows = 0;
   std::string sum = kNoSum;
+  std::string keys;
   std::string mac;
 };
 
@@ -64,9 +64,9 @@ const std::string& AuditLog::script(std::string_view name) const {
 }
 
 std::string AuditLog::mac_of(const Head& head) const {
-  return to_hex(keyed_hash(
-      keyring_.newest("audit").bytes,
-      {"head", std::to_string(head.seq), head.hash, std::to_string(head.rows), head.sum}));
+  return to_hex(
+      keyed_hash(keyring_.newest("audit").bytes, {"head", std::to_string(head.seq), head.hash,
+                                                  std::to_string(head.rows), head.sum, head.keys}));
 }
 
 std::string AuditLog::digest_of(const std::string& table, const Row& row) const {
@@ -83,7 +83,19 @@ std::string AuditLog::hash_of(std::string_view value) const {
   return to_hex(keyed_hash(keyring_.newest("audit").bytes, {"value", value}));
 }
 
-Result<AuditLog::Head> AuditLog::head() {
+Result<std::string> AuditLog::hash_of_keys() {
+  auto rows = state_.query(script("keyring.all"));
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  std::string all;
+  for (const Row& row : rows.value()) {
+    all += canonical(row, "");
+  }
+  return to_hex(keyed_hash(keyring_.newest("audit").bytes, {"keyring", all}));
+}
+
+Result<AuditLog::Head> AuditLog::read_head() {
   auto rows = state_.query(script("audit.head"));
   if (!rows.ok()) {
     return rows.error();
@@ -94,8 +106,20 @@ Result<AuditLog::Head> AuditLog::head() {
                  "put back a copy of state.db; nothing is released without an audit log"};
   }
   const Row& row = rows.value().front();
-  return Head{row.integer("seq"), row.text("hash"), row.integer("rows"), row.text("sum"),
-              row.text("mac")};
+  return Head{row.integer("seq"), row.text("hash"), row.integer("rows"),
+              row.text("sum"),    row.text("keys"), row.text("mac")};
+}
+
+// What is built upon must be true: the next line would make a forged head a true one.
+Result<AuditLog::Head> AuditLog::head() {
+  auto head = read_head();
+  if (head.ok() && !are_equal(head.value().mac, mac_of(head.value()))) {
+    return Error{Fault::broken, Cause::other,
+                 "the head of the audit log was changed by other hands",
+                 "see `rowlock audit verify`, and put back a copy of state.db; nothing is released "
+                 "without an audit log"};
+  }
+  return head;
 }
 
 Result<> AuditLog::write_head(const Head& head) {
@@ -103,15 +127,35 @@ Result<> AuditLog::write_head(const Head& head) {
                                                {"hash", head.hash},
                                                {"rows", head.rows},
                                                {"sum", head.sum},
+                                               {"keys", head.keys},
                                                {"mac", mac_of(head)}});
 }
 
 Result<> AuditLog::begin() {
+  auto keys = hash_of_keys();
+  if (!keys.ok()) {
+    return keys.error();
+  }
   Head head;
+  head.keys = std::move(keys).value();
   if (auto written = write_head(head); !written.ok()) {
     return written.error();
   }
   return row_written("secret_config", {});
+}
+
+Result<> AuditLog::keys_written() {
+  auto read = head();
+  if (!read.ok()) {
+    return read.error();
+  }
+  auto keys = hash_of_keys();
+  if (!keys.ok()) {
+    return keys.error();
+  }
+  Head head = std::move(read).value();
+  head.keys = std::move(keys).value();
+  return write_head(head);
 }
 
 Result<> AuditLog::append(const AuditLine& line, std::int64_t now_ms) {
@@ -126,13 +170,7 @@ Result<> AuditLog::append(const AuditLine& line, std::int64_t now_ms) {
   if (line.version.has_value()) {
     values[5].second = *line.version;
   }
-  auto columns = std::make_shared<std::vector<std::string>>();
-  std::vector<Value> cells;
-  for (const auto& [name, value] : values) {
-    columns->push_back(name);
-    cells.push_back(value);
-  }
-  head.hash = hash_of_line(head.hash, Row(columns, std::move(cells)));
+  head.hash = hash_of_line(head.hash, row_from(values));
   head.seq += 1;
   values.emplace_back("hash", head.hash);
   if (auto written = state_.run(script("audit.append"), values); !written.ok()) {
@@ -187,6 +225,19 @@ Result<bool> AuditLog::row_is_true(const std::string& table, const Values& key) 
          are_equal(rows.value().front().text("digest"), digest_of(table, rows.value().front()));
 }
 
+Result<> AuditLog::require_true(const std::string& table, const Values& key) {
+  auto is_true = row_is_true(table, key);
+  if (!is_true.ok()) {
+    return is_true.error();
+  }
+  if (is_true.value()) {
+    return Done{};
+  }
+  return Error{Fault::broken, Cause::other,
+               name_of_row(table, row_from(key)) + " was changed by other hands",
+               "see `rowlock audit verify`, and put back a copy of state.db"};
+}
+
 Result<> AuditLog::verify_lines(const Head& head, AuditReport& report) {
   std::string before;
   for (bool more = true; more && report.findings.size() < AuditReport::kFindingsMax;) {
@@ -238,7 +289,7 @@ Result<> AuditLog::verify_rows(const Head& head, AuditReport& report) {
         }
       }
       const Row& last = rows.value().back();
-      after = {{"path", last.at("path")}, {"version", last.integer("version")}};
+      after = {{"path", last.at("path")}, {"version", last.at("version")}};
     }
   }
   if (report.rows != head.rows || sum != head.sum) {
@@ -250,9 +301,45 @@ Result<> AuditLog::verify_rows(const Head& head, AuditReport& report) {
   return Done{};
 }
 
+// What the pages of verify_lines() and verify_rows() begin behind: line 0, a secret without a path.
+Result<> AuditLog::verify_counts(AuditReport& report) {
+  if (report.findings.size() >= AuditReport::kFindingsMax) {
+    return Done{};
+  }
+  auto counts = state_.query(script("audit.counts"));
+  if (!counts.ok()) {
+    return counts.error();
+  }
+  const std::int64_t lines = counts.value().front().integer("lines");
+  if (lines != report.lines) {
+    report.findings.push_back(
+        fmt::format("the audit log holds {} lines, of which {} follow each other from the first: "
+                    "some were added by other hands",
+                    lines, report.lines));
+  }
+  const std::int64_t rows = counts.value().front().integer("rows");
+  if (rows != report.rows) {
+    report.findings.push_back(fmt::format(
+        "there are {} rows of secrets, of which only {} have a path and a version: some were added "
+        "by other hands",
+        rows, report.rows));
+  }
+  return Done{};
+}
+
 Result<AuditReport> AuditLog::verify() {
   AuditReport report;
-  auto read = head();
+  auto blobs = state_.query(script("audit.blobs"));
+  if (!blobs.ok()) {
+    return blobs.error();
+  }
+  // Their order is not that of text, so that the pages that follow would have no end.
+  if (const std::int64_t rows = blobs.value().front().integer("rows"); rows != 0) {
+    report.findings.push_back(fmt::format(
+        "{} rows hold bytes where text was written: they were changed by other hands", rows));
+    return report;
+  }
+  auto read = read_head();
   if (!read.ok()) {
     report.findings.push_back(read.error().message);
     return report;
@@ -261,10 +348,20 @@ Result<AuditReport> AuditLog::verify() {
   if (!are_equal(head.mac, mac_of(head))) {
     report.findings.push_back("audit_head is not what was written");
   }
+  auto keys = hash_of_keys();
+  if (!keys.ok()) {
+    return keys.error();
+  }
+  if (keys.value() != head.keys) {
+    report.findings.push_back("the rows of keyring are not those that were written");
+  }
   if (auto verified = verify_lines(head, report); !verified.ok()) {
     return verified.error();
   }
   if (auto verified = verify_rows(head, report); !verified.ok()) {
+    return verified.error();
+  }
+  if (auto verified = verify_counts(report); !verified.ok()) {
     return verified.error();
   }
   return report;

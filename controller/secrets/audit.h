@@ -54,6 +54,11 @@ class AuditLog {
   Result<> row_leaves(const std::string& table, const Values& key);
   // Whether the row is as it was written.
   Result<bool> row_is_true(const std::string& table, const Values& key);
+  // Broken with a sentence when it is not. To be called before a row is changed: row_written()
+  // would make what other hands wrote into it true.
+  Result<> require_true(const std::string& table, const Values& key);
+  // After the rows of keyring were changed.
+  Result<> keys_written();
 
   // For `value`: a keyed hash, so that equal values can be told, and nothing else.
   std::string hash_of(std::string_view value) const;
@@ -63,12 +68,15 @@ class AuditLog {
 
  private:
   struct Head;
+  Result<Head> read_head();
   Result<Head> head();
+  Result<std::string> hash_of_keys();
   Result<> write_head(const Head& head);
   std::string mac_of(const Head& head) const;
   std::string digest_of(const std::string& table, const Row& row) const;
   Result<> verify_lines(const Head& head, AuditReport& report);
   Result<> verify_rows(const Head& head, AuditReport& report);
+  Result<> verify_counts(AuditReport& report);
   Result<> change_sum(const std::string& out, const std::string& in, int rows);
   std::string hash_of_line(const std::string& before, const Row& line) const;
   const std::string& script(std::string_view name) const;

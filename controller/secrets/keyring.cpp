@@ -11,8 +11,19 @@ namespace rowlock {
 
 namespace {
 
+constexpr const char* kPurposes[] = {"kek", "audit", "token", "identity"};
+
 // A key of the ring opens only as what it was sealed as, and in its own place.
-std::string bound_of(const Key& key) { return fmt::format("keyring/{}/{}", key.purpose, key.id); }
+std::string bound_of(const Key& key) {
+  return fmt::format("keyring/{}/{}/{}", key.purpose, key.id, key.created_at_ms);
+}
+
+bool has_every_purpose(const std::vector<Key>& keys) {
+  return std::all_of(std::begin(kPurposes), std::end(kPurposes), [&](const char* purpose) {
+    return std::any_of(keys.begin(), keys.end(),
+                       [&](const Key& key) { return key.purpose == purpose; });
+  });
+}
 
 }  // namespace
 
@@ -61,7 +72,7 @@ Result<SecretBytes> Keyring::init(std::int64_t now_ms) {
   }
   SecretBytes unseal_key = SecretBytes::random(kKeyBytes);
   std::int64_t id = 0;
-  for (const char* purpose : {"kek", "audit", "token", "identity"}) {
+  for (const char* purpose : kPurposes) {
     Key key{++id, purpose, now_ms, SecretBytes::random(kKeyBytes)};
     if (auto stored = store(key, unseal_key); !stored.ok()) {
       seal();
@@ -98,6 +109,10 @@ Result<> Keyring::open(const SecretBytes& unseal_key) {
     }
     key.bytes = std::move(bytes).value();
     opened.push_back(std::move(key));
+  }
+  if (!has_every_purpose(opened)) {
+    return Error{Fault::broken, Cause::other, "rows of `keyring` were taken away by other hands",
+                 "put back a copy of state.db"};
   }
   keys_ = std::move(opened);
   unseal_key_ = unseal_key.copy();

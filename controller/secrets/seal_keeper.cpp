@@ -171,6 +171,9 @@ Result<RecoveryKit> SealKeeper::rekey(int shares, int threshold, const Actor& ac
   if (!key.ok()) {
     return key.error();
   }
+  if (auto written = audit_.keys_written(); !written.ok()) {
+    return written.error();
+  }
   const std::string detail = fmt::format("{} of {} shares", threshold, shares);
   if (auto logged = log(actor.name, "rekey", detail, now_ms); !logged.ok()) {
     return logged.error();
@@ -226,6 +229,9 @@ Result<std::int64_t> SealKeeper::rotate(const Actor& actor, std::int64_t now_ms)
   }
   if (auto dropped = drop_old_keys(); !dropped.ok()) {
     return dropped.error();
+  }
+  if (auto written = audit_.keys_written(); !written.ok()) {
+    return written.error();
   }
   const std::string detail = fmt::format("{} data keys wrapped anew", wrapped.value());
   if (auto logged = log(actor.name, "rotate", detail, now_ms); !logged.ok()) {

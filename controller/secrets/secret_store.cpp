@@ -104,14 +104,8 @@ Result<SecretMetadata> SecretStore::require_secret(const std::string& path) {
   if (!row.value().has_value()) {
     return not_found("secret " + path);
   }
-  auto is_true = audit_.row_is_true("secret", key);
-  if (!is_true.ok()) {
+  if (auto is_true = audit_.require_true("secret", key); !is_true.ok()) {
     return is_true.error();
-  }
-  if (!is_true.value()) {
-    return Error{Fault::broken, Cause::other,
-                 "the row of secret " + path + " was changed by other hands",
-                 "see `rowlock audit verify`, and put back a copy of state.db"};
   }
   const Row& found = *row.value();
   SecretMetadata secret;
@@ -163,8 +157,8 @@ Result<SecretRead> SecretStore::read(const std::string& path, std::int64_t versi
     return not_found(wanted == 0 ? "a version of secret " + path
                                  : fmt::format("version {} of secret {}", wanted, path));
   }
-  auto is_true = audit_.row_is_true("secret_version", key);
-  if (!is_true.ok()) {
+  // What is said of one that is deleted must be true as well.
+  if (auto is_true = audit_.require_true("secret_version", key); !is_true.ok()) {
     return is_true.error();
   }
   SecretRead read;
@@ -174,13 +168,7 @@ Result<SecretRead> SecretStore::read(const std::string& path, std::int64_t versi
                  (!read.version.deleted_at_ms.has_value() || *read.version.deleted_at_ms > now_ms);
   AuditLine line{actor.name, "read", path, wanted, "allowed", "", ""};
   if (read.is_live) {
-    auto opened =
-        is_true.value()
-            ? open_version(*row.value())
-            : Result<SecretBytes>(
-                  Error{Fault::broken, Cause::other,
-                        fmt::format("version {} of {} was changed by other hands", wanted, path),
-                        "see `rowlock audit verify`"});
+    auto opened = open_version(*row.value());
     if (!opened.ok()) {
       return opened.error();
     }
@@ -225,6 +213,10 @@ Result<> SecretStore::set_metadata(const std::string& path, const SecretSettings
     if (!checked.ok()) {
       return checked.error();
     }
+  }
+  if (auto secret = require_secret(path);
+      !secret.ok() && secret.error().cause != Cause::not_found) {
+    return secret.error();
   }
   Values values = values_of(settings);
   values.insert(values.end(), {{"path", path}, {"now_ms", now_ms}});
@@ -286,6 +278,9 @@ Result<> SecretStore::set_config(const SecretSettings& settings, const Actor& ac
   }
   if (auto checked = check_settings(settings); !checked.ok()) {
     return checked.error();
+  }
+  if (auto is_true = audit_.require_true("secret_config", {}); !is_true.ok()) {
+    return is_true.error();
   }
   if (auto set = run("secret.set_config", values_of(settings)); !set.ok()) {
     return set.error();

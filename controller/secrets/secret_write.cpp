@@ -195,6 +195,9 @@ Result<> SecretStore::mark(const std::string& script, const std::string& operati
     if (!row.value().has_value()) {
       continue;
     }
+    if (auto is_true = audit_.require_true("secret_version", values); !is_true.ok()) {
+      return is_true.error();
+    }
     if (auto done = run(script, values); !done.ok()) {
       return done.error();
     }
@@ -281,6 +284,11 @@ Result<std::int64_t> SecretStore::rewrap() {
       return Error{Fault::broken, Cause::other,
                    fmt::format("version {} of {} was changed by other hands", version, path),
                    "nothing was rotated; see `rowlock audit verify`"};
+    }
+    if (auto is_true =
+            audit_.require_true("secret_version", {{"path", path}, {"version", version}});
+        !is_true.ok()) {
+      return is_true.error();
     }
     const Values values = {{"path", path},
                            {"version", version},

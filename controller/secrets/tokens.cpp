@@ -3,6 +3,7 @@
 #include "controller/base/text.h"
 #include "controller/crypto/cipher.h"
 #include "controller/crypto/encoding.h"
+#include "controller/secrets/canonical.h"
 
 #include <fmt/format.h>
 
@@ -76,6 +77,27 @@ SecretBytes Tokens::wrapping_key(std::string_view text) const {
   return SecretBytes(keyed_hash(keyring_.newest("token").bytes, {"wrapping", text}));
 }
 
+Result<std::string> Tokens::mac_of(const std::string& hash, std::string* written) {
+  auto rows = state_.query(script("token.row"), {{"hash", hash}});
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  if (rows.value().empty()) {
+    return no_token();
+  }
+  const Row& row = rows.value().front();
+  if (written != nullptr) {
+    *written = row.text("mac");
+  }
+  return to_hex(keyed_hash(keyring_.newest("token").bytes, {"row", canonical(row, "mac")}));
+}
+
+Result<> Tokens::sign(const std::string& hash) {
+  auto mac = mac_of(hash);
+  return mac.ok() ? state_.run(script("token.sign"), {{"hash", hash}, {"mac", mac.value()}})
+                  : Result<>(mac.error());
+}
+
 Result<MadeToken> Tokens::make(const TokenWish& wish, std::int64_t now_ms) {
   return store(wish, "", "", now_ms);
 }
@@ -136,10 +158,12 @@ Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
                                                   {"ends_at_ms", token.ends_at_ms},
                                                   {"uses_left", number(token.uses_left)},
                                                   {"wrapped", wrapped},
-                                                  {"wrapped_path", path},
-                                                  {"digest", digest_of(token)}});
+                                                  {"wrapped_path", path}});
   if (!stored.ok()) {
     return stored.error();
+  }
+  if (auto is_signed = sign(token.hash); !is_signed.ok()) {
+    return is_signed.error();
   }
   return made;
 }
@@ -155,26 +179,18 @@ Result<Row> Tokens::row(std::string_view name, const Values& values) {
   if (rows.value().empty()) {
     return no_token();
   }
-  // Who can write to the file cannot write rights into it.
   const Row& found = rows.value().front();
-  Token given = token_of(found);
-  given.policies = found.text("given");
-  if (!are_equal(found.text("digest"), digest_of(given))) {
+  std::string written;
+  auto mac = mac_of(found.text("hash"), &written);
+  if (!mac.ok()) {
+    return mac.error();
+  }
+  if (!are_equal(mac.value(), written)) {
     return Error{Fault::broken, Cause::other,
-                 "the row of token " + given.accessor + " was changed by other hands",
-                 "revoke it: rowlock token revoke " + given.accessor};
+                 "the row of a token was changed by other hands: it gives no rights any more",
+                 "make another one, and look at who can write to state.db"};
   }
   return found;
-}
-
-// Of all that stays as it was made.
-std::string Tokens::digest_of(const Token& token) const {
-  return to_hex(
-      keyed_hash(keyring_.newest("token").bytes,
-                 {"row", token.hash, token.accessor, token.name, token.kind, token.policies,
-                  token.instance.has_value() ? std::to_string(*token.instance) : "",
-                  std::to_string(token.created_at_ms), std::to_string(token.ttl_ms),
-                  std::to_string(token.ends_at_ms), token.wrapped_path}));
 }
 
 Result<Row> Tokens::row_of(std::string_view text, std::int64_t now_ms) {
@@ -213,8 +229,11 @@ Result<std::vector<std::string>> Tokens::accessors(std::int64_t now_ms) {
 }
 
 Result<> Tokens::use(const Token& token) {
-  return token.uses_left.has_value() ? state_.run(script("token.use"), {{"hash", token.hash}})
-                                     : Result<>(Done{});
+  if (!token.uses_left.has_value()) {
+    return Done{};
+  }
+  auto used = state_.run(script("token.use"), {{"hash", token.hash}});
+  return used.ok() ? sign(token.hash) : used;
 }
 
 Result<Token> Tokens::renew(const Token& token, std::int64_t asked_ms, std::int64_t now_ms) {
@@ -226,6 +245,9 @@ Result<Token> Tokens::renew(const Token& token, std::int64_t asked_ms, std::int6
                                 {{"hash", token.hash}, {"ttl_ms", ttl_ms}, {"now_ms", now_ms}});
       !renewed.ok()) {
     return renewed.error();
+  }
+  if (auto is_signed = sign(token.hash); !is_signed.ok()) {
+    return is_signed.error();
   }
   // A token in its last use is not to be found any more, and still lives for this answer.
   Token now = token;

@@ -1,7 +1,7 @@
 // Tokens: what an asker shows over HTTP in place of a name and a password. Its text is written
-// nowhere, state.db knows it by a keyed hash; to speak of one without being able to use it there is
-// its accessor. What may be asked with it is decided by its policies (policies.h), when it ends by
-// the view token_now of schema/token.sql.
+// nowhere, state.db knows it by a keyed hash, and its rights count only under another one; to speak
+// of one without being able to use it there is its accessor. What may be asked with it is decided
+// by its policies (policies.h), when it ends by the view token_now of schema/token.sql.
 #pragma once
 
 #include "controller/base/result.h"
@@ -68,7 +68,7 @@ class Tokens {
 
   // Of all that follow: within a transaction of the caller's; closed_error() while the keys are
   // not open. One that is expired, used up, revoked, or whose holder has gone is not there:
-  // Cause::not_found.
+  // Cause::not_found. One whose row other hands wrote would give rights to whom they like: broken.
 
   // Takes away some of those that have expired, too.
   Result<MadeToken> make(const TokenWish& wish, std::int64_t now_ms);
@@ -93,10 +93,12 @@ class Tokens {
  private:
   Result<MadeToken> store(const TokenWish& wish, std::string_view answer, const std::string& path,
                           std::int64_t now_ms);
+  // Its keyed hash, over all that its row says of it; without a row Cause::not_found.
+  Result<std::string> mac_of(const std::string& hash, std::string* written = nullptr);
+  Result<> sign(const std::string& hash);
   Result<Row> row(std::string_view script, const Values& values);
   Result<Row> row_of(std::string_view text, std::int64_t now_ms);
   std::string hash_of(std::string_view text) const;
-  std::string digest_of(const Token& token) const;
   SecretBytes wrapping_key(std::string_view text) const;
   const std::string& script(std::string_view name) const;
 
