@@ -67,6 +67,9 @@ Result<std::shared_ptr<const Parcel>> Deliveries::pack(const Step& step,
     parcel->files = std::move(made).value();
     parcel->values = {{"uses", files.uses()}, {"services", input.text("services")}};
   }
+  if (step.step == "renew" && !secrets_.keyring.is_open()) {
+    return secrets_.keyring.closed_error();  // It was sealed since the row was read.
+  }
   // A folder without an identity is better than none: while the store is sealed, what needs no
   // secret goes on.
   if (secrets_.keyring.is_open()) {

@@ -49,6 +49,10 @@ CREATE TEMP TRIGGER wake_seal_update AFTER UPDATE OF state ON seal WHEN NEW.stat
   INSERT INTO dirty SELECT DISTINCT job FROM instance;
 END;
 
+-- @run seal.state
+
+SELECT state FROM seal;
+
 -- @run seal.write
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)

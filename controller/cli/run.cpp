@@ -56,7 +56,8 @@ class Service {
   void pass();
   void after_pass(const Controller::Pass& pass);
   void watch_what_there_is();
-  Result<> begin_secrets();
+  Result<> begin_secrets(const std::string& detail = "");
+  Result<> open_with(const UnsealKey& key);
   void unseal(const UnsealSource& source);
   void take_key(const Result<UnsealKey>& key);
   void failed(const Error& error);
@@ -83,6 +84,7 @@ class Service {
   std::unique_ptr<Timer> probes_ = loop_.timer();
   std::vector<std::unique_ptr<Signal>> signals_;
   bool is_scheduled_ = false;
+  std::int64_t sealed_at_ = 0;  // SealKeeper::changes() when the key was asked for.
   std::string last_error_;
 };
 
@@ -104,13 +106,14 @@ Service::Service(const Home& home, Database state, const Schema& schema, Log& lo
       edits_(loop_, home.folder(), desired_, [this] { schedule_pass(); }),
       api_(loop_, state_, schema_, secrets_, world_.clock(), [this] { schedule_pass(); }) {}
 
-// Sealed, until the key is given: that is told before anything else happens.
-Result<> Service::begin_secrets() {
+// Sealed, until the key is given: that is told before anything else happens. `detail`: why it could
+// not be opened.
+Result<> Service::begin_secrets(const std::string& detail) {
   auto transaction = Transaction::begin(state_);
   if (!transaction.ok()) {
     return transaction.error();
   }
-  if (auto begun = secrets_.seal.begin(world_.clock().now_ms()); !begun.ok()) {
+  if (auto begun = secrets_.seal.begin(world_.clock().now_ms(), detail); !begun.ok()) {
     return begun.error();
   }
   return std::move(transaction).value().commit();
@@ -121,6 +124,7 @@ void Service::unseal(const UnsealSource& source) {
   if (secrets_.keyring.state() != Keyring::State::sealed) {
     return;
   }
+  sealed_at_ = secrets_.seal.changes();
   auto key = std::make_shared<std::optional<Result<UnsealKey>>>();
   workers_.submit(
       "unseal",
@@ -138,27 +142,37 @@ void Service::take_key(const Result<UnsealKey>& key) {
   if (key.ok() && !key.value().warning.empty()) {
     log_.warn(key.value().warning);
   }
-  const std::int64_t now_ms = world_.clock().now_ms();
-  auto transaction = Transaction::begin(state_);
-  Result<> opened = !transaction.ok() ? Result<>(transaction.error())
-                    : key.ok()
-                        ? secrets_.seal.unseal(*key.value().bytes, key.value().origin, now_ms)
-                        : Result<>(key.error());
-  if (!opened.ok() && transaction.ok()) {
+  if (secrets_.seal.changes() != sealed_at_) {
+    return;  // Somebody was faster, or has sealed it since: what a person did stands.
+  }
+  const Result<> opened = key.ok() ? open_with(key.value()) : Result<>(key.error());
+  if (opened.ok()) {
+    log_.info("the secret store is open", {{"key", key.value().origin}});
+  } else {
     log_.error("the secret store stays sealed",
                {{"err", opened.error().message}, {"hint", opened.error().hint}});
-    opened = secrets_.seal.begin(now_ms, opened.error().message);
+    if (auto told = begin_secrets(opened.error().message); !told.ok()) {
+      failed(told.error());
+    }
   }
+  schedule_pass();
+}
+
+// All of it, or nothing: it is open once that is written down.
+Result<> Service::open_with(const UnsealKey& key) {
+  const Keyring::Mark keys = secrets_.keyring.mark();
+  auto transaction = Transaction::begin(state_);
+  if (!transaction.ok()) {
+    return transaction.error();
+  }
+  auto opened = secrets_.seal.unseal(*key.bytes, key.origin, world_.clock().now_ms());
   if (opened.ok()) {
     opened = std::move(transaction).value().commit();
   }
   if (!opened.ok()) {
-    secrets_.keyring.seal();
-    failed(opened.error());
-  } else if (secrets_.keyring.is_open()) {
-    log_.info("the secret store is open", {{"key", key.value().origin}});
+    secrets_.keyring.undo(keys);
   }
-  schedule_pass();
+  return opened;
 }
 
 Result<> Service::begin(const UnsealSource& source) {
@@ -215,6 +229,11 @@ void Service::schedule_pass() {
 
 void Service::pass() {
   is_scheduled_ = false;
+  // What could not be written when it happened is written before anything is planned by it.
+  if (auto told = secrets_.seal.follow(world_.clock().now_ms()); !told.ok()) {
+    failed(told.error());
+    return;
+  }
   const auto passed = controller_.pass();
   if (!passed.ok()) {
     failed(passed.error());

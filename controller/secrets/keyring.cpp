@@ -82,6 +82,7 @@ Result<SecretBytes> Keyring::init(std::int64_t now_ms) {
   }
   unseal_key_ = unseal_key.copy();
   state_ = State::open;
+  ++changes_;
   return unseal_key;
 }
 
@@ -117,12 +118,28 @@ Result<> Keyring::open(const SecretBytes& unseal_key) {
   keys_ = std::move(opened);
   unseal_key_ = unseal_key.copy();
   state_ = State::open;
+  ++changes_;
   return Done{};
 }
 
+void Keyring::undo(const Mark& mark) {
+  if (changes_ == mark.changes) {
+    return;
+  }
+  const SecretBytes latest = unseal_key_.copy();
+  const SecretBytes earlier = earlier_unseal_key_.copy();
+  forget();
+  (void)load().ok();  // What cannot be read is taken for sealed, below and by whoever asks next.
+  if (mark.is_open && !open(latest).ok()) {
+    (void)open(earlier).ok();
+  }
+}
+
 void Keyring::seal() {
+  ++changes_;
   keys_.clear();
   unseal_key_ = SecretBytes();
+  earlier_unseal_key_ = SecretBytes();
   if (state_ == State::open) {
     state_ = State::sealed;
   }
@@ -141,6 +158,8 @@ Result<SecretBytes> Keyring::rekey() {
       return stored.error();
     }
   }
+  ++changes_;
+  earlier_unseal_key_ = std::move(unseal_key_);
   unseal_key_ = unseal_key.copy();
   return unseal_key;
 }
@@ -155,12 +174,14 @@ Result<> Keyring::add(const std::string& purpose, std::int64_t now_ms) {
   if (auto stored = store(key, unseal_key_); !stored.ok()) {
     return stored.error();
   }
+  ++changes_;
   keys_.push_back(std::move(key));
   return Done{};
 }
 
 Result<> Keyring::drop(std::int64_t id) {
   CHECK(is_open());
+  ++changes_;
   std::erase_if(keys_, [id](const Key& key) { return key.id == id; });
   return state_db_.run(script("keyring.drop"), {{"id", id}});
 }

@@ -45,8 +45,21 @@ class Keyring {
   // Requires: not open.
   Error closed_error() const;
 
+  // What the keys in memory are at a moment.
+  struct Mark {
+    std::int64_t changes = 0;
+    bool is_open = false;
+  };
+  // Before calls of which some may not be committed.
+  Mark mark() const { return {changes_, is_open()}; }
+  // They were: nothing of it is to be undone any more.
+  void committed() { earlier_unseal_key_ = SecretBytes(); }
+  // After the rows were rolled back to those of the mark: the keys are what they were then, or
+  // sealed when that cannot be had. Outside a savepoint that could be rolled back further.
+  void undo(const Mark& mark);
+
   // The calls below write rows: within a transaction of the caller's. When that is not committed
-  // after all, call forget() and load().
+  // after all, call undo().
 
   // Makes the keys and opens them. Returns the unseal key. Rejected when there are keys.
   Result<SecretBytes> init(std::int64_t now_ms);
@@ -79,8 +92,10 @@ class Keyring {
   Database& state_db_;
   const Schema& schema_;
   State state_ = State::absent;
+  std::int64_t changes_ = 0;  // Of the keys in memory.
   std::vector<Key> keys_;
-  SecretBytes unseal_key_;  // As long as it is open, so that new keys can be sealed.
+  SecretBytes unseal_key_;          // As long as it is open, so that new keys can be sealed,
+  SecretBytes earlier_unseal_key_;  // and the one before a rekey that may yet be undone.
 };
 
 }  // namespace rowlock

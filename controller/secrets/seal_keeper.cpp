@@ -64,6 +64,25 @@ Result<> SealKeeper::begin(std::int64_t now_ms, const std::string& detail) {
   return write_row(now_ms, detail);
 }
 
+Result<> SealKeeper::follow(std::int64_t now_ms) {
+  auto said = state_.scalar(*schema_.script("seal.state"));
+  if (!said.ok()) {
+    return said.error();
+  }
+  if (text_of(said.value()) == name_of(keyring_.state())) {
+    return Done{};
+  }
+  auto transaction = Transaction::begin(state_);
+  if (!transaction.ok()) {
+    return transaction.error();
+  }
+  if (auto written = write_row(now_ms, "a change of its keys could not be written");
+      !written.ok()) {
+    return written.error();
+  }
+  return std::move(transaction).value().commit();
+}
+
 Result<> SealKeeper::log(const std::string& actor, const std::string& operation,
                          const std::string& detail, std::int64_t now_ms) {
   return audit_.append({actor, operation, "", {}, "allowed", detail, ""}, now_ms);
@@ -99,10 +118,14 @@ Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, st
     return opened.error();
   }
   shares_.clear();
-  if (auto logged = log(actor, "unseal", "", now_ms); !logged.ok()) {
-    return logged.error();
+  Result<> done = log(actor, "unseal", "", now_ms);
+  if (done.ok()) {
+    done = write_row(now_ms, "");
   }
-  return write_row(now_ms, "");
+  if (!done.ok()) {
+    keyring_.seal();  // Nothing is opened that is not written down.
+  }
+  return done;
 }
 
 Result<SealStatus> SealKeeper::give_share(const std::string& text, std::int64_t now_ms) {

@@ -37,6 +37,13 @@ class SealKeeper {
   // right away, if it should have been. Within a transaction, as are all that follow.
   Result<> begin(std::int64_t now_ms, const std::string& detail = "");
 
+  // Makes the row say what is so, in a transaction of its own, when it does not: after one that was
+  // not committed. Cheap when it does.
+  Result<> follow(std::int64_t now_ms);
+
+  // Another number whenever keys were opened, sealed or exchanged.
+  std::int64_t changes() const { return keyring_.mark().changes; }
+
   SealStatus status() const;
 
   // Requires of shares and threshold: 1 <= threshold <= shares <= 255, else rejected.

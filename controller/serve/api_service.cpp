@@ -32,9 +32,13 @@ void ApiService::handle(HttpRequest request, HttpServer::Respond respond) {
 
 void ApiService::answer_waiting() {
   std::vector<Waiting> group = std::exchange(waiting_, {});
+  const Keyring::Mark keys = secrets_.keyring.mark();
   if (auto done = answer_all(group); !done.ok()) {
+    secrets_.keyring.undo(keys);
+    (void)secrets_.seal.follow(clock_.now_ms()).ok();  // Else before the next pass.
     withhold(group, done.error());
   }
+  secrets_.keyring.committed();
   bool is_changed = false;
   const std::weak_ptr<bool> alive = is_alive_;
   for (Waiting& each : group) {
@@ -56,7 +60,6 @@ Result<> ApiService::answer_all(std::vector<Waiting>& group) {
   for (Waiting& each : group) {
     auto answer = api_.answer(each.request, now_ms);
     if (!answer.ok()) {
-      each.answer.touches_keys = api_.may_touch_keys(each.request);
       return answer.error();
     }
     each.answer = std::move(answer).value();
@@ -70,9 +73,7 @@ void ApiService::withhold(std::vector<Waiting>& group, const Error& error) {
   const std::string reason =
       "nothing is released: the audit log cannot be written: " + error.message +
       (error.hint.empty() ? "" : "; " + error.hint);
-  bool touches_keys = false;
   for (Waiting& each : group) {
-    touches_keys = touches_keys || each.answer.touches_keys;
     wipe(each.answer.response.body);
     each.answer = {};
     each.answer.response = http_response(refused_with(503, reason));
@@ -82,21 +83,6 @@ void ApiService::withhold(std::vector<Waiting>& group, const Error& error) {
       }
     }
   }
-  if (touches_keys) {
-    forget_keys();
-  }
-}
-
-// What they are in memory is no longer what they are on the disk.
-void ApiService::forget_keys() {
-  auto transaction = Transaction::begin(state_);
-  if (transaction.ok() && api_.forget_keys(clock_.now_ms()).ok() &&
-      std::move(transaction).value().commit().ok()) {
-    return;
-  }
-  // The row that says how the store stands cannot be written either; it is when the keys are given.
-  secrets_.keyring.forget();
-  (void)secrets_.keyring.load().ok();
 }
 
 }  // namespace rowlock

@@ -42,7 +42,6 @@ class ApiService {
   void answer_waiting();
   Result<> answer_all(std::vector<Waiting>& group);
   void withhold(std::vector<Waiting>& group, const Error& error);
-  void forget_keys();
 
   Loop& loop_;
   Database& state_;

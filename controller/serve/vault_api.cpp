@@ -59,9 +59,7 @@ Error nobody(std::string message) {
   return {Fault::rejected, Cause::other, std::move(message), ""};
 }
 
-VaultApi::Answer free_answer(VaultReply reply) {
-  return {http_response(std::move(reply)), false, false};
-}
+VaultApi::Answer free_answer(VaultReply reply) { return {http_response(std::move(reply)), false}; }
 
 }  // namespace
 
@@ -182,7 +180,8 @@ VaultReply VaultApi::ask_undoably(const VaultRoute& route, VaultCall& call) {
   return ask(route, call);
 }
 
-Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call, VaultReply reply) {
+Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call,
+                                    const Keyring::Mark& keys, VaultReply reply) {
   if (reply.is_failure) {
     if (auto undone = parts_.state.run("ROLLBACK TO request"); !undone.ok()) {
       return undone.error();
@@ -193,11 +192,7 @@ Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call, Va
         return used.error();
       }
     }
-    if (route.touches_keys && reply.status >= 500) {
-      if (auto forgotten = forget_keys(call.now_ms); !forgotten.ok()) {
-        return forgotten.error();
-      }
-    }
+    parts_.secrets.keyring.undo(keys);
   }
   if (auto logged = log(route, call, reply); !logged.ok()) {
     return logged.error();
@@ -211,11 +206,6 @@ Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call, Va
 bool VaultApi::is_free(const HttpRequest& request) const {
   const Match found = match(request);
   return found.route == nullptr || found.route->audit == VaultAudit::nothing;
-}
-
-bool VaultApi::may_touch_keys(const HttpRequest& request) const {
-  const Match found = match(request);
-  return found.route != nullptr && found.route->touches_keys;
 }
 
 Result<VaultApi::Answer> VaultApi::answer(const HttpRequest& request, std::int64_t now_ms) {
@@ -235,30 +225,18 @@ Result<VaultApi::Answer> VaultApi::answer(const HttpRequest& request, std::int64
   if (route.audit == VaultAudit::nothing) {
     return free_answer(route.answer(parts_, call));
   }
-  const Keyring::State before = parts_.secrets.keyring.state();
   if (auto begun = parts_.state.run("SAVEPOINT request"); !begun.ok()) {
     return begun.error();
   }
-  auto reply = settle(route, call, ask_undoably(route, call));
+  const Keyring::Mark keys = parts_.secrets.keyring.mark();
+  auto reply = settle(route, call, keys, ask_undoably(route, call));
   if (!reply.ok()) {
     return reply.error();
   }
   Answer answer;
   answer.is_change = !reply.value().is_failure && !is_read(method_of(request));
-  // To give keys to a store that is open changes nothing.
-  answer.touches_keys =
-      answer.is_change && route.touches_keys &&
-      (route.access == VaultAccess::operator_only || before != parts_.secrets.keyring.state());
   answer.response = http_response(std::move(reply).value());
   return answer;
-}
-
-Result<> VaultApi::forget_keys(std::int64_t now_ms) {
-  parts_.secrets.keyring.forget();
-  if (auto dropped = parts_.secrets.seal.drop_shares(now_ms); !dropped.ok()) {
-    return dropped.error();
-  }
-  return parts_.secrets.seal.begin(now_ms, "a change of its keys could not be written");
 }
 
 }  // namespace rowlock

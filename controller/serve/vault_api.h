@@ -26,8 +26,7 @@ class VaultApi {
 
   struct Answer {
     HttpResponse response;
-    bool is_change = false;     // Rows were written beside the audit log.
-    bool touches_keys = false;  // The keys in memory are others than before.
+    bool is_change = false;  // Rows were written beside the audit log.
   };
 
   // What a request that ends in an error wrote is undone, all but its line in the audit log. An
@@ -37,12 +36,6 @@ class VaultApi {
 
   // Whether it is a request that writes nothing and releases nothing: its answer needs no commit.
   bool is_free(const HttpRequest& request) const;
-  // Whether it may change the keys in memory, not only their rows.
-  bool may_touch_keys(const HttpRequest& request) const;
-
-  // After a transaction that was not committed, within one that will be: forgets the keys, which
-  // are then sealed if there are any.
-  Result<> forget_keys(std::int64_t now_ms);
 
  private:
   struct Match;
@@ -52,7 +45,8 @@ class VaultApi {
   Result<> identify(VaultCall& call);
   Result<> take_body(VaultCall& call) const;
   Result<> log(const VaultRoute& route, const VaultCall& call, const VaultReply& reply);
-  Result<VaultReply> settle(const VaultRoute& route, VaultCall& call, VaultReply reply);
+  Result<VaultReply> settle(const VaultRoute& route, VaultCall& call, const Keyring::Mark& keys,
+                            VaultReply reply);
 
   VaultParts parts_;
 };

@@ -71,7 +71,6 @@ struct VaultRoute {
   VaultAudit audit = VaultAudit::failures;
   std::string_view operation;  // As the audit log calls it.
   VaultReply (*answer)(const VaultParts& parts, const VaultCall& call) = nullptr;
-  bool touches_keys = false;
 };
 
 std::span<const VaultRoute> vault_kv_routes();

@@ -188,18 +188,17 @@ constexpr VaultAccess kAnyone = VaultAccess::anyone;
 constexpr VaultAccess kOperator = VaultAccess::operator_only;
 constexpr VaultAudit kNothing = VaultAudit::nothing;
 constexpr VaultAudit kFailures = VaultAudit::failures;
-constexpr bool kTouchesKeys = true;
 
 constexpr VaultRoute kRoutes[] = {
     {"GET", "sys/health", kAnyone, kNothing, "", read_health},
     {"HEAD", "sys/health", kAnyone, kNothing, "", read_health},
     {"GET", "sys/seal-status", kAnyone, kNothing, "", read_seal_status},
     {"GET", "sys/init", kAnyone, kNothing, "", read_init},
-    {"POST", "sys/init", kOperator, kFailures, "init", make_keys, kTouchesKeys},
-    {"POST", "sys/unseal", kAnyone, kFailures, "unseal", unseal, kTouchesKeys},
-    {"POST", "sys/seal", kOperator, kFailures, "seal", seal_store, kTouchesKeys},
-    {"POST", "sys/rotate", kOperator, kFailures, "rotate", rotate, kTouchesKeys},
-    {"POST", "rowlock/rekey", kOperator, kFailures, "rekey", rekey, kTouchesKeys},
+    {"POST", "sys/init", kOperator, kFailures, "init", make_keys},
+    {"POST", "sys/unseal", kAnyone, kFailures, "unseal", unseal},
+    {"POST", "sys/seal", kOperator, kFailures, "seal", seal_store},
+    {"POST", "sys/rotate", kOperator, kFailures, "rotate", rotate},
+    {"POST", "rowlock/rekey", kOperator, kFailures, "rekey", rekey},
 };
 
 }  // namespace
