@@ -24,6 +24,20 @@ SecretFile file_like(const Json& form, std::string_view content) {
   return file;
 }
 
+// A NUL would begin another variable; and the kernel takes no longer one (MAX_ARG_STRLEN).
+Result<> check_variable(const SecretFile& variable) {
+  constexpr std::size_t kBytesMax = 128 * 1024;
+  const std::string_view value = variable.content.view();
+  if (value.find('\0') == std::string_view::npos &&
+      variable.name.size() + value.size() + 2 <= kBytesMax) {
+    return Done{};
+  }
+  return Error{Fault::rejected, Cause::other,
+               "the secret for " + variable.name +
+                   " cannot be an environment variable: it is over " + "128 KB or has a NUL in it",
+               "give it as a file, or write another version"};
+}
+
 }  // namespace
 
 std::string escaped(std::string_view value, const std::string& escape) {
@@ -160,6 +174,10 @@ Result<std::vector<SecretFile>> DeliveryFiles::make() {
     if (file["as"].as_string() != "env") {
       files.push_back(std::move(made).value());
       continue;
+    }
+    if (auto fits = check_variable(made.value()); !fits.ok()) {
+      wipe(environment);
+      return fits.error();
     }
     environment += made.value().name + "=" + std::string(made.value().content.view());
     environment += '\0';

@@ -40,108 +40,6 @@ CREATE TABLE delivery_case (
 
 -- @views
 
--- The versions that an instance should hold and does: by its spec, or the current one where a new version needs no new
--- instance.
-CREATE VIEW delivery_need AS
-SELECT i.id AS instance,
-       i.job,
-       json_extract(n.value, '$.path')      AS path,
-       json_extract(n.value, '$.key')       AS key,
-       json_extract(n.value, '$.on_change') AS on_change,
-       COALESCE(json_extract(n.value, '$.version'),
-                (SELECT c.current_version FROM secret AS c WHERE c.path = json_extract(n.value, '$.path'))) AS wanted,
-       (SELECT u.version FROM secret_use AS u
-        WHERE u.instance = i.id AND u.path = json_extract(n.value, '$.path') AND u.until_ms IS NULL
-        ORDER BY u.since_ms DESC, u.version DESC LIMIT 1) AS held
-FROM instance AS i
-JOIN spec AS s ON s.id = i.spec
-JOIN json_each(s.body, '$.secrets.needs') AS n;
-
--- The pattern of its job's policies that decides over each of them; the same rules as policy.capabilities has.
-CREATE VIEW delivery_grant AS
-SELECT n.instance,
-       n.job,
-       n.path,
-       (SELECT best.path
-        FROM job_policy AS j
-        JOIN policy_pattern AS best ON best.policy = j.policy
-        WHERE j.job = n.job
-          AND CASE WHEN best.pluses = 0 AND best.is_prefix THEN substr(n.path, 1, length(best.fixed)) = best.fixed
-                   WHEN best.pluses = 0                    THEN n.path = best.path
-                   ELSE (best.part_count = length(n.path) - length(replace(n.path, '/', '')) + 1
-                         OR (best.is_prefix
-                             AND best.part_count < length(n.path) - length(replace(n.path, '/', '')) + 1))
-                        AND NOT EXISTS (
-                          SELECT 1
-                          FROM json_each(best.parts) AS want
-                          JOIN json_each('[' || replace(json_quote(n.path), '/', '","') || ']') AS got
-                            ON got.key = want.key
-                          WHERE want.value <> '+'
-                            AND CASE WHEN best.is_prefix AND want.key = best.part_count - 1
-                                     THEN substr(got.value, 1, length(want.value)) <> want.value
-                                     ELSE got.value <> want.value END) END
-        ORDER BY best.wild_at DESC, best.is_prefix, best.pluses, length(best.path) DESC, best.path DESC
-        LIMIT 1) AS pattern
-FROM delivery_need AS n;
-
--- What of all that an instance needs is not there, as a sentence; no row when nothing is missing. Apart from what is
--- forbidden, since a view of both would be read as a whole for each instance.
-CREATE VIEW delivery_lack AS
-SELECT o.instance, o.job, o.path, o.obstacle
-FROM (SELECT n.instance, n.job, n.path,
-             CASE WHEN NOT EXISTS (SELECT 1 FROM secret AS c WHERE c.path = n.path)
-                  THEN 'secret ' || n.path || ' does not exist: rowlock secret put ' || n.path
-                  WHEN n.wanted IS NULL OR n.wanted = 0
-                  THEN 'secret ' || n.path || ' has no version: rowlock secret put ' || n.path
-                  WHEN NOT EXISTS (SELECT 1 FROM secret_version AS v
-                                   WHERE v.path = n.path AND v.version = n.wanted AND v.destroyed = 0)
-                  THEN 'version ' || n.wanted || ' of secret ' || n.path || ' is destroyed: rowlock secret put '
-                       || n.path
-                  WHEN (SELECT v.deleted_at_ms <= (SELECT now_ms FROM clock) FROM secret_version AS v
-                        WHERE v.path = n.path AND v.version = n.wanted)
-                  THEN 'version ' || n.wanted || ' of secret ' || n.path
-                       || ' is deleted: rowlock secret undelete or put ' || n.path
-                  WHEN n.key <> ''
-                       AND NOT EXISTS (SELECT 1 FROM secret_version AS v JOIN json_each(v.keys) AS k
-                                       WHERE v.path = n.path AND v.version = n.wanted AND k.value = n.key)
-                  THEN 'secret ' || n.path || ' has no key ''' || n.key || ''' in version ' || n.wanted || ': it has '
-                       || COALESCE((SELECT group_concat(k.value, ', ') FROM secret_version AS v
-                                    JOIN json_each(v.keys) AS k
-                                    WHERE v.path = n.path AND v.version = n.wanted), 'none') END AS obstacle
-      FROM delivery_need AS n) AS o
-WHERE o.obstacle IS NOT NULL;
-
--- What it needs and may not read.
-CREATE VIEW delivery_ban AS
-SELECT g.instance, g.job, g.path,
-       CASE WHEN g.pattern IS NULL
-            THEN 'no policy of job ' || g.job || ' allows it to read ' || g.path
-                 || ': INSERT INTO policy (name, path) VALUES (''' || g.job || ''', ''' || g.path
-                 || '''); INSERT INTO job_policy (job, policy) VALUES (''' || g.job || ''', ''' || g.job || ''')'
-            ELSE 'the policies of job ' || g.job || ' do not allow it to read ' || g.path || ': what they say of '
-                 || g.pattern || ' decides' END AS obstacle
-FROM delivery_grant AS g
-WHERE g.pattern IS NULL
-   OR NOT EXISTS (SELECT 1 FROM job_policy AS j JOIN policy AS p ON p.name = j.policy
-                  WHERE j.job = g.job AND p.path = g.pattern
-                    AND instr(',' || replace(p.capabilities, ' ', '') || ',', ',read,') > 0)
-   OR EXISTS (SELECT 1 FROM job_policy AS j JOIN policy AS p ON p.name = j.policy
-              WHERE j.job = g.job AND p.path = g.pattern
-                AND instr(',' || replace(p.capabilities, ' ', '') || ',', ',deny,') > 0);
-
--- The addresses that an instance's templates look up, as they are now: [["job","port","ADDRESS:PORT,…"], …].
-CREATE VIEW delivery_service AS
-SELECT i.id AS instance,
-       (SELECT json_group_array(json_array(json_extract(c.value, '$[1]'), json_extract(c.value, '$[2]'),
-                 COALESCE((SELECT group_concat(a.address || ':' || a.port, ',')
-                           FROM (SELECT address, port FROM service
-                                 WHERE job = json_extract(c.value, '$[1]')
-                                   AND port_label = json_extract(c.value, '$[2]')
-                                 ORDER BY address, port) AS a), '')))
-        FROM json_each(s.body, '$.secrets.services') AS c) AS services
-FROM instance AS i
-JOIN spec AS s ON s.id = i.spec;
-
 -- Every instance that has a folder or is to have one. `behind`: a version or an address in it is not what it should be;
 -- `moving`: how many instances of the job have just been given something new, or are not healthy; no more than
 -- max_parallel may be.
@@ -157,7 +55,9 @@ SELECT i.id AS instance,
        d.identity_at_ms,
        COALESCE(d.retry_at_ms, 0) AS retry_at_ms,
        COALESCE(json_array_length(s.body, '$.secrets.needs'), 0) > 0 AS has_needs,
-       CASE WHEN d.state IS NOT 'there' OR json_type(s.body, '$.secrets') IS NULL THEN 0
+       i.run,
+       -- One on its way out keeps what it has.
+       CASE WHEN d.state IS NOT 'there' OR i.run = 0 OR json_type(s.body, '$.secrets') IS NULL THEN 0
             ELSE EXISTS (SELECT 1 FROM delivery_need AS n
                          WHERE n.instance = i.id AND n.on_change <> 'restart' AND n.held IS NOT n.wanted)
                  OR (json_array_length(s.body, '$.secrets.services') > 0
@@ -175,34 +75,40 @@ SELECT t.instance,
        t.turn_at_ms,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'delivery' AND a.target = CAST(t.instance AS TEXT)
-                           AND a.finished_at_ms IS NULL)   THEN 'busy'
+                           AND a.finished_at_ms IS NULL)    THEN 'busy'
             WHEN t.retry_at_ms > (SELECT now_ms FROM clock) THEN 'backoff'
             ELSE                                                 'free' END AS hold,
        CASE WHEN t.is_wanted THEN 'folder' ELSE 'nothing' END AS want,
-       CASE WHEN NOT t.has_row                               THEN 'none'
-            WHEN t.state <> 'there'                          THEN t.state
-            WHEN t.is_behind AND t.turn_at_ms IS NULL        THEN 'stale'
-            WHEN t.is_unsignalled AND t.container = 'running' THEN 'unsignalled'
-            WHEN s.state = 'open'
+       -- A newer version that cannot be had keeps nothing else from being done.
+       CASE WHEN NOT t.has_row                                                 THEN 'none'
+            WHEN t.state <> 'there'                                            THEN t.state
+            WHEN t.is_behind AND t.turn_at_ms IS NULL AND t.obstacle = 'none'  THEN 'stale'
+            WHEN t.is_unsignalled AND t.container = 'running'                  THEN 'unsignalled'
+            WHEN t.run = 1 AND (SELECT state FROM seal) = 'open'
                  AND COALESCE(t.identity_at_ms, 0) <= (SELECT now_ms FROM clock) THEN 'aging'
-            WHEN t.is_behind                                 THEN 'queued'
-            ELSE                                                  'whole' END AS state,
-       CASE WHEN NOT t.has_needs OR NOT t.is_wanted THEN 'none'
-            WHEN t.state = 'there' AND NOT t.is_behind THEN 'none'
-            WHEN s.state IS NOT 'open' THEN 'sealed'
-            WHEN EXISTS (SELECT 1 FROM delivery_lack AS o WHERE o.instance = t.instance)
-                 OR EXISTS (SELECT 1 FROM delivery_ban AS o WHERE o.instance = t.instance) THEN 'barred'
-            ELSE 'none' END AS obstacle,
+            WHEN t.is_behind AND t.obstacle <> 'none'                          THEN 'stale'
+            WHEN t.is_behind                                                   THEN 'queued'
+            ELSE                                                                    'whole' END AS state,
+       t.obstacle,
        t.identity_at_ms
-FROM (SELECT d.instance, d.job, d.is_wanted, d.container, d.state, d.has_row, d.is_unsignalled, d.identity_at_ms,
-             d.retry_at_ms, d.has_needs, d.is_behind,
-             -- Whose turn it is: the first that are behind, as many as may move. Others look again later.
+FROM (SELECT d.instance, d.job, d.run, d.is_wanted, d.container, d.state, d.has_row, d.is_unsignalled,
+             d.identity_at_ms, d.retry_at_ms, d.is_behind,
+             CASE WHEN NOT d.has_needs OR NOT d.is_wanted                          THEN 'none'
+                  WHEN d.state = 'there' AND NOT d.is_behind                       THEN 'none'
+                  WHEN (SELECT state FROM seal) IS NOT 'open'                      THEN 'sealed'
+                  WHEN EXISTS (SELECT 1 FROM delivery_lack AS o WHERE o.instance = d.instance)
+                       OR EXISTS (SELECT 1 FROM delivery_ban AS o WHERE o.instance = d.instance) THEN 'barred'
+                  ELSE                                                                  'none' END AS obstacle,
+             -- Whose turn it is: the first that are behind, as many as may move. Others look again later. What has
+             -- never been given anything cannot be disturbed, so that one that waits for a secret holds up nobody.
              CASE WHEN NOT d.is_behind THEN NULL
                   WHEN (SELECT count(*) FROM instance AS i
                         LEFT JOIN delivery AS o ON o.instance = i.id
                         WHERE i.job = d.job AND i.run = 1 AND i.id <> d.instance
+                          AND (i.container = 'running' OR o.state = 'there')
                           AND (i.container <> 'running' OR i.healthy_at_ms IS NULL
-                               OR EXISTS (SELECT 1 FROM check_state AS c WHERE c.instance = i.id AND c.failures > 0)
+                               OR EXISTS (SELECT 1 FROM check_state AS c
+                                          WHERE c.instance = i.id AND c.failures > 0)
                                OR o.state = 'begun'
                                OR o.signals <> '[]'
                                OR EXISTS (SELECT 1 FROM attempt AS a
@@ -215,7 +121,6 @@ FROM (SELECT d.instance, d.job, d.is_wanted, d.container, d.state, d.has_row, d.
                   ELSE (SELECT now_ms FROM clock) + 1000 END AS turn_at_ms
       FROM delivery_state AS d
       LEFT JOIN job AS j ON j.name = d.job) AS t
-LEFT JOIN seal AS s
 UNION ALL
 -- A folder whose instance has no row any more.
 SELECT d.instance, d.job, d.retry_at_ms, NULL,
@@ -277,7 +182,7 @@ SELECT 'delivery' AS kind,
        r.reason,
        CASE WHEN f.hold = 'backoff'  THEN f.retry_at_ms
             WHEN f.state = 'queued'  THEN f.turn_at_ms
-            WHEN f.state = 'whole' AND f.identity_at_ms > (SELECT now_ms FROM clock)
+            WHEN f.state IN ('whole', 'stale') AND f.identity_at_ms > (SELECT now_ms FROM clock)
                                      THEN f.identity_at_ms END AS due_at_ms
 FROM delivery_fact AS f
 CROSS JOIN delivery_case AS r ON r.hold = f.hold AND r.want = f.want AND r.state = f.state
@@ -340,7 +245,7 @@ JOIN instance AS i ON i.id = f.instance
 LEFT JOIN delivery AS d ON d.instance = f.instance
 CROSS JOIN delivery_case AS r ON r.hold = f.hold AND r.want = f.want AND r.state = f.state
                              AND r.obstacle = f.obstacle
-WHERE f.want = 'folder' AND (f.obstacle <> 'none' OR f.hold = 'backoff');
+WHERE f.want = 'folder' AND (f.obstacle <> 'none' OR f.hold = 'backoff' OR f.state = 'queued');
 
 -- What is left of a job that was deleted.
 CREATE VIEW delivery_name AS
@@ -446,6 +351,21 @@ UPDATE delivery SET signals = '[]', tries = 0, detail = '' WHERE instance = :tar
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'delivery', job, folder, 'signalled', :signals FROM delivery WHERE instance = :target;
+
+-- @run delivery.signal.rejected
+
+-- No engine will ever send it: the files are there, and waiting for it would hold up everything else.
+UPDATE delivery SET signals = '[]', tries = 0, detail = '' WHERE instance = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'delivery', job, folder, 'signal rejected', :detail FROM delivery WHERE instance = :target;
+
+-- @run delivery.renew.transient
+
+-- Perhaps its folder is not there any more.
+UPDATE delivery
+SET state = 'unseen', tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(60000, 500 << min(tries, 10))
+WHERE instance = :target;
 
 -- @run delivery.look.done
 

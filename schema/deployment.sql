@@ -71,9 +71,10 @@ SELECT d.id,
                     WHERE r.job = d.job OR r.next_job = d.job)
          OR NOT EXISTS (SELECT 1 FROM node_state AS n WHERE n.reach = 'reached')
          -- What waits for the secret store to be opened is nobody's fault.
-         OR EXISTS (SELECT 1 FROM instance AS i JOIN seal AS s ON s.state = 'sealed'
+         OR EXISTS (SELECT 1 FROM instance AS i JOIN seal AS s ON s.state = 'sealed' JOIN spec AS p ON p.id = i.spec
                     WHERE i.job = d.job AND i.run = 1 AND i.delivers = 1
-                      AND i.container IN ('none', 'unpulled', 'created')) AS is_blind,
+                      AND i.container IN ('none', 'unpulled', 'created')
+                      AND json_array_length(p.body, '$.secrets.needs') > 0) AS is_blind,
        (SELECT max(e.id) FROM deployment AS e
         WHERE e.job = d.job AND e.state = 'succeeded' AND e.proven = 1 AND e.spec <> d.spec) AS fallback
 FROM deployment AS d

@@ -17,18 +17,20 @@ CREATE TABLE job_secret (
             CHECK (name GLOB '[A-Za-z0-9_]*' AND name NOT GLOB '*[^A-Za-z0-9._-]*' AND length(name) <= 100
                    AND name <> 'rowlock.jwt'),
   mode      TEXT NOT NULL DEFAULT '0444'           -- of the file; nobody but the instance can reach it
-            CONSTRAINT "job_secret.mode must be three or four octal digits that let it be read, such as '0400'"
-            CHECK (length(mode) IN (3, 4) AND mode NOT GLOB '*[^0-7]*'),
+            CONSTRAINT "job_secret.mode must be octal digits that let somebody read it, such as '0400' or '444'"
+            CHECK ((mode GLOB '0[0-7][0-7][0-7]' OR mode GLOB '[0-7][0-7][0-7]') AND mode GLOB '*[4-7]*'),
   owner     TEXT NOT NULL DEFAULT '0:0'            -- of the file
             CONSTRAINT "job_secret.owner must be numbers, uid:gid, as the container knows them, such as '1000:1000'"
-            CHECK (owner GLOB '[0-9]*:*[0-9]' AND owner NOT GLOB '*[^0-9:]*' AND owner NOT GLOB '*:*:*'),
+            CHECK (owner GLOB '[0-9]*:*[0-9]' AND owner NOT GLOB '*[^0-9:]*' AND owner NOT GLOB '*:*:*'
+                   AND length(owner) <= 21 AND CAST(owner AS INTEGER) < 2147483648
+                   AND CAST(substr(owner, instr(owner, ':') + 1) AS INTEGER) < 2147483648),
   -- a new version comes by new instances, by another file and a signal, or by another file alone
   on_change TEXT NOT NULL DEFAULT 'restart'
             CONSTRAINT "job_secret.on_change must be 'restart', 'signal' or 'replace'"
             CHECK (on_change IN ('restart', 'signal', 'replace')),
   signal    TEXT NOT NULL DEFAULT 'SIGHUP'
-            CONSTRAINT "job_secret.signal must be a signal's name, such as 'SIGHUP'"
-            CHECK (signal GLOB 'SIG[A-Z]*' AND signal NOT GLOB '*[^A-Z0-9+-]*'),
+            CONSTRAINT "job_secret.signal must be SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT, SIGTERM or SIGWINCH"
+            CHECK (signal IN ('SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGWINCH')),
   PRIMARY KEY (job, "as", name),
   CONSTRAINT "job_secret with as 'env' needs a key, on_change 'restart', and a name of letters, digits and '_'"
   CHECK ("as" = 'file' OR (key <> '' AND on_change = 'restart' AND name GLOB '[A-Za-z_]*'
@@ -51,17 +53,19 @@ CREATE TABLE job_template (
             CONSTRAINT "job_template.escaping must be 'none', 'json' or 'shell'"
             CHECK (escaping IN ('none', 'json', 'shell')),
   mode      TEXT NOT NULL DEFAULT '0444'
-            CONSTRAINT "job_template.mode must be three or four octal digits that let it be read, such as '0400'"
-            CHECK (length(mode) IN (3, 4) AND mode NOT GLOB '*[^0-7]*'),
+            CONSTRAINT "job_template.mode must be octal digits that let somebody read it, such as '0400' or '444'"
+            CHECK ((mode GLOB '0[0-7][0-7][0-7]' OR mode GLOB '[0-7][0-7][0-7]') AND mode GLOB '*[4-7]*'),
   owner     TEXT NOT NULL DEFAULT '0:0'
             CONSTRAINT "job_template.owner must be numbers, uid:gid, as the container knows them, such as '1000:1000'"
-            CHECK (owner GLOB '[0-9]*:*[0-9]' AND owner NOT GLOB '*[^0-9:]*' AND owner NOT GLOB '*:*:*'),
+            CHECK (owner GLOB '[0-9]*:*[0-9]' AND owner NOT GLOB '*[^0-9:]*' AND owner NOT GLOB '*:*:*'
+                   AND length(owner) <= 21 AND CAST(owner AS INTEGER) < 2147483648
+                   AND CAST(substr(owner, instr(owner, ':') + 1) AS INTEGER) < 2147483648),
   on_change TEXT NOT NULL DEFAULT 'restart'
             CONSTRAINT "job_template.on_change must be 'restart', 'signal' or 'replace'"
             CHECK (on_change IN ('restart', 'signal', 'replace')),
   signal    TEXT NOT NULL DEFAULT 'SIGHUP'
-            CONSTRAINT "job_template.signal must be a signal's name, such as 'SIGHUP'"
-            CHECK (signal GLOB 'SIG[A-Z]*' AND signal NOT GLOB '*[^A-Z0-9+-]*'),
+            CONSTRAINT "job_template.signal must be SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT, SIGTERM or SIGWINCH"
+            CHECK (signal IN ('SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGWINCH')),
   PRIMARY KEY (job, name)
 );
 

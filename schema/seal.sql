@@ -68,6 +68,11 @@ SET since_ms  = CASE state WHEN excluded.state THEN since_ms ELSE excluded.since
     threshold = excluded.threshold,
     detail    = excluded.detail;
 
+-- @run seal.rotated
+
+-- Identities signed by a key that will be dropped are renewed by the new one.
+UPDATE delivery SET identity_at_ms = :now_ms WHERE state = 'there' AND identity_at_ms IS NOT NULL;
+
 -- @run keyring.all
 
 SELECT id, purpose, created_at_ms, sealed FROM keyring ORDER BY id;

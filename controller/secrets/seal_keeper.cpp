@@ -256,6 +256,10 @@ Result<std::int64_t> SealKeeper::rotate(const Actor& actor, std::int64_t now_ms)
   if (auto written = audit_.keys_written(); !written.ok()) {
     return written.error();
   }
+  if (auto renewed = state_.run(*schema_.script("seal.rotated"), {{"now_ms", now_ms}});
+      !renewed.ok()) {
+    return renewed.error();
+  }
   const std::string detail = fmt::format("{} data keys wrapped anew", wrapped.value());
   if (auto logged = log(actor.name, "rotate", detail, now_ms); !logged.ok()) {
     return logged.error();

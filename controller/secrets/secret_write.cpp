@@ -14,7 +14,9 @@ namespace {
 std::string names_in(const Json& data) {
   std::vector<Json> names;
   for (const auto& [name, value] : data.members()) {
-    names.push_back(Json::string(name));
+    if (!value.is_null()) {  // There is nothing to give.
+      names.push_back(Json::string(name));
+    }
   }
   return Json::array(std::move(names)).text();
 }

@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::string_view kPrefix = "/v1/";
 constexpr std::string_view kBearer = "Bearer ";
+constexpr std::size_t kLoggedMax = 512;  // Of what others wrote, in a line of the audit log.
+
+std::string cut(std::string text) {
+  text.resize(std::min(text.size(), kLoggedMax));
+  return on_one_line(std::move(text));
+}
 
 std::string method_of(const HttpRequest& request) {
   const std::string list = request.parameter("list");
@@ -160,9 +166,9 @@ Result<> VaultApi::log(const VaultRoute& route, const VaultCall& call, const Vau
   AuditLine line;
   line.actor = call.actor.name;
   line.operation = route.operation;
-  line.path = call.path.empty() ? std::string(route.pattern) : call.path;
+  line.path = cut(call.path.empty() ? std::string(route.pattern) : call.path);
   line.outcome = reply.is_denied ? "denied" : reply.is_failure ? "failed" : "allowed";
-  line.detail = reply.detail;
+  line.detail = cut(reply.detail);
   return parts_.secrets.audit.append(line, call.now_ms);
 }
 
@@ -194,7 +200,10 @@ Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call,
     }
     parts_.secrets.keyring.undo(keys);
   }
-  if (auto logged = log(route, call, reply); !logged.ok()) {
+  const bool is_stranger = !call.token.has_value() && !call.actor.is_operator;
+  if (reply.is_failure && is_stranger && !strangers_.may_be_written(call.now_ms)) {
+    reply = refused_with(429, "too many requests were refused: wait some seconds");
+  } else if (auto logged = log(route, call, reply); !logged.ok()) {
     return logged.error();
   }
   if (auto released = parts_.state.run("RELEASE request"); !released.ok()) {

@@ -9,6 +9,7 @@
 
 #include "controller/secrets/secrets.h"
 #include "controller/serve/http_server.h"
+#include "controller/serve/strangers.h"
 #include "controller/serve/vault_api_call.h"
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
@@ -49,6 +50,7 @@ class VaultApi {
                             VaultReply reply);
 
   VaultParts parts_;
+  Strangers strangers_;
 };
 
 }  // namespace rowlock

@@ -251,3 +251,83 @@ Test(delivery, an_identity_is_renewed_and_a_folder_that_was_lost_is_made_anew) {
 
   cr_expect_str_eq(world.file("pw").c_str(), "one");
 }
+
+Test(delivery, a_newer_version_that_cannot_be_given_keeps_nothing_else_from_being_done) {
+  Armed world;
+  world.put("db/prod", R"({"password":"one"})");
+  world.insert_job();
+  world.sql(
+      "INSERT INTO job_secret (job, path, key, name, on_change) "
+      "VALUES ('web', 'db/prod', 'password', 'pw', 'signal')");
+  world.settle();
+  world.pass_time(3000);
+  const std::string first = world.file("rowlock.jwt");
+
+  world.put("db/prod", R"({"user":"it has no password"})");
+  world.settle();
+  world.pass_time(1900000);
+
+  cr_expect(world.file("pw") == "one");
+  cr_expect(world.file("rowlock.jwt") != first, "its identity is renewed all the same");
+  cr_expect(world.why().find("has no key 'password'") != std::string::npos);
+}
+
+Test(delivery, one_that_waits_for_a_secret_does_not_hold_up_the_others) {
+  Armed world;
+  world.put("db/prod", R"({"password":"one"})");
+  world.insert_job(", count, progress_deadline_ms, auto_revert", ", 2, 86400000, 0");
+  world.sql(
+      "INSERT INTO job_secret (job, path, key, name, on_change) "
+      "VALUES ('web', 'db/prod', 'password', 'pw', 'signal')");
+  world.settle();
+  world.pass_time(10000);
+  // An instance of a new spec that asks for what is not there.
+  world.sql(
+      "INSERT INTO job_secret (job, path, key, name) VALUES ('web', 'db/none', 'password', 'no')");
+  world.settle();
+
+  world.put("db/prod", R"({"password":"two"})");
+  world.settle();
+  world.pass_time(10000);
+
+  const std::string held = world.text(
+      "SELECT DISTINCT version FROM secret_use WHERE until_ms IS NULL AND path = 'db/prod'");
+  cr_expect(held == "2", "%s", held.c_str());
+}
+
+Test(delivery, a_value_that_would_be_two_variables_is_not_given) {
+  Armed world;
+  world.put("db/prod", R"({"password":"a\u0000LD_PRELOAD=/evil"})");
+  world.insert_job();
+  world.sql(
+      "INSERT INTO job_secret (job, path, key, \"as\", name) "
+      "VALUES ('web', 'db/prod', 'password', 'env', 'PW')");
+  world.settle();
+
+  cr_expect(world.file(".environment") == "(none)");
+  cr_expect(world.why().find("has a NUL in it") != std::string::npos, "%s", world.why().c_str());
+  world.put("db/prod", R"({"password":"a"})");
+  world.settle();
+  world.pass_time(70000);
+  cr_expect(world.file(".environment") == std::string("PW=a\0", 5));
+}
+
+Test(delivery, one_on_its_way_out_keeps_what_it_has_and_is_asked_for_nothing_more) {
+  Armed world;
+  world.put("db/prod", R"({"password":"one"})");
+  world.insert_job();
+  world.sql(
+      "INSERT INTO job_secret (job, path, key, name, on_change) "
+      "VALUES ('web', 'db/prod', 'password', 'pw', 'replace')");
+  world.settle();
+  world.pass_time(3000);
+
+  world.sql("UPDATE instance SET run = 0, verdict = 'stopped', retry_at_ms = 9e15");
+  world.put("db/prod", R"({"password":"two"})");
+  world.sql("UPDATE delivery SET identity_at_ms = 0");
+  const std::string planned = world.text(
+      "SELECT step FROM plan WHERE kind = 'delivery' AND target IN (SELECT id FROM instance WHERE "
+      "run = 0) AND step <> 'wait'");
+
+  cr_expect(planned.empty(), "%s", planned.c_str());
+}

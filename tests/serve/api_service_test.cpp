@@ -251,3 +251,24 @@ Test(serve_api_service, may_go_while_requests_wait) {
   loop.post([&loop] { loop.stop(); });
   loop.run();
 }
+
+Test(serve_api_service, strangers_cannot_fill_the_audit_log_nor_keep_others_from_being_heard) {
+  ServiceRig rig;
+  const std::string before = rig.value("SELECT count(*) FROM audit");
+  const std::string long_path = "/v1/secret/data/" + std::string(20000, 'x');
+  for (int i = 0; i < 500; ++i) {
+    HttpRequest asked = rig.request("GET", long_path, "");
+    rig.service.handle(std::move(asked),
+                       [&](HttpResponse response) { rig.answers.push_back(std::move(response)); });
+  }
+  rig.send("GET", "/v1/secret/metadata/?list=true");
+  rig.turn();
+
+  cr_assert_eq(rig.answers.size(), 501u);
+  cr_expect_eq(rig.answers.front().status, 403);
+  cr_expect_eq(rig.answers[499].status, 429);
+  cr_expect_neq(rig.answers[500].status, 429, "the operator is heard");
+  cr_expect_leq(std::stoi(rig.value("SELECT count(*) FROM audit")) - std::stoi(before),
+                rowlock::Strangers::kWrittenMax + 1);
+  cr_expect_leq(std::stoi(rig.value("SELECT max(length(path) + length(detail)) FROM audit")), 1100);
+}

@@ -125,6 +125,58 @@ Test(guard, what_a_job_has) {
   });
 }
 
+Test(guard, secrets_and_who_may_read_them) {
+  const std::string secret =
+      "INSERT INTO job_secret (job, path, key, name, mode, owner, signal, on_change, \"as\") "
+      "VALUES ";
+  const std::string policy = "INSERT INTO policy (name, path, capabilities) VALUES ";
+  const std::string trust =
+      "INSERT INTO trust (name, issuer, audience, claims, policies, keys) VALUES ";
+  const std::vector<std::pair<std::string, const char*>> all = {
+      {secret + "('none','a','k','n','0400','0:0','SIGHUP','restart','file')",
+       "job_secret.job names no job"},
+      {secret + "('web','/a','k','n','0400','0:0','SIGHUP','restart','file')",
+       "job_secret.path must be"},
+      {secret + "('web','a','k','../n','0400','0:0','SIGHUP','restart','file')",
+       "job_secret.name must be"},
+      {secret + "('web','a','k','rowlock.jwt','0400','0:0','SIGHUP','restart','file')",
+       "job_secret.name must be"},
+      {secret + "('web','a','k','n','4755','0:0','SIGHUP','restart','file')",
+       "job_secret.mode must be"},
+      {secret + "('web','a','k','n','0000','0:0','SIGHUP','restart','file')",
+       "job_secret.mode must be"},
+      {secret + "('web','a','k','n','0400','app','SIGHUP','restart','file')",
+       "job_secret.owner must be"},
+      {secret + "('web','a','k','n','0400','4294967296:0','SIGHUP','restart','file')",
+       "job_secret.owner must be"},
+      {secret + "('web','a','k','n','0400','0:0','SIGNONSENSE','restart','file')",
+       "job_secret.signal must be SIGHUP"},
+      {secret + "('web','a','k','n','0400','0:0','SIGHUP','reload','file')",
+       "job_secret.on_change must be"},
+      {secret + "('web','a','','N','0400','0:0','SIGHUP','restart','env')", "needs a key"},
+      {secret + "('web','a','k','N','0400','0:0','SIGHUP','signal','env')", "needs a key"},
+      {"INSERT INTO job_template (job, name, text, escaping) VALUES ('web', 'c', 'x', 'xml')",
+       "job_template.escaping must be"},
+      {policy + "('p','a/*/b','read')", "policy.path must be"},
+      {policy + "('p','a+','read')", "policy.path must be"},
+      {policy + "('p','/a','read')", "policy.path must be"},
+      {policy + "('p','a','sudo')", "policy.capabilities must be"},
+      {policy + "('p','a','')", "policy.capabilities must be"},
+      {policy + "('p','secret/data/a','read')", "leave 'secret/data/' out"},
+      {"INSERT INTO job_policy VALUES ('none', 'p')", "job_policy.job names no job"},
+      {trust + "('ci','https://ci','us','[]','[]','/k')", "trust.claims must be"},
+      {trust + "('ci','https://ci','us','{}','deploy','/k')", "trust.policies must be"},
+      {trust + "('ci','https://ci','us','{}','[]','http://ci/k')", "trust.keys must be"},
+      {"INSERT INTO api (listen) VALUES ('0.0.0.0:8200')",
+       "api.listen must be ADDRESS:PORT of loopback"},
+      {"INSERT INTO api (issuer) VALUES ('rowlock')", "api.issuer must be a URL"},
+      {"INSERT INTO api (name) VALUES ('other')", "api.name must be 'api'"},
+  };
+  std::vector<Case> edits;
+  for (const auto& [edit, said] : all) edits.push_back({edit.c_str(), said});
+  expect_all(edits);
+}
+
 Test(guard, a_check) {
   expect_all({
       {"INSERT INTO job_check (job, name, type, port) VALUES ('none', 'up', 'tcp', '80')",
