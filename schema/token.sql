@@ -5,7 +5,7 @@
 -- @views
 
 -- Every token with what it may do now. An instance's token has the policies that its job is given at the moment of each
--- use; the name of a trusted one begins with its row of `trust`: "ci: repo:school/api:ref:refs/heads/main".
+-- use, a trusted one those of its row of `trust`, with whose name it begins: "ci: repo:school/api:ref:refs/heads/main".
 CREATE VIEW token_now AS
 SELECT t.hash,
        t.accessor,
@@ -15,6 +15,9 @@ SELECT t.hash,
                    THEN (SELECT json_group_array(g.policy)
                          FROM (SELECT o.policy FROM instance AS i JOIN job_policy AS o ON o.job = i.job
                                WHERE i.id = t.instance ORDER BY o.policy) AS g)
+                   WHEN 'trusted'
+                   THEN (SELECT r.policies FROM trust AS r
+                         WHERE r.name = substr(t.name, 1, instr(t.name || ':', ':') - 1))
                    ELSE t.policies END                                                            AS policies,
        t.instance,
        t.created_at_ms,
@@ -29,6 +32,16 @@ SELECT t.hash,
                                                 WHERE r.name = substr(t.name, 1, instr(t.name || ':', ':') - 1))
                    ELSE 1 END                                                                     AS has_holder
 FROM token AS t;
+
+-- @wake
+
+-- A row of `trust` that comes later is another one, whatever it is called.
+CREATE TEMP TRIGGER token_loses_trust AFTER DELETE ON trust BEGIN
+  DELETE FROM token WHERE kind = 'trusted' AND substr(name, 1, instr(name || ':', ':') - 1) = OLD.name;
+END;
+CREATE TEMP TRIGGER token_changes_trust AFTER UPDATE OF issuer, audience, claims ON trust BEGIN
+  DELETE FROM token WHERE kind = 'trusted' AND substr(name, 1, instr(name || ':', ':') - 1) = OLD.name;
+END;
 
 -- @run token.make
 

@@ -265,7 +265,10 @@ Result<SecretConfig> SecretStore::config() {
   if (!row.ok()) {
     return row.error();
   }
-  CHECK(row.value().has_value());
+  if (!row.value().has_value()) {
+    return Error{Fault::broken, Cause::other, "the row of secret_config is gone",
+                 "see `rowlock audit verify`, and put back a copy of state.db"};
+  }
   return SecretConfig{row.value()->integer("max_versions"),
                       row.value()->integer("cas_required") == 1,
                       row.value()->integer("delete_after_ms")};

@@ -78,7 +78,9 @@ Result<SecretVersion> SecretStore::write_version(const std::string& path, const 
   if (!next.ok()) {
     return next.error();
   }
-  CHECK(next.value().has_value());
+  if (!next.value().has_value()) {
+    return config().error();  // Its only other part is the secret, which was just made.
+  }
   const std::int64_t number = next.value()->integer("version");
   const Key& kek = keyring_.newest("kek");
   const SecretBytes data_key = SecretBytes::random(kKeyBytes);

@@ -160,6 +160,28 @@ Test(secrets_tokens, of_somebody_trusted_ends_with_the_row_of_trust) {
   cr_expect(!is_known(rig, token.text));
 }
 
+Test(secrets_tokens, of_somebody_trusted_may_what_its_row_says_now_and_is_not_a_later_rows) {
+  ApiRig rig;
+  rig.sql(
+      "INSERT INTO policy (name, path) VALUES ('all', '*'), ('one', 'db/one');"
+      "INSERT INTO trust (name, issuer, audience, keys, policies) "
+      "VALUES ('ci', 'i', 'a', '/keys', '[\"all\"]')");
+  TokenWish wish;
+  wish.kind = "trusted";
+  wish.name = "ci: repo:school/api";
+  wish.policies = "[\"all\"]";
+  const MadeToken token = made(rig, wish);
+
+  rig.sql("UPDATE trust SET policies = '[\"one\"]'");
+  const auto found = rig.secrets.tokens.find(token.text, ApiRig::kStartMs);
+  cr_assert(found.ok());
+  cr_expect(found.value().policies == "[\"one\"]", "%s", found.value().policies.c_str());
+  rig.sql(
+      "DELETE FROM trust; INSERT INTO trust (name, issuer, audience, keys) "
+      "VALUES ('ci', 'another', 'a', '/keys')");
+  cr_expect(!is_known(rig, token.text));
+}
+
 Test(secrets_tokens, a_wrapped_answer_is_fetched_once_and_opens_with_its_token_alone) {
   ApiRig rig;
   const auto token = rig.secrets.tokens.wrap("the answer", "secret/data/x", 1000, rig.now_ms);

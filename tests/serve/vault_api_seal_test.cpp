@@ -136,6 +136,32 @@ Test(serve_vault_api_seal, a_rotation_leaves_everything_readable) {
   cr_expect(rig.ask("GET", "/v1/secret/data/x").data()["data"]["k"].as_string() == "v");
 }
 
+Test(serve_vault_api_seal, a_rotation_that_fails_changes_nothing_and_seals_nothing) {
+  ApiRig rig;
+  rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})");
+  rig.ask("POST", "/v1/secret/data/y", R"({"data":{"k":"v"}})");
+  rig.sql("UPDATE secret_version SET data_key = 'AAAA' WHERE path = 'y'");
+
+  const Reply rotated = rig.ask("PUT", "/v1/sys/rotate");
+
+  cr_expect_eq(rotated.status, 500);
+  cr_expect(rotated.text.find("version 1 of y was changed by other hands") != std::string::npos,
+            "%s", rotated.text.c_str());
+  cr_expect(rig.secrets.keyring.is_open());
+  cr_expect_eq(rig.secrets.keyring.keys().size(), 4u);
+  cr_expect_eq(rig.ask("GET", "/v1/secret/data/x").status, 200);
+}
+
+Test(serve_vault_api_seal, rows_that_are_gone_are_an_error_and_end_nothing) {
+  ApiRig rig;
+  rig.sql("DELETE FROM secret_config");
+  const Reply written = rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})");
+  cr_expect_eq(written.status, 500);
+  cr_expect(written.text.find("secret_config is gone") != std::string::npos, "%s",
+            written.text.c_str());
+  cr_expect_eq(rig.ask("GET", "/v1/secret/config").status, 500);
+}
+
 Test(serve_vault_api_seal, the_audit_log_is_verified_on_demand) {
   ApiRig rig;
   rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})");
