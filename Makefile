@@ -39,11 +39,11 @@ FORMATTED := $(sort $(shell find controller reconcilers tests -name '*.cpp' -o -
 
 # ---- Flags ---------------------------------------------------------------------------------------
 
-# Debian keeps every library's headers where the compiler looks by itself and warns of nothing; for
-# headers elsewhere: make CPPFLAGS='-isystem DIR' LDFLAGS='-L DIR'.
+# Debian keeps every library's headers where the compiler looks by itself and warns of nothing, but
+# for those of libpq; for headers elsewhere: make CPPFLAGS='-isystem DIR' LDFLAGS='-L DIR'.
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Werror
-COMMON := -std=c++20 -g -pthread $(WARNINGS)
-LIBRARIES := -lsqlite3 -luv -lcurl -lcrypto -lsodium -lmicrohttpd -lfmt -lutf8proc
+COMMON := -std=c++20 -g -pthread -isystem /usr/include/postgresql $(WARNINGS)
+LIBRARIES := -lsqlite3 -luv -lcurl -lcrypto -lsodium -lmicrohttpd -lpq -lfmt -lutf8proc
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
 # g++ sees uninitialized members in its own <regex> and <functional> once they are instrumented.
 INSTRUMENTED := -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized

@@ -1,5 +1,8 @@
 #include "reconcilers/delivery_files.h"
 
+#include "controller/crypto/cipher.h"
+#include "controller/crypto/encoding.h"
+
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -7,6 +10,8 @@
 namespace rowlock {
 
 namespace {
+
+constexpr std::string_view kLogins = "database/creds/";
 
 // Text as it is, anything else as JSON.
 std::string text_of(const Json& value) {
@@ -62,6 +67,41 @@ DeliveryFiles::DeliveryFiles(Secrets& secrets, Database& state, const Schema& sc
       now_ms_(now_ms),
       actor_{"instance " + input.text("folder"), input.text("policies"), false} {}
 
+Result<Json> DeliveryFiles::login_of(const std::string& path) {
+  const std::string role = path.substr(kLogins.size());
+  auto rows = state_.query(*schema_.script("database_login.sealed"),
+                           {{"instance", input_.integer("instance")}, {"role", role}});
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  const Error absent{Fault::transient, Cause::not_found, "the login " + path + " is not made yet",
+                     ""};
+  if (rows.value().empty()) {
+    return absent;
+  }
+  const Row& row = rows.value().front();
+  const Key* key = secrets_.keyring.find(row.integer("kek"));
+  const auto sealed = from_base64(row.text("sealed"));
+  if (key == nullptr || !sealed.ok()) {
+    return absent;
+  }
+  const auto opened = open_seal(key->bytes, sealed.value(), "login/" + row.text("username"));
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  const AuditLine line{actor_.name,
+                       "read",
+                       path,
+                       {},
+                       "allowed",
+                       row.text("username"),
+                       secrets_.audit.hash_of(opened.value().view())};
+  if (auto logged = secrets_.audit.append(line, now_ms_); !logged.ok()) {
+    return logged.error();
+  }
+  return Json::parse(opened.value().view());
+}
+
 Result<Json> DeliveryFiles::map_of(const std::string& path, const std::string& key,
                                    const std::string& on_change) {
   std::int64_t version = 0;
@@ -76,6 +116,13 @@ Result<Json> DeliveryFiles::map_of(const std::string& path, const std::string& k
   }
   if (auto allowed = secrets_.policies.require(actor_, "read", path); !allowed.ok()) {
     return allowed.error();
+  }
+  if (path.starts_with(kLogins)) {
+    auto login = login_of(path);
+    if (login.ok()) {
+      maps_.emplace(std::pair(path, version), login.value());
+    }
+    return login;
   }
   auto read = secrets_.store.read(path, version, actor_, now_ms_);
   if (!read.ok()) {

@@ -31,6 +31,7 @@ class DeliveryFiles {
   // Of a secret, at the version that a need with this key and on_change names.
   Result<Json> map_of(const std::string& path, const std::string& key,
                       const std::string& on_change);
+  Result<Json> login_of(const std::string& path);
   Result<SecretBytes> value_of(const std::string& path, const std::string& key,
                                const std::string& on_change);
   Result<SecretFile> file_of(const Json& file);

@@ -2,6 +2,7 @@
 // is.
 #include "reconcilers/registry.h"
 
+#include "reconcilers/database_login.h"
 #include "reconcilers/delivery.h"
 #include "reconcilers/instance.h"
 #include "reconcilers/node.h"
@@ -18,6 +19,8 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
     all.emplace(kind, std::move(reconciler));
   };
   add(std::make_unique<Instances>());
+  add(std::make_unique<Databases>(secrets));
+  add(std::make_unique<DatabaseLogins>(secrets, state, schema));
   add(std::make_unique<Deliveries>(secrets, state, schema));
   add(std::make_unique<Nodes>());
   add(std::make_unique<Strays>());

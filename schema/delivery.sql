@@ -59,7 +59,8 @@ SELECT i.id AS instance,
        -- One on its way out keeps what it has.
        CASE WHEN d.state IS NOT 'there' OR i.run = 0 OR json_type(s.body, '$.secrets') IS NULL THEN 0
             ELSE EXISTS (SELECT 1 FROM delivery_need AS n
-                         WHERE n.instance = i.id AND n.on_change <> 'restart' AND n.held IS NOT n.wanted)
+                         WHERE n.instance = i.id AND n.on_change <> 'restart' AND n.held IS NOT n.wanted
+                           AND n.path NOT GLOB 'database/creds/*')
                  OR (json_array_length(s.body, '$.secrets.services') > 0
                      AND d.services <> (SELECT v.services FROM delivery_service AS v WHERE v.instance = i.id)) END
          AS is_behind

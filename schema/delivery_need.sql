@@ -4,7 +4,7 @@
 -- @views
 
 -- The versions that an instance should hold and does: by its spec, or the current one where a new version needs no new
--- instance.
+-- instance. A login at a database (database/creds/ROLE) has no version but its own number.
 CREATE VIEW delivery_need AS
 SELECT i.id AS instance,
        i.job,
@@ -52,7 +52,15 @@ FROM delivery_need AS n;
 CREATE VIEW delivery_lack AS
 SELECT o.instance, o.job, o.path, o.obstacle
 FROM (SELECT n.instance, n.job, n.path,
-             CASE WHEN NOT EXISTS (SELECT 1 FROM secret AS c WHERE c.path = n.path)
+             CASE WHEN n.path GLOB 'database/creds/*'
+                  THEN CASE WHEN NOT EXISTS (SELECT 1 FROM database_role AS r
+                                             WHERE 'database/creds/' || r.name = n.path)
+                            THEN 'there is no database_role for ' || n.path || ': INSERT INTO database_role'
+                            WHEN NOT EXISTS (SELECT 1 FROM database_login AS l
+                                             WHERE l.instance = n.instance AND 'database/creds/' || l.role = n.path
+                                               AND l.state = 'made')
+                            THEN 'its login ' || n.path || ' is not made yet' END
+                  WHEN NOT EXISTS (SELECT 1 FROM secret AS c WHERE c.path = n.path)
                   THEN 'secret ' || n.path || ' does not exist: rowlock secret put ' || n.path
                   WHEN n.wanted IS NULL OR n.wanted = 0
                   THEN 'secret ' || n.path || ' has no version: rowlock secret put ' || n.path

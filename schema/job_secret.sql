@@ -6,7 +6,7 @@
 
 CREATE TABLE job_secret (
   job       TEXT NOT NULL,
-  path      TEXT NOT NULL                          -- of the secret
+  path      TEXT NOT NULL                          -- of the secret; database/creds/ROLE: a login made for each instance
             CONSTRAINT "job_secret.path must be a secret's path, such as 'db/prod', without a slash at either end"
             CHECK (path <> '' AND path NOT GLOB '/*' AND path NOT GLOB '*/' AND path NOT GLOB '*//*'),
   key       TEXT NOT NULL DEFAULT '',              -- which value; '': the whole map, as JSON

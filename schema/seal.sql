@@ -92,4 +92,6 @@ DELETE FROM keyring WHERE id = :id;
 
 -- @run keyring.used
 
-SELECT DISTINCT kek AS id FROM secret_version WHERE destroyed = 0;
+SELECT kek AS id FROM secret_version WHERE destroyed = 0
+UNION
+SELECT kek FROM database_login WHERE sealed <> '';

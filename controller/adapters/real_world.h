@@ -6,6 +6,7 @@
 #include "controller/adapters/docker.h"
 #include "controller/adapters/haproxy.h"
 #include "controller/adapters/key_sets.h"
+#include "controller/adapters/postgres.h"
 #include "controller/adapters/secret_folders.h"
 #include "controller/adapters/system_clock.h"
 #include "controller/loop/loop.h"
@@ -29,6 +30,7 @@ class RealWorld final : public World {
   Proxy& proxy(const std::string& socket) override;
   SecretFolders& secret_folders() override { return secret_folders_; }
   KeySets& key_sets() override { return key_sets_; }
+  Postgres& postgres() override { return postgres_; }
   Clock& clock() override { return clock_; }
 
  private:
@@ -40,6 +42,7 @@ class RealWorld final : public World {
   CurlProber prober_;
   MemoryFolders secret_folders_;
   KeySetReader key_sets_;
+  LibpqPostgres postgres_;
   SystemClock clock_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "reconcilers/registry.h"
 #include "tests/fakes/fake_key_sets.h"
+#include "tests/fakes/fake_postgres.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 #include "tests/fakes/fake_secret_folders.h"
@@ -58,11 +59,13 @@ class OneEngine final : public World {
   Proxy& proxy(const std::string&) override { return fake_proxy; }
   SecretFolders& secret_folders() override { return fake_folders; }
   KeySets& key_sets() override { return fake_keys; }
+  Postgres& postgres() override { return fake_postgres; }
   Clock& clock() override { return time; }
 
   FakeRuntime engine;
   FakeProxy fake_proxy;
   FakeSecretFolders fake_folders;
+  FakePostgres fake_postgres;
   FakeKeySets fake_keys;
   HandClock time;
 };

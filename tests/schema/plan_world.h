@@ -8,6 +8,7 @@
 #include "controller/store/schema.h"
 #include "reconcilers/registry.h"
 #include "tests/fakes/fake_key_sets.h"
+#include "tests/fakes/fake_postgres.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 #include "tests/fakes/fake_secret_folders.h"
@@ -53,6 +54,7 @@ class PlanWorld : public World {
   FakeRuntime& engine(const std::string& node = "local");
   FakeProxy& fake_proxy() { return proxy_; }
   FakeKeySets& fake_key_sets() { return key_sets_; }
+  FakePostgres& fake_postgres() { return postgres_; }
   FakeSecretFolders& fake_secret_folders() { return secret_folders_; }
   std::int64_t now_ms() const { return now_ms_; }
   Database& rows() { return rows_; }
@@ -64,6 +66,7 @@ class PlanWorld : public World {
   Proxy& proxy(const std::string& socket) override;
   SecretFolders& secret_folders() override { return secret_folders_; }
   KeySets& key_sets() override { return key_sets_; }
+  Postgres& postgres() override { return postgres_; }
   Clock& clock() override;
 
   // Called after every single step, for properties that must hold at all times.
@@ -83,6 +86,7 @@ class PlanWorld : public World {
   std::map<std::string, std::unique_ptr<FakeRuntime>> engines_;  // By endpoint: unix:///NODE.
   FakeProxy proxy_;
   FakeSecretFolders secret_folders_;
+  FakePostgres postgres_;
   FakeKeySets key_sets_;
   std::set<std::string> lost_;
 };

@@ -39,6 +39,13 @@ const std::vector<Kind> kKinds = {
        R"(["none","begun","unseen","lost","there","stale","unsignalled","queued","aging",
            "whole"])"},
       {"obstacle", R"(["none","sealed","barred"])"}}},
+    {"database",
+     {{"hold", R"(["busy","sealed","backoff","free"])"}, {"look", R"(["due","later","gone"])"}}},
+    {"database_login",
+     {{"hold", R"(["busy","backoff","free"])"},
+      {"want", R"(["login","nothing"])"},
+      {"state", R"(["none","wanted","begun","made","aging"])"},
+      {"obstacle", R"(["none","sealed","held","barred"])"}}},
     {"node",
      {{"role", R"(["new","known","leaving","gone"])"}, {"look", R"(["busy","due","later"])"}}},
     {"proxy",
@@ -287,6 +294,27 @@ std::string any_routes(Dice& dice) {
          "('/a.pem', 1, 0, ''), ('/b.pem', 0, 0, '');";
 }
 
+// A database, and logins there of instances that need them or not, and of none.
+std::string any_logins(Dice& dice) {
+  const std::string url = "'postgresql://admin@db/app'";
+  std::string rows = "INSERT INTO database_role (name, database) VALUES ('app', 'main');";
+  rows +=
+      dice.flag() == "1" ? "INSERT INTO database (name, url) VALUES ('main', " + url + ");" : "";
+  rows += fmt::format(
+      "INSERT INTO database_state (database, look_at_ms, retry_at_ms) VALUES ('{}', {}, {});",
+      dice.one_of({"main", "gone"}), dice.moment(), dice.moment());
+  return rows +
+         fmt::format(
+             "INSERT INTO database_login (target, instance, role, job, holder, database, username, "
+             "state, renew_at_ms, url, secret, key, since_ms, retry_at_ms) "
+             "SELECT id || '/app', id, 'app', job, name, 'main', 'rl_' || id, '{}', {}, {}, '', "
+             "'', "
+             "0, {} FROM instance WHERE id % 3 = 1 "
+             "UNION ALL SELECT '0/x', 0, 'x', 'main', '', 'main', 'x', 'begun', NULL, {}, '', '', "
+             "0, 0;",
+             dice.one_of({"wanted", "begun", "made"}), dice.moment(), url, dice.moment(), url);
+}
+
 // Rows of every kind in any state that the tables allow, sensible or not.
 std::string any_rows(Dice& dice) {
   std::string rows = fmt::format("INSERT INTO seal (only, state, since_ms) VALUES (1, '{}', 0);",
@@ -318,7 +346,7 @@ std::string any_rows(Dice& dice) {
       "SELECT id, job, name, '{}', {}, '{}', {} FROM instance WHERE id % 4 = 1;",
       dice.one_of({"begun", "unseen", "lost", "there"}), dice.moment(),
       dice.one_of({"[]", "[\"SIGHUP\"]"}), dice.moment());
-  return rows + any_routes(dice) +
+  return rows + any_logins(dice) + any_routes(dice) +
          "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
          "SELECT 'instance', job, id, 'x', '', 0 FROM instance WHERE id % 5 = 0 "
          "UNION ALL SELECT 'route_target', job, target, 'x', '', 0 FROM route_target "

@@ -5,6 +5,7 @@
 
 #include "controller/world.h"
 #include "tests/fakes/fake_key_sets.h"
+#include "tests/fakes/fake_postgres.h"
 #include "tests/fakes/fake_proxy.h"
 #include "tests/fakes/fake_runtime.h"
 #include "tests/fakes/fake_secret_folders.h"
@@ -69,6 +70,7 @@ class Engines final : public World, public Prober {
   Proxy& proxy(const std::string&) override { return proxy_; }
   SecretFolders& secret_folders() override { return secret_folders_; }
   KeySets& key_sets() override { return key_sets_; }
+  Postgres& postgres() override { return postgres_; }
   Clock& clock() override { return timeline_; }
   void probe(const Probe& probe, std::function<void(const ProbeResult&)> done) override;
 
@@ -120,6 +122,7 @@ class Engines final : public World, public Prober {
   std::map<std::string, std::unique_ptr<Runtime>> runtimes_;
   FakeProxy proxy_;
   FakeSecretFolders secret_folders_;
+  FakePostgres postgres_;
   FakeKeySets key_sets_;
   std::map<std::string, std::int64_t> away_until_ms_;
   std::map<std::string, std::int64_t> ready_at_ms_;     // A program takes a moment to start,

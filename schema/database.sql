@@ -1,0 +1,211 @@
+-- PostgreSQL databases, as an administrator reaches them, and the roles that are made in them for instances. A job asks
+-- for one with a row of job_secret whose path is database/creds/ROLE: each instance is then given a login of its own,
+-- with the keys username, password and url, that ends with it.
+
+-- @desired
+
+CREATE TABLE database (
+  name   TEXT PRIMARY KEY NOT NULL
+         CONSTRAINT "database.name must be 1 to 40 of a-z, 0-9 and '-', and begin with a letter or digit"
+         CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9-]*' AND length(name) <= 40),
+  url    TEXT NOT NULL                    -- postgresql://USER@HOST:PORT/DATABASE
+         CONSTRAINT "database.url must be like 'postgresql://admin@127.0.0.1:5432/app', without a password"
+         CHECK (url GLOB 'postgres*://?*' AND url NOT GLOB '*://*:*@*' AND url NOT GLOB '*[?&]password=*'
+                AND url NOT GLOB '*[ "]*'),
+  secret TEXT NOT NULL DEFAULT '',        -- the path of the secret with its password; '': none is needed
+  key    TEXT NOT NULL DEFAULT 'password' -- the key in that secret
+         CONSTRAINT "database.key must name a key of the secret" CHECK (key <> '')
+);
+
+-- How a login for one instance is made and ended. In the statements {{name}}, {{password}} and {{expiration}} are
+-- filled in; the password as a SCRAM verifier, so that no log of the server ever shows it.
+CREATE TABLE database_role (
+  name              TEXT PRIMARY KEY NOT NULL
+                    CONSTRAINT "database_role.name must be 1 to 20 of a-z, 0-9 and '_', and begin with a letter"
+                    CHECK (name GLOB '[a-z]*' AND name NOT GLOB '*[^a-z0-9_]*' AND length(name) <= 20),
+  database          TEXT NOT NULL,
+  -- a JSON array
+  create_statements TEXT NOT NULL
+       DEFAULT '["CREATE ROLE \"{{name}}\" LOGIN PASSWORD ''{{password}}'' VALID UNTIL ''{{expiration}}''"]'
+                    CONSTRAINT "database_role.create_statements must be a JSON array of SQL statements"
+                    CHECK (json_valid(create_statements) AND json_type(create_statements) = 'array'
+                           AND json_array_length(create_statements) > 0),
+  drop_statements   TEXT NOT NULL DEFAULT '[]'
+                    CONSTRAINT "database_role.drop_statements must be a JSON array of SQL statements"
+                    CHECK (json_valid(drop_statements) AND json_type(drop_statements) = 'array'),
+  ttl_ms            INTEGER NOT NULL DEFAULT 3600000   -- renewed after half of it, as long as its instance runs
+                    CONSTRAINT "database_role.ttl_ms must be a whole number of milliseconds, one minute to 32 days"
+                    CHECK (typeof(ttl_ms) = 'integer' AND ttl_ms BETWEEN 60000 AND 2764800000)
+);
+
+-- @observed
+
+-- What is known of a database: when it was last looked for logins that nobody wants any more.
+CREATE TABLE database_state (
+  database    TEXT PRIMARY KEY NOT NULL,
+  look_at_ms  INTEGER NOT NULL DEFAULT 0,   -- next look
+  seen_at_ms  INTEGER,                      -- last look that went well
+  tries       INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms INTEGER NOT NULL DEFAULT 0,
+  detail      TEXT NOT NULL DEFAULT ''      -- what went wrong in the last look
+);
+
+-- @views
+
+CREATE VIEW database_violation AS
+SELECT 'database_role' AS table_name,
+       r.name AS row_key,
+       'database_role ' || r.name || ' is for database ''' || r.database || ''', which has no row: INSERT INTO database'
+         AS message
+FROM database_role AS r
+WHERE r.database NOT IN (SELECT name FROM database)
+UNION ALL
+SELECT 'database_role', r.name, 'the statements of database_role ' || r.name || ' must be strings'
+FROM database_role AS r
+WHERE EXISTS (SELECT 1 FROM json_each(r.create_statements) AS c WHERE c.type <> 'text')
+   OR EXISTS (SELECT 1 FROM json_each(r.drop_statements) AS c WHERE c.type <> 'text')
+UNION ALL
+SELECT 'job_secret', s.job || '/' || s.name,
+       'job ' || s.job || ' asks for ' || s.path || ', and there is no such row in database_role'
+FROM job_secret AS s
+WHERE s.path GLOB 'database/creds/*' AND substr(s.path, 16) NOT IN (SELECT name FROM database_role);
+
+-- What is due for each database: a look at the roles there.
+CREATE VIEW database_fact AS
+SELECT d.name,
+       COALESCE(s.retry_at_ms, 0) AS retry_at_ms,
+       s.look_at_ms,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'database' AND a.target = d.name AND a.finished_at_ms IS NULL) THEN 'busy'
+            WHEN e.state IS NOT 'open'                                                                 THEN 'sealed'
+            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                            THEN 'backoff'
+            ELSE                                                                                            'free'
+            END AS hold,
+       CASE WHEN s.look_at_ms > (SELECT now_ms FROM clock)
+              -- A clock that was set back must not make Rowlock blind.
+              AND s.look_at_ms <= (SELECT now_ms FROM clock) + 300000 THEN 'later'
+            ELSE                                                           'due' END AS look
+FROM database AS d
+LEFT JOIN database_state AS s ON s.database = d.name
+LEFT JOIN seal AS e
+UNION ALL
+SELECT s.database, 0, NULL,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'database' AND a.target = s.database AND a.finished_at_ms IS NULL) THEN 'busy'
+            ELSE                                                                                                'free'
+            END,
+       'gone'
+FROM database_state AS s
+WHERE s.database NOT IN (SELECT name FROM database);
+
+-- '*' stands for every value.
+CREATE VIEW database_rule (hold, look, step, reason) AS VALUES
+  ('busy',    '*',     'none',   'a step is under way'),
+  ('sealed',  'due',   'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'later', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'gone',  'forget', 'the row was deleted'),
+  ('backoff', 'due',   'wait',   'the last look failed; tries again'),
+  ('backoff', 'later', 'wait',   'the last look failed; tries again'),
+  ('backoff', 'gone',  'forget', 'the row was deleted'),
+  ('free',    'due',   'sweep',  'it may hold logins that nobody wants any more'),
+  ('free',    'later', 'wait',   'looks for logins that nobody wants every five minutes'),
+  ('free',    'gone',  'forget', 'the row was deleted');
+
+CREATE VIEW database_plan AS
+SELECT 'database' AS kind,
+       f.name,
+       f.name AS target,
+       r.step,
+       r.reason,
+       CASE WHEN f.hold = 'backoff'                    THEN f.retry_at_ms
+            WHEN f.hold = 'free' AND f.look = 'later'  THEN f.look_at_ms END AS due_at_ms
+FROM database_fact AS f
+CROSS JOIN database_rule AS r ON r.hold = f.hold AND (r.look = '*' OR r.look = f.look)
+WHERE r.step <> 'none';
+
+CREATE VIEW database_input AS
+SELECT d.name AS target,
+       d.url,
+       d.secret,
+       d.key,
+       'rl_' || (SELECT id FROM home) || '_' AS prefix
+FROM database AS d;
+
+CREATE VIEW database_status AS
+SELECT 'database' AS kind,
+       d.name,
+       CASE WHEN e.state IS NOT 'open'   THEN 'waiting'
+            WHEN s.detail <> ''          THEN 'failed'
+            WHEN s.seen_at_ms IS NULL    THEN 'converging'
+            ELSE                              'converged' END AS state,
+       CASE WHEN e.state IS 'sealed'     THEN 'the secret store is sealed: rowlock secret unseal'
+            WHEN e.state IS NOT 'open'   THEN 'there is no secret store yet: rowlock secret init'
+            WHEN s.detail <> ''          THEN s.detail
+            WHEN s.seen_at_ms IS NULL    THEN 'not looked at yet'
+            ELSE (SELECT count(*) FROM database_login AS l WHERE l.database = d.name AND l.state = 'made')
+                 || ' logins of instances' END AS detail,
+       COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
+FROM database AS d
+LEFT JOIN database_state AS s ON s.database = d.name
+LEFT JOIN seal AS e;
+
+CREATE VIEW database_why AS
+SELECT 'database' AS kind,
+       s.database AS name,
+       s.database AS target,
+       'the logins at database ' || s.database || ' cannot be looked after: ' || s.detail AS reason,
+       COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
+FROM database_state AS s
+WHERE s.detail <> '' AND s.database IN (SELECT name FROM database);
+
+CREATE VIEW database_name AS
+SELECT name FROM database
+UNION
+SELECT database FROM database_state;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_database_insert AFTER INSERT ON database BEGIN INSERT INTO dirty VALUES (NEW.name); END;
+CREATE TEMP TRIGGER wake_database_update AFTER UPDATE ON database BEGIN
+  INSERT INTO dirty VALUES (NEW.name);
+  INSERT INTO dirty SELECT job FROM database_login WHERE database = NEW.name;
+END;
+CREATE TEMP TRIGGER wake_database_delete AFTER DELETE ON database BEGIN INSERT INTO dirty VALUES (OLD.name); END;
+CREATE TEMP TRIGGER wake_database_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
+  INSERT INTO dirty SELECT name FROM database;
+  INSERT INTO dirty SELECT job FROM database_login;
+END;
+CREATE TEMP TRIGGER wake_database_opened AFTER INSERT ON seal BEGIN INSERT INTO dirty SELECT name FROM database; END;
+
+-- @run database.sweep
+
+INSERT OR IGNORE INTO database_state (database) VALUES (:target);
+
+-- @run database.sweep.done
+
+-- A role that no row speaks of becomes a login of no instance: nobody wants it, so it is dropped. A row is there before
+-- its role is made, so none that is being made is among them.
+INSERT INTO database_login (target, instance, role, job, holder, database, username, state, url, secret, key, since_ms)
+SELECT '0/' || n.value, 0, n.value, d.name, '', d.name, n.value, 'begun', d.url, d.secret, d.key, :now_ms
+FROM json_each(:names) AS n
+JOIN database AS d ON d.name = :target
+WHERE n.value NOT IN (SELECT username FROM database_login);
+
+UPDATE database_state
+SET seen_at_ms = :now_ms, look_at_ms = :now_ms + 300000, tries = 0, detail = ''
+WHERE database = :target;
+
+-- @run database.sweep.failed
+
+UPDATE database_state
+SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(60000, 1000 << min(tries, 6))
+WHERE database = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'database', database, database, 'sweep failed', :detail
+FROM database_state
+WHERE database = :target AND tries <= 3;
+
+-- @run database.forget
+
+DELETE FROM database_state WHERE database = :target;
