@@ -1,35 +1,44 @@
-// The secret store: reads over HTTP with the audit log on, beside what SQLite can commit bare in
-// the same folder, and how long it takes until it is open.
-#include "controller/adapters/socket_client.h"
-#include "controller/base/json.h"
+// What a read of a secret costs over HTTP, with its line in the audit log synced before the answer:
+// beside what SQLite alone syncs on the same disk in the same run. No engine is needed.
 #include "controller/store/database.h"
+#include "tests/bench/bare_engine.h"
 #include "tests/bench/measures.h"
-#include "tests/bench/service.h"
 
 #include <fmt/format.h>
 
-#include <array>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <netinet/in.h>
+#include <regex>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace rowlock::bench {
 
 namespace {
 
+constexpr double kPatienceMs = 60'000;
+constexpr double kCommitsForMs = 3000;
+constexpr int kLoadSeconds = 4;
 constexpr int kRounds = 3;
-constexpr int kOpenings = 10;
-constexpr int kRoundS = 3;
-constexpr std::int64_t kDeadlineMs = 30'000;
+constexpr int kUnseals = 10;
 
+// What it printed. A command that fails ends the program.
 std::string output_of(const std::string& command) {
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) {
-    give_up("cannot run " + command);
+    give_up("popen: " + command);
   }
   std::string text;
-  std::array<char, 4096> part{};
-  for (std::size_t n = 0; (n = fread(part.data(), 1, part.size(), pipe)) > 0;) {
-    text.append(part.data(), n);
+  char part[4096];
+  while (std::fgets(part, sizeof part, pipe) != nullptr) {
+    text += part;
   }
   if (pclose(pipe) != 0) {
     give_up(command + ": " + text);
@@ -37,95 +46,193 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-double bare_commits_per_s(const std::string& folder) {
+int free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    give_up("no free port");
+  }
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+// `rowlock run` on a home with a secret store, without any engine.
+class SecretService {
+ public:
+  SecretService() {
+    const char* binary = std::getenv("ROWLOCK_TEST_BINARY");
+    char name[] = "/tmp/rowlock-bench-XXXXXX";
+    if (binary == nullptr || mkdtemp(name) == nullptr) {
+      give_up("ROWLOCK_TEST_BINARY is not set, or there is no room in /tmp");
+    }
+    binary_ = binary;
+    folder_ = name;
+    setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock", 1);
+    setenv("ROWLOCK_HOME", folder_.c_str(), 1);
+    (void)rowlock("init");
+    start({});
+    (void)rowlock("secret init --key-file " + key_file());
+    output_of(
+        fmt::format("sqlite3 {}/desired.db \"INSERT INTO api (listen) VALUES "
+                    "('127.0.0.1:{}'); INSERT INTO policy (name, path) VALUES ('p', 'app/*')\"",
+                    folder_, port_));
+    await("SELECT 1 FROM policy JOIN api");
+    output_of("echo s3cret | " + binary_ + " secret put app/db password=- 2>&1");
+    const std::string shown = rowlock("--json token create --policy p");
+    std::smatch found;
+    if (!std::regex_search(shown, found, std::regex(R"(rlk\.[A-Za-z0-9_-]{43})"))) {
+      give_up("no token: " + shown);
+    }
+    token_ = found.str();
+  }
+  ~SecretService() {
+    stop();
+    std::filesystem::remove_all(folder_);
+  }
+  SecretService(const SecretService&) = delete;
+  SecretService& operator=(const SecretService&) = delete;
+
+  std::string rowlock(const std::string& words) const {
+    return output_of(binary_ + " " + words + " 2>&1");
+  }
+  std::string key_file() const { return folder_ + "/unseal.key"; }
+  const std::string& folder() const { return folder_; }
+
+  void start(const std::vector<std::string>& options) {
+    process_ = fork();
+    if (process_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGTERM);
+      const int log = open((folder_ + "/run.log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+      dup2(log, 2);
+      std::vector<std::string> words = {binary_, "run"};
+      words.insert(words.end(), options.begin(), options.end());
+      std::vector<char*> pointers;
+      for (std::string& word : words) pointers.push_back(word.data());
+      pointers.push_back(nullptr);
+      execv(binary_.c_str(), pointers.data());
+      _exit(127);
+    }
+    await_socket();
+  }
+  void stop() {
+    if (process_ > 0) {
+      ::kill(process_, SIGTERM);
+      waitpid(process_, nullptr, 0);
+    }
+    process_ = -1;
+  }
+
+  // Until the query on state.db returns a row.
+  void await(const std::string& query) const {
+    const Moment from = now();
+    while (ms_between(from, now()) < kPatienceMs) {
+      auto state = Database::open(folder_ + "/state.db", Database::Mode::read_only);
+      if (state.ok()) {
+        Database database = std::move(state).value();
+        auto rows = database.query(query);
+        if (rows.ok() && !rows.value().empty()) {
+          return;
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    give_up("this did not come within a minute: " + query);
+  }
+
+  double reads_per_second(int connections) const {
+    const std::string text = output_of(fmt::format(
+        "wrk -t1 -c{} -d{}s -H 'X-Vault-Token: {}' http://127.0.0.1:{}/v1/secret/data/app/db",
+        connections, kLoadSeconds, token_, port_));
+    std::smatch found;
+    if (text.find("Non-2xx") != std::string::npos ||
+        !std::regex_search(text, found, std::regex(R"(Requests/sec:\s+([\d.]+))"))) {
+      give_up("the load came to nothing: " + text);
+    }
+    return std::strtod(found[1].str().c_str(), nullptr);
+  }
+
+ private:
+  void await_socket() const {
+    const Moment from = now();
+    while (!std::filesystem::exists(folder_ + "/rowlock.sock")) {
+      if (ms_between(from, now()) > kPatienceMs) {
+        give_up("rowlock run does not listen");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  std::string binary_;
+  std::string folder_;
+  std::string token_;
+  int port_ = free_port();
+  pid_t process_ = -1;
+};
+
+double commits_per_second(const std::string& folder) {
   auto opened = Database::open(folder + "/bare.db", Database::Mode::create);
   if (!opened.ok()) {
     give_up(opened.error().message);
   }
   Database bare = std::move(opened).value();
-  (void)bare.query("PRAGMA journal_mode=WAL").ok();
-  (void)bare.query("PRAGMA synchronous=FULL").ok();
-  (void)bare.run("CREATE TABLE IF NOT EXISTS t (a)").ok();
-  const Moment begin = now();
-  int commits = 0;
-  while (ms_between(begin, now()) < kRoundS * 1000) {
-    (void)bare.run("INSERT INTO t VALUES (:a)", {{"a", std::int64_t{commits++}}}).ok();
-  }
-  return commits / (ms_between(begin, now()) / 1000);
-}
-
-double reads_per_s(const std::string& address, const std::string& token, int connections) {
-  const std::string told =
-      output_of(fmt::format("hey -z {}s -c {} -H 'X-Vault-Token: {}' "
-                            "http://{}/v1/secret/data/db/prod",
-                            kRoundS, connections, token, address));
-  const auto at = told.find("Requests/sec:");
-  if (at == std::string::npos || told.find("[200]") == std::string::npos) {
-    give_up("hey: " + told);
-  }
-  return std::atof(told.c_str() + at + 13);
-}
-
-// Until a secret can be read.
-double ms_until_read(const std::string& socket, Moment begin) {
-  while (ms_between(begin, now()) < kDeadlineMs) {
-    const auto answer = ask(socket, "GET", "/v1/secret/data/db/prod", "", {}, kDeadlineMs);
-    if (answer.ok() && answer.value().status == 200) {
-      return ms_between(begin, now());
+  const auto made = bare.run(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+      "CREATE TABLE IF NOT EXISTS line (seq INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+  long count = 0;
+  const Moment from = now();
+  while (ms_between(from, now()) < kCommitsForMs) {
+    if (!made.ok() || !bare.run("INSERT INTO line (text) VALUES (hex(randomblob(100)))").ok()) {
+      give_up("the bare database does not take a row");
     }
-    usleep(1000);
+    ++count;
   }
-  give_up("the store does not open");
+  return static_cast<double>(count) * 1000 / ms_between(from, now());
+}
+
+Figure ratio(const std::string& what, const Samples& reads, const Samples& commits) {
+  return {what, fmt::format("{:.2f} ×", reads.median() / commits.median()), "", true,
+          fmt::format("{:.0f} reads/s beside {:.0f} bare synced commits/s", reads.median(),
+                      commits.median())};
+}
+
+Figure time_of(const std::string& what, const Samples& samples) {
+  return {what, fmt::format("{:.3g} ms", samples.median()), "", true, samples.text()};
 }
 
 }  // namespace
 
-std::vector<Figure> measure_secrets(const std::string& endpoint) {
-  Service service(endpoint);
-  const std::string binary = std::getenv("ROWLOCK_TEST_BINARY");
-  const std::string verb = "ROWLOCK_HOME=" + service.folder() + " " + binary + " ";
-  const std::string key = service.folder() + "/key";
-  const std::string socket = service.folder() + "/rowlock.sock";
-  output_of(verb + "secret init --shares 1 --threshold 1 --key-file " + key + " 2>&1");
-  output_of("printf s3cret | env " + verb + "secret put db/prod password 2>&1");
-  const std::string address = "127.0.0.1:18299";
-  service.edit(
-      "INSERT INTO policy (name, path) VALUES ('bench', 'db/*');"
-      "INSERT INTO api (listen) VALUES ('" +
-      address + "');");
-  service.await_none("SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM api)");
-  usleep(500'000);
-  std::string token = output_of(verb + "token create --policy bench --ttl 1h 2>/dev/null");
-  token.erase(token.find_last_not_of('\n') + 1);
-
-  Samples bare, one, many;
-  for (int i = 0; i < kRounds; ++i) {
-    bare.add(bare_commits_per_s(service.folder()));
-    one.add(reads_per_s(address, token, 1));
-    many.add(reads_per_s(address, token, 32));
+std::vector<Figure> measure_secrets() {
+  SecretService service;
+  Samples commits;
+  Samples one;
+  Samples many;
+  for (int round = 0; round < kRounds; ++round) {
+    commits.add(commits_per_second(service.folder()));
+    one.add(service.reads_per_second(1));
+    many.add(service.reads_per_second(32));
   }
-  Samples at_start, by_hand;
-  setenv("ROWLOCK_UNSEAL_KEY_FILE", key.c_str(), 1);
-  for (int i = 0; i < kOpenings; ++i) {
+  Samples given;
+  Samples started;
+  for (int i = 0; i < kUnseals; ++i) {
+    (void)service.rowlock("secret seal");
+    Moment from = now();
+    (void)service.rowlock("secret unseal --key-file " + service.key_file());
+    given.add(ms_between(from, now()));
+    (void)service.rowlock("secret seal");
     service.stop();
-    const Moment begin = now();
-    service.start();
-    at_start.add(ms_until_read(socket, begin));
-    output_of(verb + "secret seal 2>&1");
-    const Moment given = now();
-    output_of(verb + "secret unseal --key-file " + key + " 2>&1");
-    by_hand.add(ms_until_read(socket, given));
+    from = now();
+    service.start({"--unseal-key-file", service.key_file()});
+    service.await("SELECT 1 FROM seal WHERE state = 'open'");
+    started.add(ms_between(from, now()));
   }
-  unsetenv("ROWLOCK_UNSEAL_KEY_FILE");
-  const double ratio = many.median() / bare.median();
-  return {{"secret reads/s, 32 connections, over bare synced commits/s",
-           fmt::format("{:.2f}", ratio), "1.00", ratio >= 1,
-           fmt::format("{:.0f} reads/s; {:.0f} commits/s; one connection: {:.0f} reads/s",
-                       many.median(), bare.median(), one.median())},
-          at_most("start with a key file until the first read", at_start.median(), 1000, "ms",
-                  at_start.text()),
-          at_most("secret unseal by the command line, until the first read", by_hand.median(), 1000,
-                  "ms", by_hand.text())};
+  return {ratio("secret reads, 1 connection, per bare synced commit", one, commits),
+          ratio("secret reads, 32 connections, per bare synced commit", many, commits),
+          time_of("start of rowlock run until a key file has unsealed", started),
+          time_of("rowlock secret unseal with the key, as a command", given)};
 }
 
 }  // namespace rowlock::bench

@@ -13,7 +13,7 @@ namespace rowlock::bench {
 struct Figure {
   std::string what;
   std::string measured;
-  std::string target;
+  std::string target;  // "": none is set, the figure is there to be compared with the next.
   bool is_met;
   std::string detail;
 };
@@ -28,9 +28,6 @@ std::vector<Figure> measure_plan_of_one_job();
 // From the return of COMMIT in another process until the controller's watch knows.
 std::vector<Figure> measure_notice();
 
-// Reads of a secret with the audit log on, and opening the store.
-std::vector<Figure> measure_secrets(const std::string& endpoint);
-
 // Everything that needs an engine: first container, ten jobs, restart after a kill, a look at 100
 // instances, memory and CPU. Gives each group to `take` as soon as it is measured. `only` is first,
 // ten, kill, idle or look; empty for all.
@@ -42,5 +39,8 @@ void measure_routes(const std::string& endpoint,
                     const std::function<void(std::vector<Figure>)>& take);
 void measure_many_routes(const std::string& endpoint,
                          const std::function<void(std::vector<Figure>)>& take);
+
+// Reads of a secret over HTTP beside bare synced commits, and the time that unsealing takes.
+std::vector<Figure> measure_secrets();
 
 }  // namespace rowlock::bench
