@@ -322,8 +322,9 @@ struct SecretFile {
   int group = 0;
 };
 
-// Folders of this machine in memory (tmpfs), one for each instance: nothing in them ever reaches a
-// disk, and only root and the instance that a folder is mounted into can look inside.
+// Folders of this machine in memory (tmpfs), one for each instance: nothing in them is written to a
+// disk but by swapping, and only root and the instance that a folder is mounted into can look
+// inside.
 class SecretFolders {
  public:
   virtual ~SecretFolders() = default;
