@@ -48,7 +48,7 @@ std::string Deliveries::lane(const Step& step) const {
 Result<std::shared_ptr<const Parcel>> Deliveries::pack(const Step& step,
                                                        std::int64_t now_ms) const {
   std::shared_ptr<const Parcel> nothing;
-  if (step.step != "deliver" && step.step != "refresh" && step.step != "renew") {
+  if (step.step != "deliver" && step.step != "renew") {
     return nothing;
   }
   const Row& input = *step.input;
@@ -97,7 +97,7 @@ Outcome Deliveries::apply(const Step& step, World& world) const {
     return outcome_of(world.secret_folders().put(folder, step.parcel->files.front()),
                       step.parcel->values);
   }
-  CHECK(step.step == "deliver" || step.step == "refresh");
+  CHECK(step.step == "deliver");
   return outcome_of(world.secret_folders().write(folder, step.parcel->files), step.parcel->values);
 }
 

@@ -2,8 +2,8 @@
 -- environment for its launcher, mounted into it at /run/secrets. It is there before the instance is made, and gone once
 -- the instance has ended.
 --
---   none ──deliver──▶ there ──newer version, its turn──▶ refresh ──▶ there ──signal──▶ there ──instance ended──▶ remove
---     └─ sealed, missing or forbidden: waits        └─ identity half spent: renew
+--   none ──deliver──▶ there ──newer version, its turn: deliver, signal──▶ there ──instance ended──▶ remove
+--     └─ sealed, missing or forbidden: waits    └─ identity half spent: renew
 --
 -- The values themselves are in no row: the loop opens their seals, and writes the audit log, in the transaction that
 -- marks the step, so that nothing is handed to a worker that is not written down and synced.
@@ -20,7 +20,7 @@ CREATE TABLE delivery (
   identity_at_ms    INTEGER,                      -- when it is to be renewed
   services          TEXT NOT NULL DEFAULT '[]',   -- the addresses in its files, as delivery_service gives them
   signals           TEXT NOT NULL DEFAULT '[]',   -- that the instance is yet to be sent, as a JSON array
-  changed_at_ms     INTEGER NOT NULL DEFAULT 0,   -- moment at which it was refreshed last
+  changed_at_ms     INTEGER NOT NULL DEFAULT 0,   -- moment at which its files were written last; 0: not yet
   tries             INTEGER NOT NULL DEFAULT 0,
   retry_at_ms       INTEGER NOT NULL DEFAULT 0,
   detail            TEXT NOT NULL DEFAULT ''      -- what went wrong in the last step, while it is tried again
@@ -159,7 +159,7 @@ CREATE VIEW delivery_rule (hold, want, state, obstacle, step, reason) AS VALUES
   ('free',    'folder',  'lost',        'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
   ('free',    'folder',  'lost',        'barred', 'wait',    'a secret is missing or forbidden'),
   ('free',    'folder',  'there',       '*',      'none',    ''),
-  ('free',    'folder',  'stale',       'none',   'refresh', 'there is a newer version'),
+  ('free',    'folder',  'stale',       'none',   'deliver', 'there is a newer version'),
   ('free',    'folder',  'stale',       'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
   ('free',    'folder',  'stale',       'barred', 'wait',    'a secret is missing or forbidden'),
   ('free',    'folder',  'unsignalled', '*',      'signal',  'its files have changed'),
@@ -205,7 +205,7 @@ SELECT d.instance AS target,
        (SELECT state FROM seal) AS seal,
        COALESCE((SELECT v.services FROM delivery_service AS v WHERE v.instance = d.instance), '[]') AS services,
        (SELECT json_group_array(policy) FROM job_policy AS p WHERE p.job = d.job) AS policies,
-       -- Whom a refresh tells: the signals of those files in which something changes.
+       -- Whom a newer version tells: the signals of those files in which something changes.
        (SELECT json_group_array(g.signal)
         FROM (SELECT json_extract(f.value, '$.signal') AS signal
               FROM json_each(s.body, '$.secrets.files') AS f
@@ -273,39 +273,6 @@ CREATE TEMP TRIGGER wake_delivery_delete AFTER DELETE ON delivery BEGIN INSERT I
 
 INSERT OR IGNORE INTO delivery (instance, job, folder) SELECT id, job, name FROM instance WHERE id = :target;
 
--- @run delivery.needs
-
-SELECT path, key, on_change, wanted FROM delivery_need WHERE instance = :instance;
-
--- @run delivery.hold
-
--- The ledger names the holder before it holds anything.
-INSERT INTO secret_use (instance, holder, job, path, version, since_ms)
-SELECT id, name, job, :path, :version, :now_ms FROM instance WHERE id = :instance
-ON CONFLICT (instance, path, version) DO UPDATE SET until_ms = NULL;
-
--- @run delivery.deliver.done
-
-UPDATE secret_use
-SET until_ms = :now_ms
-WHERE instance = :target AND until_ms IS NULL
-  AND (path, version) NOT IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:uses));
-
-UPDATE delivery
-SET state             = 'there',
-    identity_until_ms = :identity_until_ms,
-    identity_at_ms    = :identity_at_ms,
-    services          = :services,
-    changed_at_ms     = :now_ms,
-    tries             = 0,
-    detail            = ''
-WHERE instance = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'delivery', job, folder, 'delivered', :files || ' files' FROM delivery WHERE instance = :target;
-
--- @run delivery.refresh
-
 -- Until it is known to be whole again, it is not: a write that fails is made again, and whom it concerns is told then.
 UPDATE delivery
 SET state   = 'begun',
@@ -316,13 +283,32 @@ SET state   = 'begun',
                                                   WHERE n.target = delivery.instance))) AS g)
 WHERE instance = :target;
 
--- @run delivery.refresh.done
+-- @run delivery.needs
+
+SELECT path, key, on_change, wanted FROM delivery_need WHERE instance = :instance;
+
+-- @run delivery.hold
+
+-- The ledger names the holder before it holds anything.
+INSERT INTO secret_use (instance, holder, job, path, version, since_ms)
+SELECT id, name, job, :path, :version, :now_ms FROM instance WHERE id = :instance
+ON CONFLICT (instance, path, version) DO UPDATE
+SET since_ms = CASE WHEN until_ms IS NULL THEN since_ms ELSE excluded.since_ms END,
+    until_ms = NULL;
+
+-- @run delivery.deliver.done
 
 -- What it held before is gone from its folder: every version of a path but the one that was written last.
 UPDATE secret_use
 SET until_ms = :now_ms
 WHERE instance = :target AND until_ms IS NULL
   AND (path, version) NOT IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:uses));
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'delivery', job, folder, CASE changed_at_ms WHEN 0 THEN 'delivered' ELSE 'refreshed' END,
+       :files || ' files'
+FROM delivery
+WHERE instance = :target;
 
 -- What does not run yet reads its files once it does.
 UPDATE delivery
@@ -336,9 +322,6 @@ SET state             = 'there',
     tries             = 0,
     detail            = ''
 WHERE instance = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'delivery', job, folder, 'refreshed', :files || ' files' FROM delivery WHERE instance = :target;
 
 -- @run delivery.renew.done
 
