@@ -74,7 +74,7 @@ std::string SecretHome::held(const std::string& instance, const std::string& fil
 
 void SecretHome::restart_open() {
   kill();
-  start();
+  start_and_reach();  // What is in state.db may still be from before.
   await("SELECT state FROM seal", "open");
 }
 
