@@ -43,7 +43,7 @@ void SecretHome::put(const std::string& path, const std::string& value) {
   int code = 0;
   const std::string answer = verb({"secret", "put", path, "password=@" + file}, &code);
   fs::remove(file);  // Whatever came of it.
-  require(code == 0, "secret put " + path + ": " + answer);
+  require(code == 0, "secret put " + path + ": " + answer + "\n" + log());
 }
 
 std::string SecretHome::must(const std::vector<std::string>& arguments) {
@@ -74,8 +74,14 @@ std::string SecretHome::held(const std::string& instance, const std::string& fil
 
 void SecretHome::restart_open() {
   kill();
-  start_and_reach();  // What is in state.db may still be from before.
-  await("SELECT state FROM seal", "open");
+  start();
+  // What is in state.db may still be from before.
+  const auto began = std::chrono::steady_clock::now();
+  while (ask("GET", "/v1/sys/health").status != 200) {
+    require(std::chrono::steady_clock::now() - began < std::chrono::seconds(kPatienceS),
+            "it does not open after the start\n" + log());
+    std::this_thread::sleep_for(kReadPause);
+  }
 }
 
 void SecretHome::restart_sealed() {
