@@ -43,7 +43,8 @@ FORMATTED := $(sort $(shell find controller reconcilers tests -name '*.cpp' -o -
 # for those of libpq; for headers elsewhere: make CPPFLAGS='-isystem DIR' LDFLAGS='-L DIR'.
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Werror
 COMMON := -std=c++20 -g -pthread -isystem /usr/include/postgresql $(WARNINGS)
-LIBRARIES := -lsqlite3 -luv -lcurl -lcrypto -lsodium -lmicrohttpd -lpq -lfmt -lutf8proc
+LIBRARIES := -lsqlite3 -luv -lcurl -lcrypto -lsodium -lmicrohttpd -lpq -larchive -lfmt -lutf8proc \
+             -labsl_time -labsl_time_zone -labsl_civil_time -labsl_strings -labsl_base
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
 # g++ sees uninitialized members in its own <regex> and <functional> once they are instrumented.
 INSTRUMENTED := -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized

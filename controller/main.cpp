@@ -2,6 +2,7 @@
 #include "controller/base/text.h"
 #include "controller/base/time.h"
 #include "controller/base/version.h"
+#include "controller/cli/backup_verbs.h"
 #include "controller/cli/opened.h"
 #include "controller/cli/run.h"
 #include "controller/cli/secret_verbs.h"
@@ -37,6 +38,7 @@ struct Arguments {
   RevertOptions revert;
   RunOptions run;
   SecretArguments secrets;
+  BackupArguments backups;
   std::int64_t timeout_ms = 5 * 60'000;  // Of apply and wait.
   bool reverts_all = false;
   std::vector<std::string> revert_what;  // JOB [REVISION], or [REVISION] with --all.
@@ -84,6 +86,15 @@ CommandLine::CommandLine() {
   add_looking_verbs();
   add_export();
   add_writing_verbs();
+  add_backup_verbs(parser_, said_.backups,
+                   [this](CLI::App& under, const char* name, const char* summary,
+                          const char* example, BackupVerbNeeds needs, auto call) {
+                     return verb_under(under, name, summary, example,
+                                       needs == BackupVerbNeeds::nothing ? Needs::nothing
+                                       : needs == BackupVerbNeeds::home  ? Needs::home
+                                                                         : Needs::editable_home,
+                                       std::move(call));
+                   });
   add_secret_verbs(parser_, said_.secrets,
                    [this](CLI::App& under, const char* name, const char* summary,
                           const char* example, bool reads_home, auto call) {

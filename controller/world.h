@@ -412,6 +412,13 @@ class Clock {
 
 // ---- All of it ----------------------------------------------------------------------------------
 
+// In world_backups.h.
+struct StoreAddress;
+class ObjectStore;
+class DatabaseDumps;
+class HomeCopies;
+class Pings;
+
 class World {
  public:
   virtual ~World() = default;
@@ -428,6 +435,15 @@ class World {
   virtual KeySets& key_sets() = 0;              // Thread-safe.
   virtual Postgres& postgres() = 0;             // Thread-safe.
   virtual Clock& clock() = 0;
+
+  // Made anew for every step; of an address that is none, every call is rejected.
+  virtual std::shared_ptr<ObjectStore> object_store(const StoreAddress& address) = 0;
+  virtual DatabaseDumps& dumps() = 0;     // Thread-safe.
+  virtual HomeCopies& home_copies() = 0;  // Of this home. Thread-safe.
+  virtual Pings& pings() = 0;             // Thread-safe.
+
+  // Set once Rowlock is to stop: what takes long gives up soon.
+  virtual const std::atomic<bool>& ending() const = 0;
 };
 
 }  // namespace rowlock

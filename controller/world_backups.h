@@ -185,6 +185,8 @@ class DatabaseDumps {
 
 // ---- The home itself ----------------------------------------------------------------------------
 
+class BackupFileReader;  // In backup/backup_file.h.
+
 class HomeCopies {
  public:
   virtual ~HomeCopies() = default;
@@ -192,6 +194,10 @@ class HomeCopies {
   // Writes the members `desired.db`, `state.db` and, if there is one, `unseal.age`: each database
   // as one transaction saw it, while both are in use.
   virtual Result<> copy(MemberWriter& members, const std::atomic<bool>& ending) = 0;
+
+  // Unpacks such a copy beside the home, looks whether it is one that Rowlock could run from, and
+  // takes it away again. Cause::corrupt, with what is wrong, when it is not.
+  virtual Result<> try_out(BackupFileReader& backup) = 0;
 };
 
 // ---- Pings --------------------------------------------------------------------------------------

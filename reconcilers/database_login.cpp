@@ -2,6 +2,8 @@
 
 #include "controller/crypto/cipher.h"
 #include "controller/crypto/encoding.h"
+#include "controller/secrets/secret_value.h"
+#include "controller/world_backups.h"
 
 #include <fmt/format.h>
 
@@ -32,34 +34,15 @@ SecretBytes made_password() {
   return password;
 }
 
-// The administrator's password, from the store. What is read is in the audit log.
+// The administrator's password, from the store.
 Result<SecretFile> administrator_of(Secrets& secrets, const Row& input, std::int64_t now_ms) {
+  auto password = secret_value(secrets, input.text("secret"), input.text("key"), now_ms);
+  if (!password.ok()) {
+    return password.error();
+  }
   SecretFile file;
   file.name = "administrator";
-  const std::string path = input.text("secret");
-  if (path.empty()) {
-    return file;
-  }
-  const std::string put = "rowlock secret put " + path;
-  auto read = secrets.store.read(path, 0, Actor{"rowlock", "[]", true}, now_ms);
-  if (!read.ok()) {
-    Error error = read.error();
-    if (error.cause == Cause::not_found && error.hint.empty()) error.hint = put;
-    return error;
-  }
-  if (!read.value().is_live) {
-    return Error{Fault::rejected, Cause::not_found, "secret " + path + " is deleted", put};
-  }
-  const auto map = Json::parse(read.value().data.view());
-  const Json value = map.ok() ? map.value()[input.text("key")] : Json();
-  if (!value.is_string()) {
-    return Error{Fault::rejected, Cause::not_found,
-                 fmt::format("secret {} has no text under the key '{}'", path, input.text("key")),
-                 put};
-  }
-  std::string text = value.as_string();
-  file.content = SecretBytes(text);
-  wipe(text);
+  file.content = std::move(password).value();
   return file;
 }
 
@@ -222,9 +205,6 @@ Outcome DatabaseLogins::apply(const Step& step, World& world) const {
 std::string Databases::lane(const Step& step) const { return step.input->text("url") + "/look"; }
 
 Result<std::shared_ptr<const Parcel>> Databases::pack(const Step& step, std::int64_t now_ms) const {
-  if (!secrets_.keyring.is_open()) {
-    return secrets_.keyring.closed_error();
-  }
   auto administrator = administrator_of(secrets_, *step.input, now_ms);
   if (!administrator.ok()) {
     return administrator.error();
@@ -243,7 +223,17 @@ Outcome Databases::apply(const Step& step, World& world) const {
   for (const std::string& name : roles.value()) {
     names.push_back(Json::string(name));
   }
-  return Outcome::done({{"names", Json::array(std::move(names)).text()}});
+  const auto listed = world.dumps().list(address_of(step));
+  if (!listed.ok()) {
+    return Outcome::of(listed.error());
+  }
+  std::vector<Json> databases;
+  for (const ServerDatabase& each : listed.value()) {
+    databases.push_back(Json::object(
+        {{"name", Json::string(each.name)}, {"size_bytes", Json::integer(each.size_bytes)}}));
+  }
+  return Outcome::done({{"names", Json::array(std::move(names)).text()},
+                        {"databases", Json::array(std::move(databases)).text()}});
 }
 
 }  // namespace rowlock

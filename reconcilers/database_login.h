@@ -28,7 +28,7 @@ class DatabaseLogins final : public Reconciler {
   const Schema& schema_;
 };
 
-// Looks for logins that no row speaks of.
+// Looks for logins that no row speaks of, and for the databases there are.
 class Databases final : public Reconciler {
  public:
   // Requires: it outlives this.

@@ -2,11 +2,14 @@
 // is.
 #include "reconcilers/registry.h"
 
+#include "reconcilers/backup.h"
 #include "reconcilers/database_login.h"
 #include "reconcilers/delivery.h"
 #include "reconcilers/instance.h"
 #include "reconcilers/node.h"
+#include "reconcilers/object_store.h"
 #include "reconcilers/proxy.h"
+#include "reconcilers/restore.h"
 #include "reconcilers/route.h"
 #include "reconcilers/trust.h"
 
@@ -19,6 +22,11 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
     all.emplace(kind, std::move(reconciler));
   };
   add(std::make_unique<Instances>());
+  add(std::make_unique<ObjectStores>(secrets));
+  add(std::make_unique<Backups>(secrets));
+  add(std::make_unique<BackupSchedules>());
+  add(std::make_unique<BackupPings>());
+  add(std::make_unique<Restores>(secrets));
   add(std::make_unique<Databases>(secrets));
   add(std::make_unique<DatabaseLogins>(secrets, state, schema));
   add(std::make_unique<Deliveries>(secrets, state, schema));

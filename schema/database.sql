@@ -1,6 +1,7 @@
 -- PostgreSQL databases, as an administrator reaches them, and the roles that are made in them for instances. A job asks
 -- for one with a row of job_secret whose path is database/creds/ROLE: each instance is then given a login of its own,
--- with the keys username, password and url, that ends with it.
+-- with the keys username, password and url, that ends with it. What else is on their servers is looked at as well:
+-- what no policy backs up is in the view uncovered (backup_status.sql).
 
 -- @desired
 
@@ -14,7 +15,9 @@ CREATE TABLE database (
                 AND url NOT GLOB '*[ "]*'),
   secret TEXT NOT NULL DEFAULT '',        -- the path of the secret with its password; '': none is needed
   key    TEXT NOT NULL DEFAULT 'password' -- the key in that secret
-         CONSTRAINT "database.key must name a key of the secret" CHECK (key <> '')
+         CONSTRAINT "database.key must name a key of the secret" CHECK (key <> ''),
+  job    TEXT NOT NULL DEFAULT '',        -- it runs in this job, whose address stands for HOST:PORT; '': as url says
+  port   TEXT NOT NULL DEFAULT ''         -- the label of the job's port; '': any
 );
 
 -- How a login for one instance is made and ended. In the statements {{name}}, {{password}} and {{expiration}} are
@@ -50,6 +53,14 @@ CREATE TABLE database_state (
   detail      TEXT NOT NULL DEFAULT ''      -- what went wrong in the last look
 );
 
+-- The databases of the server that a row names, as it was looked at last.
+CREATE TABLE database_seen (
+  database   TEXT NOT NULL,      -- the row of database
+  name       TEXT NOT NULL,      -- what the server calls it
+  size_bytes INTEGER NOT NULL,
+  PRIMARY KEY (database, name)
+);
+
 -- @views
 
 CREATE VIEW database_violation AS
@@ -65,10 +76,28 @@ FROM database_role AS r
 WHERE EXISTS (SELECT 1 FROM json_each(r.create_statements) AS c WHERE c.type <> 'text')
    OR EXISTS (SELECT 1 FROM json_each(r.drop_statements) AS c WHERE c.type <> 'text')
 UNION ALL
+SELECT 'database', d.name,
+       'database ' || d.name || ' runs in job ''' || d.job || ''', which has no such row or port: see job and job_port'
+FROM database AS d
+WHERE d.job <> '' AND NOT EXISTS (SELECT 1 FROM job_port AS p
+                                  WHERE p.job = d.job AND (d.port = '' OR p.label = d.port))
+UNION ALL
 SELECT 'job_secret', s.job || '/' || s.name,
        'job ' || s.job || ' asks for ' || s.path || ', and there is no such row in database_role'
 FROM job_secret AS s
 WHERE s.path GLOB 'database/creds/*' AND substr(s.path, 16) NOT IN (SELECT name FROM database_role);
+
+-- Where each database is reached now. NULL: it runs in a job, of which nothing is healthy.
+CREATE VIEW database_address AS
+SELECT d.name,
+       CASE d.job WHEN '' THEN d.url
+                  ELSE substr(d.url, 1, d.head) || (SELECT v.address || ':' || v.port
+                                                    FROM service AS v
+                                                    WHERE v.job = d.job AND (d.port = '' OR v.port_label = d.port)
+                                                    ORDER BY v.instance, v.port_label
+                                                    LIMIT 1)
+                       || substr(substr(d.url, d.head + 1), instr(substr(d.url, d.head + 1) || '/', '/')) END AS url
+FROM (SELECT name, url, job, port, max(instr(url, '://') + 2, instr(url, '@')) AS head FROM database) AS d;
 
 -- What is due for each database: a look at the roles there.
 CREATE VIEW database_fact AS
@@ -77,7 +106,8 @@ SELECT d.name,
        s.look_at_ms,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'database' AND a.target = d.name AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN e.state IS NOT 'open'                                                                 THEN 'sealed'
+            WHEN d.secret <> '' AND e.state IS NOT 'open'                                              THEN 'sealed'
+            WHEN (SELECT c.url FROM database_address AS c WHERE c.name = d.name) IS NULL               THEN 'away'
             WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                            THEN 'backoff'
             ELSE                                                                                            'free'
             END AS hold,
@@ -104,6 +134,9 @@ CREATE VIEW database_rule (hold, look, step, reason) AS VALUES
   ('sealed',  'due',   'wait',   'the secret store is sealed: rowlock secret unseal'),
   ('sealed',  'later', 'wait',   'the secret store is sealed: rowlock secret unseal'),
   ('sealed',  'gone',  'forget', 'the row was deleted'),
+  ('away',    'due',   'wait',   'no instance of its job is healthy'),
+  ('away',    'later', 'wait',   'no instance of its job is healthy'),
+  ('away',    'gone',  'forget', 'the row was deleted'),
   ('backoff', 'due',   'wait',   'the last look failed; tries again'),
   ('backoff', 'later', 'wait',   'the last look failed; tries again'),
   ('backoff', 'gone',  'forget', 'the row was deleted'),
@@ -125,7 +158,7 @@ WHERE r.step <> 'none';
 
 CREATE VIEW database_input AS
 SELECT d.name AS target,
-       d.url,
+       (SELECT c.url FROM database_address AS c WHERE c.name = d.name) AS url,
        d.secret,
        d.key,
        'rl_' || (SELECT id FROM home) || '_' AS prefix
@@ -134,12 +167,12 @@ FROM database AS d;
 CREATE VIEW database_status AS
 SELECT 'database' AS kind,
        d.name,
-       CASE WHEN e.state IS NOT 'open'   THEN 'waiting'
+       CASE WHEN d.secret <> '' AND e.state IS NOT 'open' THEN 'waiting'
             WHEN s.detail <> ''          THEN 'failed'
             WHEN s.seen_at_ms IS NULL    THEN 'converging'
             ELSE                              'converged' END AS state,
-       CASE WHEN e.state IS 'sealed'     THEN 'the secret store is sealed: rowlock secret unseal'
-            WHEN e.state IS NOT 'open'   THEN 'there is no secret store yet: rowlock secret init'
+       CASE WHEN d.secret <> '' AND e.state IS 'sealed' THEN 'the secret store is sealed: rowlock secret unseal'
+            WHEN d.secret <> '' AND e.state IS NOT 'open' THEN 'there is no secret store yet: rowlock secret init'
             WHEN s.detail <> ''          THEN s.detail
             WHEN s.seen_at_ms IS NULL    THEN 'not looked at yet'
             ELSE (SELECT count(*) FROM database_login AS l WHERE l.database = d.name AND l.state = 'made')
@@ -191,6 +224,10 @@ FROM json_each(:names) AS n
 JOIN database AS d ON d.name = :target
 WHERE n.value NOT IN (SELECT username FROM database_login);
 
+DELETE FROM database_seen WHERE database = :target;
+INSERT INTO database_seen (database, name, size_bytes)
+SELECT :target, json_extract(value, '$.name'), json_extract(value, '$.size_bytes') FROM json_each(:databases);
+
 UPDATE database_state
 SET seen_at_ms = :now_ms, look_at_ms = :now_ms + 300000, tries = 0, detail = ''
 WHERE database = :target;
@@ -208,4 +245,5 @@ WHERE database = :target AND tries <= 3;
 
 -- @run database.forget
 
+DELETE FROM database_seen WHERE database = :target;
 DELETE FROM database_state WHERE database = :target;

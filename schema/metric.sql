@@ -7,6 +7,21 @@ CREATE VIEW metric AS
 SELECT 'rowlock_audit_lines_total' AS name, 'Lines of the audit log.' AS help, 'counter' AS type, '' AS labels,
        COALESCE((SELECT seq FROM audit_head), 0) AS value
 UNION ALL
+SELECT 'rowlock_backup_last_success_timestamp_seconds', 'When the last good backup was made.', 'gauge',
+       json_object('policy', o.policy, 'store', o.store), o.good_at_ms / 1000.0
+FROM backup_outlook AS o
+WHERE o.good_at_ms NOT NULL
+UNION ALL
+SELECT 'rowlock_backup_last_verified_restore_timestamp_seconds', 'When a backup was restored and found equal last.',
+       'gauge', json_object('policy', o.policy, 'store', o.store), o.verified_at_ms / 1000.0
+FROM backup_outlook AS o
+WHERE o.verified_at_ms NOT NULL
+UNION ALL
+SELECT 'rowlock_backup_restore_seconds', 'How long the last restore of a backup took.', 'gauge',
+       json_object('policy', o.policy, 'store', o.store), o.restore_ms / 1000.0
+FROM backup_outlook AS o
+WHERE o.restore_ms NOT NULL
+UNION ALL
 SELECT 'rowlock_desired_revision', 'Number of the accepted revision of desired.db.', 'gauge', '',
        COALESCE((SELECT max(id) FROM revision), 0)
 UNION ALL

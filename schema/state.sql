@@ -200,6 +200,7 @@ WHERE id IN (SELECT CAST(target AS INTEGER) FROM attempt
 UPDATE proxy_state SET hinted = 1, reloading = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
 UPDATE delivery SET state = 'unseen' WHERE state = 'there';
 UPDATE database_state SET look_at_ms = 0;
+UPDATE object_store_state SET look_at_ms = 0;
 UPDATE node_state SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
 
 -- @run state.clock

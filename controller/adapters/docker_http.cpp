@@ -249,22 +249,4 @@ Error DockerHttp::failure(const Exchange& exchange, int curl_code) const {
                ""};
 }
 
-std::string percent_encoded(std::string_view text, std::string_view keep) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = byte < 0x80 && std::isalnum(byte) != 0;
-    if (plain || std::string_view("-._~").find(c) != std::string_view::npos ||
-        keep.find(c) != std::string_view::npos) {
-      result += c;
-    } else {
-      result += '%';
-      result += kHex[byte >> 4];
-      result += kHex[byte & 0xf];
-    }
-  }
-  return result;
-}
-
 }  // namespace rowlock

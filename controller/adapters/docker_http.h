@@ -70,7 +70,4 @@ class DockerHttp {
   std::vector<std::unique_ptr<Connection>> idle_;  // Guarded by mutex_.
 };
 
-// `text` fit for one piece of a path or query; the characters in `keep` stay as they are.
-std::string percent_encoded(std::string_view text, std::string_view keep = "");
-
 }  // namespace rowlock

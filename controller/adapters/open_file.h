@@ -3,6 +3,7 @@
 
 #include "controller/base/result.h"
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -17,7 +18,14 @@ class OpenFile {
     if (fd_ >= 0) ::close(fd_);
   }
   OpenFile(OpenFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  OpenFile& operator=(OpenFile&&) = delete;
+  // Leaves errno as it is.
+  OpenFile& operator=(OpenFile&& other) noexcept {
+    const int code = errno;
+    if (fd_ >= 0 && this != &other) ::close(fd_);
+    if (this != &other) fd_ = std::exchange(other.fd_, -1);
+    errno = code;
+    return *this;
+  }
 
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }

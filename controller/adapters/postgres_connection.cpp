@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <poll.h>
+#include <string_view>
 #include <utility>
 
 namespace rowlock {
@@ -20,7 +21,8 @@ constexpr std::size_t kRowsMax = 100'000;
 constexpr int kOldestServer = 100000;   // The first with SCRAM is 10.
 constexpr int kFirstToNotice = 140000;  // That its client has gone, while it works for it.
 // The server gives up before we do, so that its answer says what became of a statement.
-constexpr int kServersShare = 5;                 // Of which it gets one less.
+constexpr int kServersShare = 5;  // Of which it gets one less.
+constexpr std::chrono::milliseconds kEndingLooks{200};
 constexpr char kNoFile[] = "/dev/null/.pgpass";  // Cannot be there.
 
 using Options = std::map<std::string, std::string>;
@@ -76,7 +78,7 @@ SecretBytes ended(const SecretBytes& secret) {
   return copy;
 }
 
-// -1 once the moment has come, else what poll() returns, with the events that came in `wanted`.
+// 0 once the moment has come, else what poll() returns, with the events that came in `wanted`.
 int poll_until(pollfd& wanted, std::chrono::steady_clock::time_point until) {
   while (true) {
     const auto left =
@@ -91,9 +93,11 @@ int poll_until(pollfd& wanted, std::chrono::steady_clock::time_point until) {
 
 // ---- Connecting --------------------------------------------------------------------------------
 
-PostgresConnection::PostgresConnection(pg_conn* handle, const PostgresDeadlines& deadlines)
+PostgresConnection::PostgresConnection(pg_conn* handle, const PostgresDeadlines& deadlines,
+                                       std::function<bool()> must_end)
     : handle_(handle),
       deadlines_(deadlines),
+      must_end_(std::move(must_end)),
       call_ends_(std::chrono::steady_clock::now() + std::chrono::milliseconds(deadlines.call_ms)),
       place_(place_of(handle)) {
   // The code of a refusal is told in words alone while there is no connection.
@@ -106,7 +110,8 @@ PostgresConnection::PostgresConnection(pg_conn* handle, const PostgresDeadlines&
 PostgresConnection::~PostgresConnection() { PQfinish(handle_); }
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
-    const PostgresAddress& server, const PostgresDeadlines& deadlines) {
+    const PostgresAddress& server, const PostgresDeadlines& deadlines,
+    std::function<bool()> must_end) {
   Result<Options> read = options_of(server.url);
   if (!read.ok()) return read.error();
   Options options = std::move(read).value();
@@ -130,7 +135,8 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
   values.push_back(nullptr);
   pg_conn* const handle = PQconnectStartParams(names.data(), values.data(), 0);
   if (handle == nullptr) return Error{Fault::broken, Cause::other, "libpq is out of memory", ""};
-  std::unique_ptr<PostgresConnection> connection(new PostgresConnection(handle, deadlines));
+  std::unique_ptr<PostgresConnection> connection(
+      new PostgresConnection(handle, deadlines, std::move(must_end)));
   if (const Result<> connected = connection->connect(has_password); !connected.ok()) {
     return connected.error();
   }
@@ -147,8 +153,10 @@ Result<> PostgresConnection::connect(bool has_password) {
     if (state == PGRES_POLLING_FAILED) return connect_failure(has_password);
     // It may be another socket after each step.
     const short event = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    pollfd wanted{PQsocket(handle_), event, 0};
-    if (poll_until(wanted, until) <= 0) {
+    short came = 0;
+    const Result<> waited = await_events(event, came, until);
+    if (!waited.ok() && waited.error().cause != Cause::deadline) return waited;
+    if (!waited.ok()) {
       return Error{
           Fault::transient, Cause::unreachable,
           place_ + ": no connection within " + std::to_string(deadlines_.connect_ms) + " ms", ""};
@@ -201,6 +209,15 @@ Result<> PostgresConnection::begin_session() {
   return error;
 }
 
+Result<> PostgresConnection::set_statement_ms(std::int64_t statement_ms) {
+  deadlines_.statement_ms = statement_ms;
+  const std::int64_t most_ms = statement_ms / kServersShare * (kServersShare - 1);
+  const auto set = ask("SET statement_timeout = " + std::to_string(most_ms));
+  if (!set.ok()) return set.error();
+  if (set.value().is_refused()) return refused(set.value().refusal, user_);
+  return Done{};
+}
+
 // ---- Asking ------------------------------------------------------------------------------------
 
 Result<PostgresAnswer> PostgresConnection::ask(const std::string& text,
@@ -210,15 +227,31 @@ Result<PostgresAnswer> PostgresConnection::ask(const std::string& text,
     answer.refusal = {"22021", "there is a NUL in it", ""};
     return answer;
   }
-  const Moment until = std::min(call_ends_, std::chrono::steady_clock::now() +
-                                                std::chrono::milliseconds(deadlines_.statement_ms));
   std::vector<const char*> given;
   for (const std::string& value : values) given.push_back(value.c_str());
   const int sent = given.empty()
                        ? PQsendQuery(handle_, text.c_str())
                        : PQsendQueryParams(handle_, text.c_str(), static_cast<int>(given.size()),
                                            nullptr, given.data(), nullptr, nullptr, 0);
-  if (sent == 0) return lost(answer.refusal);
+  return take_all(sent != 0, kRowsMax);
+}
+
+Result<PostgresAnswer> PostgresConnection::ask_one(const std::string& statement) {
+  if (statement.find('\0') != std::string::npos) {
+    PostgresAnswer answer;
+    answer.refusal = {"22021", "there is a NUL in it", ""};
+    return answer;
+  }
+  const int sent =
+      PQsendQueryParams(handle_, statement.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0);
+  return take_all(sent != 0, 1);
+}
+
+Result<PostgresAnswer> PostgresConnection::take_all(bool is_sent, std::size_t rows_max) {
+  PostgresAnswer answer;
+  if (!is_sent) return lost(answer.refusal);
+  const Moment until = std::min(call_ends_, std::chrono::steady_clock::now() +
+                                                std::chrono::milliseconds(deadlines_.statement_ms));
   PQsetSingleRowMode(handle_);  // So that what is not kept takes no memory.
   while (true) {
     if (const Result<> came = await_answer(until); !came.ok()) {
@@ -226,7 +259,7 @@ Result<PostgresAnswer> PostgresConnection::ask(const std::string& text,
     }
     const std::unique_ptr<pg_result, decltype(&PQclear)> result(PQgetResult(handle_), PQclear);
     if (result == nullptr) break;
-    take(*result, answer);
+    take(*result, rows_max, answer);
     const ExecStatusType status = PQresultStatus(result.get());
     // It would wait for our bytes, and give this result again and again.
     if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) break;
@@ -244,17 +277,33 @@ Result<> PostgresConnection::await_answer(Moment until) {
     if (unsent < 0) return lost({});
     if (unsent == 0 && PQisBusy(handle_) == 0) return Done{};
     const int events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
-    pollfd wanted{PQsocket(handle_), static_cast<short>(events), 0};
-    const int came = poll_until(wanted, until);
-    if (came < 0) return lost({});
-    if (came == 0) {
-      return Error{Fault::transient, Cause::deadline, "the server did not answer in time", ""};
-    }
-    if ((wanted.revents & ~POLLOUT) != 0 && PQconsumeInput(handle_) == 0) return lost({});
+    short came = 0;
+    const Result<> waited = await_events(static_cast<short>(events), came, until);
+    if (!waited.ok()) return waited;
+    if ((came & ~POLLOUT) != 0 && PQconsumeInput(handle_) == 0) return lost({});
   }
 }
 
-void PostgresConnection::take(const pg_result& result, PostgresAnswer& answer) const {
+// Looks up now and then for whether it should end.
+Result<> PostgresConnection::await_events(short events, short& came, Moment until) const {
+  while (true) {
+    const Moment now = std::chrono::steady_clock::now();
+    pollfd wanted{PQsocket(handle_), events, 0};
+    const int count = poll_until(wanted, must_end_ ? std::min(until, now + kEndingLooks) : until);
+    if (must_end_ && must_end_()) {
+      return Error{Fault::transient, Cause::other, "it was asked to end", ""};
+    }
+    if (count < 0) return lost({});
+    came = wanted.revents;
+    if (count > 0) return Done{};
+    if (now >= until) {
+      return Error{Fault::transient, Cause::deadline, "the server did not answer in time", ""};
+    }
+  }
+}
+
+void PostgresConnection::take(const pg_result& result, std::size_t rows_max,
+                              PostgresAnswer& answer) const {
   const ExecStatusType status = PQresultStatus(&result);
   const auto field = [&](int code) {
     const char* const text = PQresultErrorField(&result, code);
@@ -271,7 +320,7 @@ void PostgresConnection::take(const pg_result& result, PostgresAnswer& answer) c
     answer.refusal = {"0A000", "COPY from or to the client is not possible here", ""};
   }
   for (int row = 0; row < PQntuples(&result); ++row) {
-    if (answer.rows.size() == kRowsMax) {
+    if (answer.rows.size() == rows_max) {
       answer.has_more_rows = true;
       return;
     }
@@ -294,7 +343,22 @@ bool PostgresConnection::is_in_transaction() const {
   return PQtransactionStatus(handle_) == PQTRANS_INTRANS;
 }
 
+bool PostgresConnection::is_to_this_machine() const {
+  const char* const host = PQhost(handle_);
+  const char* const address = PQhostaddr(handle_);
+  const std::string_view there = address == nullptr ? "" : address;
+  return (host != nullptr && (host[0] == '/' || host[0] == '@')) || there == "::1" ||
+         there.starts_with("127.");
+}
+
+int PostgresConnection::session() const { return PQbackendPID(handle_); }
+
 int PostgresConnection::server_version() const { return PQserverVersion(handle_); }
+
+std::string PostgresConnection::version_text() const {
+  const int version = server_version();
+  return std::to_string(version / 10000) + "." + std::to_string(version % 10000);
+}
 
 Result<std::string> PostgresConnection::scram_verifier(const std::string& name,
                                                        const SecretBytes& password) const {
@@ -307,6 +371,26 @@ Result<std::string> PostgresConnection::scram_verifier(const std::string& name,
   std::string result = verifier;
   PQfreemem(verifier);
   return result;
+}
+
+Result<std::string> connection_text(const std::string& url, const std::string& database) {
+  Result<Options> read = options_of(url);
+  if (!read.ok()) return read.error();
+  Options options = std::move(read).value();
+  complete(options);
+  // Those programs have words of their own for these.
+  for (const char* theirs : {"passfile", "client_encoding"}) options.erase(theirs);
+  if (!database.empty()) options["dbname"] = database;
+  std::string text;
+  for (const auto& [name, value] : options) {
+    text += (text.empty() ? "" : " ") + name + "='";
+    for (const char c : value) {
+      if (c == '\'' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '\'';
+  }
+  return text;
 }
 
 void forget_libpq_environment() {

@@ -1,5 +1,7 @@
 #include "controller/adapters/real_world.h"
 
+#include "controller/adapters/object_stores.h"
+
 namespace rowlock {
 
 // `docker` is the only driver that the rules let through.
@@ -11,6 +13,10 @@ ContainerRuntime& RealWorld::runtime(const std::string&, const std::string& endp
         std::make_unique<DockerRuntime>(endpoint.empty() ? default_docker_endpoint() : endpoint);
   }
   return *runtime;
+}
+
+std::shared_ptr<ObjectStore> RealWorld::object_store(const StoreAddress& address) {
+  return object_store_of(address, ending_);
 }
 
 Proxy& RealWorld::proxy(const std::string& socket) {

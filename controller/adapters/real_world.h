@@ -5,12 +5,15 @@
 #include "controller/adapters/curl_prober.h"
 #include "controller/adapters/docker.h"
 #include "controller/adapters/haproxy.h"
+#include "controller/adapters/http_pings.h"
 #include "controller/adapters/key_sets.h"
 #include "controller/adapters/postgres.h"
+#include "controller/adapters/postgres_dump.h"
 #include "controller/adapters/secret_folders.h"
 #include "controller/adapters/system_clock.h"
 #include "controller/loop/loop.h"
 #include "controller/world.h"
+#include "controller/world_backups.h"
 
 #include <map>
 #include <memory>
@@ -22,8 +25,11 @@ namespace rowlock {
 class RealWorld final : public World {
  public:
   // `home` is the home's folder. Requires: the loop outlives this.
-  RealWorld(Loop& loop, std::string home)
-      : home_(std::move(home)), prober_(loop), secret_folders_(home_) {}
+  RealWorld(Loop& loop, std::string home, std::unique_ptr<HomeCopies> home_copies)
+      : home_(std::move(home)),
+        prober_(loop),
+        secret_folders_(home_),
+        home_copies_(std::move(home_copies)) {}
 
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override { return prober_; }
@@ -32,6 +38,14 @@ class RealWorld final : public World {
   KeySets& key_sets() override { return key_sets_; }
   Postgres& postgres() override { return postgres_; }
   Clock& clock() override { return clock_; }
+  std::shared_ptr<ObjectStore> object_store(const StoreAddress& address) override;
+  DatabaseDumps& dumps() override { return dumps_; }
+  HomeCopies& home_copies() override { return *home_copies_; }
+  Pings& pings() override { return pings_; }
+  const std::atomic<bool>& ending() const override { return ending_; }
+
+  // What takes long gives up soon after.
+  void end() { ending_ = true; }
 
  private:
   std::string home_;
@@ -43,6 +57,10 @@ class RealWorld final : public World {
   MemoryFolders secret_folders_;
   KeySetReader key_sets_;
   LibpqPostgres postgres_;
+  PostgresDumps dumps_;
+  HttpPings pings_;
+  std::unique_ptr<HomeCopies> home_copies_;
+  std::atomic<bool> ending_ = false;
   SystemClock clock_;
 };
 

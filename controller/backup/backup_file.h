@@ -36,12 +36,16 @@ struct BackupHeader {
   std::string reason;   // Why it was made: "scheduled", "asked for by …".
   std::string rowlock;  // Version of the program.
   std::int64_t started_at_ms = 0;
+
+  bool operator==(const BackupHeader&) const = default;
 };
 
 struct MemberFacts {
   std::string name;
   std::int64_t size_bytes = 0;
   std::string sha256;  // Hex.
+
+  bool operator==(const MemberFacts&) const = default;
 };
 
 struct BackupManifest {
@@ -55,6 +59,7 @@ class BackupFileWriter : public MemberWriter {
   // What it makes goes to `out`. Rejected when a recipient is none or there is none.
   static Result<std::unique_ptr<BackupFileWriter>> begin(const std::vector<std::string>& recipients,
                                                          const BackupHeader& header, Sink out);
+  using MemberWriter::begin;
 
   // Ends the file with the manifest. Requires: no member is open.
   virtual Result<> finish(const Json& content) = 0;
@@ -85,7 +90,9 @@ class BackupFileReader {
 };
 
 // Reads all of it, and finds what was cut off, changed, swapped or added: nothing but the whole
-// file as it was made passes. The error is one sentence.
+// file as it was made passes. The error is one sentence. Recipients are no secret, so anybody can
+// make a file for them, and an old file can be given another one's name: that this is the backup it
+// is taken for, the caller finds by the header's id and the SHA-256 of the file.
 Result<BackupManifest> check_backup_file(const SecretBytes& identities, Source in);
 
 }  // namespace rowlock

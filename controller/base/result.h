@@ -26,6 +26,7 @@ enum class Cause {
   unreachable,   // The endpoint did not answer at all: nothing is known about what it holds.
   deadline,      // No answer within the deadline: the change may or may not have been made.
   denied,        // This user, or this token, may not do that.
+  corrupt,       // What was read is not what was written.
 };
 
 struct Error {

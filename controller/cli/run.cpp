@@ -3,6 +3,7 @@
 #include "controller/adapters/engine_watch.h"
 #include "controller/adapters/proxy_watch.h"
 #include "controller/adapters/real_world.h"
+#include "controller/backup/home_copies.h"
 #include "controller/base/version.h"
 #include "controller/cli/exit_code.h"
 #include "controller/cli/hardening.h"
@@ -14,9 +15,11 @@
 #include "reconcilers/check.h"
 #include "reconcilers/registry.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 namespace rowlock {
 
@@ -24,6 +27,9 @@ namespace {
 
 constexpr std::int64_t kRetryMs = 1000;      // After state.db could not be written.
 constexpr std::int64_t kRetryLockedMs = 20;  // After desired.db was held by its writer.
+
+constexpr int kGraceMs = 2000;  // For what takes long, to take back what it has begun.
+constexpr int kLookMs = 10;
 
 // Steps on worker threads, their outcomes back on the loop.
 class WorkerExecutor final : public Executor {
@@ -71,7 +77,7 @@ class Service {
   Secrets secrets_;
   Reconcilers reconcilers_;
   Loop loop_;
-  RealWorld world_{loop_, home_.folder()};
+  RealWorld world_{loop_, home_.folder(), std::make_unique<FolderCopies>(home_.folder())};
   Workers workers_{loop_};
   WorkerExecutor executor_{workers_};
   Controller controller_;
@@ -293,6 +299,7 @@ void Service::failed(const Error& error) {
 void Service::stop(const char* signal) {
   log_.info("stops; what runs goes on running",
             {{"signal", signal}, {"steps_under_way", controller_.steps_under_way()}});
+  world_.end();
   loop_.stop();
 }
 
@@ -335,6 +342,9 @@ int run(const Home& home, const RunOptions& options) {
   }
   log.info("runs", {{"home", home.folder()}, {"version", version()}});
   service->run();
+  for (int waited_ms = 0; service->is_busy() && waited_ms < kGraceMs; waited_ms += kLookMs) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
+  }
   if (service->is_busy()) {
     // A call is under way that may take minutes. It is marked in state.db, and the next controller
     // looks what came of it.

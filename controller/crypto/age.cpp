@@ -51,6 +51,12 @@ Error unreadable(const std::string& why) {
   return Error{Fault::rejected, Cause::other, "age file: " + why, ""};
 }
 
+// By these identities: another one may open it.
+Error denied(Error error) {
+  error.cause = Cause::denied;
+  return error;
+}
+
 Error altered() { return unreadable("it is cut off or was altered"); }
 
 }  // namespace
@@ -117,11 +123,11 @@ std::string AgeWriter::sealed_chunk(bool is_last) {
 Result<AgeReader> AgeReader::open(const SecretBytes& identities, std::string_view text,
                                   std::size_t& used) {
   const auto known = read_age_identities(identities.view());
-  if (!known.ok()) return known.error();
+  if (!known.ok()) return denied(known.error());
   const auto header = read_age_header(text);
   if (!header.ok()) return header.error();
   auto file_key = unwrapped(header.value().stanzas, known.value());
-  if (!file_key.ok()) return file_key.error();
+  if (!file_key.ok()) return denied(file_key.error());
   if (!is_authentic(header.value(), file_key.value().view())) {
     return unreadable("its header was altered");
   }

@@ -41,7 +41,8 @@ class AgeReader {
  public:
   // `identities` is the text of an identity file: lines AGE-SECRET-KEY-1…, comments, blank lines.
   // `text` begins the file and holds its whole header at least, for which 64 KiB are always enough.
-  // `used` says how much of it that was: what follows is for read().
+  // `used` says how much of it that was: what follows is for read(). Cause::denied when it is none
+  // of theirs, or they are none.
   static Result<AgeReader> open(const SecretBytes& identities, std::string_view text,
                                 std::size_t& used);
 

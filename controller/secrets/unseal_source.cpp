@@ -3,21 +3,16 @@
 #include "controller/adapters/command.h"
 #include "controller/crypto/age.h"
 #include "controller/crypto/encoding.h"
+#include "controller/secrets/private_file.h"
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
 #include <string_view>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace rowlock {
 namespace {
 
-constexpr std::size_t kFileBytesMax = 64 * 1024;
 constexpr std::int64_t kCommandTimeoutMs = 30'000;
 
 std::string environment(const char* variable) {
@@ -29,44 +24,13 @@ Error rejected(std::string message, std::string hint = "") {
   return {Fault::rejected, Cause::other, std::move(message), std::move(hint)};
 }
 
-struct FileRead {
-  SecretBytes bytes;
-  bool is_open_to_others = false;
-};
-
-Result<FileRead> read_file(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    return rejected(fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-  FileRead file{SecretBytes(kFileBytesMax), false};
-  struct stat about {};
-  file.is_open_to_others = fstat(fd, &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
-  std::size_t size = 0;
-  ssize_t count = 0;
-  while (size < kFileBytesMax &&
-         (count = read(fd, file.bytes.data() + size, kFileBytesMax - size)) > 0) {
-    size += static_cast<std::size_t>(count);
-  }
-  const int code = errno;
-  close(fd);
-  if (count < 0) {
-    return rejected(fmt::format("{}: {}", path, std::strerror(code)));
-  }
-  if (size == kFileBytesMax) {
-    return rejected(fmt::format("{} is too large for what it should be", path));
-  }
-  file.bytes = SecretBytes(file.bytes.view().substr(0, size));
-  return file;
-}
-
 std::string warning_of(const std::string& path, bool is_open_to_others) {
   return is_open_to_others ? fmt::format("others than its owner can read {0}: chmod 600 {0}", path)
                            : "";
 }
 
 Result<UnsealKey> key_of_file(const std::string& path) {
-  auto read = read_file(path);
+  auto read = read_private_file(path);
   if (!read.ok()) {
     return read.error();
   }
@@ -80,8 +44,8 @@ Result<UnsealKey> key_of_file(const std::string& path) {
 }
 
 Result<UnsealKey> key_of_age(const std::string& identity_path, const std::string& age_file) {
-  auto identities = read_file(identity_path);
-  auto sealed = read_file(age_file);
+  auto identities = read_private_file(identity_path);
+  auto sealed = read_private_file(age_file);
   if (!identities.ok() || !sealed.ok()) {
     return !identities.ok() ? identities.error()
                             : rejected(sealed.error().message,

@@ -1,6 +1,8 @@
 // The Engine API, as plainly as it can be called.
 #include "tests/bench/bare_engine.h"
 
+#include "controller/adapters/url_text.h"
+
 #include <fmt/format.h>
 
 #include <csignal>

@@ -3,6 +3,7 @@
 #include "controller/controller.h"
 
 #include "reconcilers/registry.h"
+#include "tests/fakes/fake_backup_world.h"
 #include "tests/fakes/fake_key_sets.h"
 #include "tests/fakes/fake_postgres.h"
 #include "tests/fakes/fake_proxy.h"
@@ -48,7 +49,7 @@ class HandClock final : public Clock {
   std::int64_t ms = 1'000'000;
 };
 
-class OneEngine final : public World {
+class OneEngine final : public FakeBackupWorld {
  public:
   OneEngine() {
     engine.add_image("good:1");

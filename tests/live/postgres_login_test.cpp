@@ -1,5 +1,6 @@
 // An instance's login from end to end: the plan and its hands on a real PostgreSQL server.
 #include "controller/adapters/postgres.h"
+#include "controller/adapters/postgres_dump.h"
 #include "tests/live/postgres_rig.h"
 #include "tests/schema/plan_world.h"
 
@@ -24,6 +25,7 @@ std::int64_t real_now_ms() {
 struct Platform : PlanWorld {
   PostgresRig rig;
   LibpqPostgres real;
+  PostgresDumps real_dumps;
 
   Platform() {
     pass_time_without_settling(real_now_ms() - now_ms());
@@ -43,6 +45,7 @@ struct Platform : PlanWorld {
         "VALUES ('web', 'database/creds/app', 'password', 'pw')");
   }
   Postgres& postgres() override { return real; }
+  DatabaseDumps& dumps() override { return real_dumps; }
 
   std::string password() {
     const auto found = fake_secret_folders().file(

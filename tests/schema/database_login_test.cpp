@@ -25,6 +25,7 @@ struct Served : PlanWorld {
     key = std::move(kit).value().unseal_key;
     sql("RELEASE init");
     fake_postgres().set_admin_password(kUrl, "Admin1");
+    fake_dumps.put_database("postgresql://admin@127.0.0.1:5432", "app", {});
     put("db/admin", R"({"password":"Admin1"})");
     sql(std::string("INSERT INTO database (name, url, secret) VALUES ('main', '") + kUrl +
         "', 'db/admin'); INSERT INTO database_role (name, database) VALUES ('app', 'main')");

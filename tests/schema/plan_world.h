@@ -7,6 +7,7 @@
 #include "controller/store/home.h"
 #include "controller/store/schema.h"
 #include "reconcilers/registry.h"
+#include "tests/fakes/fake_backup_world.h"
 #include "tests/fakes/fake_key_sets.h"
 #include "tests/fakes/fake_postgres.h"
 #include "tests/fakes/fake_proxy.h"
@@ -20,7 +21,7 @@
 
 namespace rowlock {
 
-class PlanWorld : public World {
+class PlanWorld : public FakeBackupWorld {
  public:
   // Begins with the nodes named (none of them looked at yet), at 1,000,000 ms, with the images
   // good:1, good:2 and good:3.
@@ -42,6 +43,7 @@ class PlanWorld : public World {
   // Lets the time go by in slices of a second, settling after each.
   void pass_time(std::int64_t ms);
   void pass_time_without_settling(std::int64_t ms);
+  void begin_again();  // As a controller that starts on these rows.
 
   // -- Eyes.
   void check_passes(const std::string& job, const std::string& check);
@@ -67,12 +69,21 @@ class PlanWorld : public World {
   SecretFolders& secret_folders() override { return secret_folders_; }
   KeySets& key_sets() override { return key_sets_; }
   Postgres& postgres() override { return postgres_; }
-  Clock& clock() override;
+  Clock& clock() override { return clock_; }
 
   // Called after every single step, for properties that must hold at all times.
   std::function<void()> after_step;
 
  private:
+  class HandClock final : public Clock {
+   public:
+    explicit HandClock(const std::int64_t& ms) : ms_(ms) {}
+    std::int64_t now_ms() const override { return ms_; }
+
+   private:
+    const std::int64_t& ms_;
+  };
+
   void set_clock();
   void make(const Row& planned);
   void run(const std::string& script, const Values& values);
@@ -89,6 +100,7 @@ class PlanWorld : public World {
   FakePostgres postgres_;
   FakeKeySets key_sets_;
   std::set<std::string> lost_;
+  HandClock clock_{now_ms_};
 };
 
 }  // namespace rowlock

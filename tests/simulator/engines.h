@@ -4,6 +4,7 @@
 #pragma once
 
 #include "controller/world.h"
+#include "tests/fakes/fake_backup_world.h"
 #include "tests/fakes/fake_key_sets.h"
 #include "tests/fakes/fake_postgres.h"
 #include "tests/fakes/fake_proxy.h"
@@ -59,7 +60,7 @@ struct Call {
   const Container* found;
 };
 
-class Engines final : public World, public Prober {
+class Engines final : public FakeBackupWorld, public Prober {
  public:
   Engines(Timeline& timeline, Random& random, const Weather& weather);
   ~Engines() override;

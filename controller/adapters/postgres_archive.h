@@ -1,0 +1,65 @@
+// The beginning of a dump in pg_dump's custom format: its table of contents, read as it passes.
+//
+// A sequence is no part of a snapshot: what a dump has of it is what pg_dump saw when it looked. So
+// what a restore will make of sequences is known from the dump alone. And it says how its database
+// was made, in words that CREATE DATABASE understands.
+//
+// The format:
+// https://github.com/postgres/postgres/blob/master/src/bin/pg_dump/pg_backup_archiver.c, ReadHead()
+// and ReadToc().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rowlock {
+
+struct ArchivedSequence {
+  std::string schema;
+  std::string name;
+  std::string last_value;
+  bool is_called = false;
+};
+
+class PostgresArchive {
+ public:
+  // The next bytes. None are kept of what follows the table of contents.
+  void take(std::string_view bytes);
+
+  // Whether there is nothing more to learn from it.
+  bool is_done() const { return state_ != State::reading; }
+  // Whether it is of a form that is not known here, or no dump at all: nothing of it is to be used.
+  bool is_strange() const { return state_ == State::strange; }
+  bool has_database() const { return !create_database_.empty(); }
+
+  int major() const;  // Of the pg_dump that made it; 0 when not known yet.
+  const std::vector<ArchivedSequence>& sequences() const { return sequences_; }
+  // What stands behind the name in its CREATE DATABASE, as far as it says how text is encoded and
+  // compared: "ENCODING = 'UTF8' LOCALE = 'C.UTF-8'".
+  std::string database_options() const;
+
+ private:
+  enum class State { reading, done, strange };
+  class Cursor;
+
+  bool read_head(Cursor& cursor);
+  bool read_entry(Cursor& cursor);
+  void learn(const std::string& kind, const std::string& schema, const std::string& name,
+             const std::string& statement);
+
+  State state_ = State::reading;
+  std::string kept_;  // What is not understood yet.
+  bool has_head_ = false;
+  int version_ = 0;  // Of the format: 114 is 1.14.
+  std::size_t int_bytes_ = 0;
+  std::size_t offset_bytes_ = 0;
+  std::int64_t entries_left_ = 0;
+  std::string made_by_;
+  std::string create_database_;
+  std::vector<ArchivedSequence> sequences_;
+};
+
+}  // namespace rowlock

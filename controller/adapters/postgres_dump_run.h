@@ -1,0 +1,61 @@
+// One dump on its way: the steps that PostgresDumps::dump() is made of.
+#pragma once
+
+#include "controller/adapters/postgres_archive.h"
+#include "controller/adapters/postgres_child.h"
+#include "controller/adapters/postgres_connection.h"
+#include "controller/adapters/postgres_content.h"
+#include "controller/adapters/postgres_dump.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+class PostgresDumpRun {
+ public:
+  // All of them outlive this.
+  PostgresDumpRun(const PostgresDumpLimits& limits, const DumpOrder& order, MemberWriter& members,
+                  const std::atomic<bool>& ending);
+
+  // Requires: called once.
+  Result<DumpFacts> run();
+
+  // HOST:PORT/DATABASE, once it was connected.
+  std::string place() const { return connection_ == nullptr ? "a database" : connection_->place(); }
+
+ private:
+  Result<> prepare();
+  Result<> connect();
+  Result<DatabaseFacts> dump_once();
+  bool is_in_somebodys_way() const;
+  Result<> write_members(const std::string& snapshot);
+  Result<> dump_globals();
+  Result<> dump_database(const std::string& snapshot);
+  Result<> pass_on(const std::vector<std::string>& command, std::int64_t& bytes,
+                   PostgresArchive* archive);
+  Result<> keep_pace(std::int64_t bytes) const;
+  std::vector<std::string> command(const PostgresProgram& program) const;
+  void correct_sequences(DatabaseFacts& facts) const;
+
+  const PostgresDumpLimits& limits_;
+  const DumpOrder& order_;
+  MemberWriter& members_;
+  const std::atomic<bool>& caller_ends_;
+  std::atomic<bool> ending_{false};  // The caller's wish, or one of the two has failed.
+  std::int64_t began_ms_ = 0;
+  std::string server_;  // For the programs: how it is reached.
+  PostgresProgram pg_dump_;
+  PostgresProgram pg_dumpall_;
+  std::unique_ptr<PostgresConnection> connection_;
+  std::unique_ptr<PostgresContent> content_;
+  PostgresArchive archive_;
+  std::string database_;
+  bool may_read_passwords_ = false;
+  bool has_globals_ = false;
+  std::int64_t dump_bytes_ = 0;
+};
+
+}  // namespace rowlock

@@ -1,0 +1,124 @@
+#include "controller/adapters/postgres_restore.h"
+
+#include "controller/adapters/postgres_child.h"
+#include "controller/adapters/postgres_globals.h"
+#include "controller/adapters/postgres_program.h"
+#include "controller/adapters/postgres_server.h"
+
+#include <utility>
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::size_t kBeginningBytesMax = 16 * 1024 * 1024;
+
+}  // namespace
+
+Result<> PostgresRestore::run() {
+  if (const auto looked = look_inside(); !looked.ok()) return looked;
+  if (const auto made = make_room(); !made.ok()) {
+    // The answer was lost: it may be there.
+    if (is_made_) (void)drop_again().ok();
+    return made;
+  }
+  const auto filled = fill();
+  if (filled.ok()) return filled;
+  Error error = filled.error();
+  if (const auto dropped = drop_again(); !dropped.ok()) {
+    error.message +=
+        "; and what was restored could not be dropped again: " + dropped.error().message;
+    error.hint = "drop the database " + order_.database + " by hand";
+  }
+  return error;
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresRestore::connect(bool heeds_ending) const {
+  return PostgresConnection::open(
+      order_.server, {limits_.connect_ms, limits_.statement_ms, 4 * limits_.statement_ms},
+      [this, heeds_ending] { return heeds_ending && ending_; });
+}
+
+// How the database was made stands near the beginning of its dump.
+Result<> PostgresRestore::look_inside() {
+  while (!archive_.is_done() && !archive_.has_database() &&
+         beginning_.size() < kBeginningBytesMax) {
+    const auto bytes = dump_();
+    if (!bytes.ok()) return bytes.error();
+    if (bytes.value().empty()) break;
+    archive_.take(bytes.value());
+    beginning_ += bytes.value();
+  }
+  if (archive_.major() != 0) {
+    auto program = postgres_program("pg_restore", archive_.major(),
+                                    limits_.folders.empty() ? postgres_folders() : limits_.folders);
+    if (!program.ok()) return program.error();
+    pg_restore_ = std::move(program).value().path;
+    return Done{};
+  }
+  return Error{Fault::rejected, Cause::other,
+               "what is to be restored is no dump in pg_dump's custom format, or of a version that "
+               "is not known here",
+               "restore it by hand, as RESTORE.txt in the backup says"};
+}
+
+Result<> PostgresRestore::make_room() {
+  const auto opened = connect(true);
+  if (!opened.ok()) return opened.error();
+  PostgresServer server(*opened.value());
+  const auto there = server.has(order_.database);
+  if (!there.ok()) return there.error();
+  if (order_.has_roles && !there.value()) {
+    const auto made = make_missing_roles(*opened.value(), globals_);
+    if (!made.ok()) return made;
+  }
+  const auto created = server.create(order_.database, archive_.database_options());
+  is_made_ = created.ok() || (!there.value() && created.error().cause == Cause::deadline) ||
+             (!there.value() && ending_);
+  return created;
+}
+
+Result<> PostgresRestore::fill() {
+  const auto place = connection_text(order_.server.url, order_.database);
+  if (!place.ok()) return place.error();
+  PostgresChildOrder child_order;
+  // Where a server keeps its files, and what it takes from other ones, is its own.
+  child_order.command = {pg_restore_, "--no-password", "--exit-on-error", "--no-tablespaces",
+                         "--dbname=" + place.value()};
+  if (!order_.keeps_owners) {
+    child_order.command.insert(child_order.command.end(),
+                               {"--no-owner", "--no-acl", "--no-subscriptions"});
+  }
+  child_order.password = order_.server.password;
+  child_order.has_input = true;
+  child_order.connect_ms = limits_.connect_ms;
+  child_order.stall_ms = limits_.stall_ms;
+  child_order.still_works = [this] { return still_works(); };
+  child_order.must_end = [this] { return ending_.load(); };
+  const auto started = PostgresChild::start(child_order);
+  if (!started.ok()) return started.error();
+  PostgresChild& child = *started.value();
+  for (std::string bytes = std::move(beginning_); !bytes.empty();) {
+    if (const auto written = child.write(bytes); !written.ok()) return written;
+    auto next = dump_();
+    if (!next.ok()) return next.error();
+    bytes = std::move(next).value();
+  }
+  return child.finish();
+}
+
+// It reads nothing while the server makes an index, which may take hours.
+bool PostgresRestore::still_works() const {
+  const auto opened = connect(true);
+  if (!opened.ok()) return false;
+  const auto working = PostgresServer(*opened.value()).is_working_in(order_.database);
+  return working.ok() && working.value();
+}
+
+Result<> PostgresRestore::drop_again() const {
+  const auto opened = connect(false);
+  if (!opened.ok()) return opened.error();
+  return PostgresServer(*opened.value()).drop(order_.database);
+}
+
+}  // namespace rowlock

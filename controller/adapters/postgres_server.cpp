@@ -1,0 +1,214 @@
+#include "controller/adapters/postgres_server.h"
+
+#include "controller/adapters/postgres_text.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sys/statvfs.h>
+#include <utility>
+
+namespace rowlock {
+
+namespace {
+
+constexpr int kFirstForced = 130000;  // DROP DATABASE … WITH (FORCE)
+constexpr int kTriesMax = 5;          // Against clients that come back at once.
+constexpr char kInUse[] = "55006";
+constexpr char kIsThere[] = "42P04";
+constexpr std::size_t kNameBytesMax = 63;
+
+std::string quoted(const std::string& name) {
+  std::string result = "\"";
+  for (const char c : name) result += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return result + "\"";
+}
+
+Error rejected(const std::string& what, const std::string& hint) {
+  return Error{Fault::rejected, Cause::other, what, hint};
+}
+
+Result<> check_name(const std::string& name) {
+  if (!name.empty() && name.size() <= kNameBytesMax && name.find('\0') == std::string::npos) {
+    return Done{};
+  }
+  return rejected("'" + postgres_line(name) + "' cannot be a database's name", "use 1 to 63 bytes");
+}
+
+// What every cluster has in its folder, and no other one.
+std::string identity_in(const std::string& folder) {
+  std::ifstream file(folder + "/global/pg_control", std::ios::binary);
+  std::int64_t identity = 0;  // As SQL says it.
+  char bytes[sizeof identity];
+  if (!file.read(bytes, sizeof bytes)) return "";
+  std::memcpy(&identity, bytes, sizeof identity);
+  return std::to_string(identity);
+}
+
+}  // namespace
+
+Result<PostgresServer::Rows> PostgresServer::ask(const std::string& text,
+                                                 const std::vector<std::string>& values) {
+  auto answer = values.empty() ? connection_.ask(text) : connection_.ask(text, values);
+  if (!answer.ok()) return answer.error();
+  if (!answer.value().is_refused()) return std::move(answer).value().rows;
+  return refusal_error(answer.value().refusal);
+}
+
+Error PostgresServer::refusal_error(const PostgresRefusal& refusal) const {
+  Error error = refused(refusal, connection_.user());
+  if (error.fault == Fault::rejected) {
+    error.hint = refusal.sqlstate == "42501"
+                     ? "as a superuser of that server: ALTER ROLE \"" + connection_.user() +
+                           "\" CREATEDB, and let it own the database"
+                     : "see the server's log";
+  }
+  return error;
+}
+
+Result<std::vector<ServerDatabase>> PostgresServer::list() {
+  const auto rows = ask(
+      "SELECT datname, CASE WHEN has_database_privilege(oid, 'CONNECT') "
+      "OR pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_database_size(oid) ELSE 0 END "
+      "FROM pg_database WHERE NOT datistemplate AND datallowconn ORDER BY datname COLLATE \"C\"");
+  if (!rows.ok()) return rows.error();
+  std::vector<ServerDatabase> databases;
+  for (const PostgresRow& row : rows.value()) {
+    databases.push_back({row[0], std::strtoll(row[1].c_str(), nullptr, 10)});
+  }
+  return databases;
+}
+
+Result<bool> PostgresServer::has(const std::string& database) {
+  const auto rows = ask("SELECT 1 FROM pg_database WHERE datname = $1", {database});
+  if (!rows.ok()) return rows.error();
+  return !rows.value().empty();
+}
+
+Result<> PostgresServer::create(const std::string& database, const std::string& options) {
+  if (const auto named = check_name(database); !named.ok()) return named;
+  const auto there = has(database);
+  if (!there.ok()) return there.error();
+  const Error taken = rejected("there is a database called " + postgres_line(database) + " already",
+                               "name another one, or drop or rename that");
+  if (there.value()) return taken;
+  const auto made = connection_.ask("CREATE DATABASE " + quoted(database) +
+                                    " WITH TEMPLATE = template0" + options);
+  if (!made.ok()) return made.error();
+  if (!made.value().is_refused()) return Done{};
+  if (made.value().refusal.sqlstate == kIsThere) return taken;
+  Error error = refused(made.value().refusal, connection_.user());
+  error.hint = error.fault == Fault::rejected
+                   ? "let that user make databases (ALTER ROLE \"" + connection_.user() +
+                         "\" CREATEDB), and let the server's machine have the locale"
+                   : "";
+  return error;
+}
+
+Result<> PostgresServer::drop(const std::string& database) {
+  if (const auto named = check_name(database); !named.ok()) return named;
+  const bool has_force = connection_.server_version() >= kFirstForced;
+  const std::string statement =
+      "DROP DATABASE IF EXISTS " + quoted(database) + (has_force ? " WITH (FORCE)" : "");
+  for (int tries = 1;; ++tries) {
+    if (!has_force) {
+      if (const auto ended = end_sessions(database); !ended.ok()) return ended;
+    }
+    const auto dropped = connection_.ask(statement);
+    if (!dropped.ok()) return dropped.error();
+    if (!dropped.value().is_refused()) return Done{};
+    if (dropped.value().refusal.sqlstate != kInUse || tries == kTriesMax) {
+      return refusal_error(dropped.value().refusal);
+    }
+  }
+}
+
+Result<> PostgresServer::end_sessions(const std::string& database) {
+  const auto ended =
+      ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+          "WHERE datname = $1 AND pid <> pg_backend_pid()",
+          {database});
+  if (!ended.ok()) return ended.error();
+  return Done{};
+}
+
+// Both names change in one transaction, so that a call that is cut off has changed both or none.
+Result<> PostgresServer::rename(const std::string& from, const std::string& to,
+                                const std::string& aside) {
+  for (const std::string& name : {from, to, aside.empty() ? to : aside}) {
+    if (const auto named = check_name(name); !named.ok()) return named;
+  }
+  const auto has_from = has(from);
+  if (!has_from.ok()) return has_from.error();
+  const auto has_to = has(to);
+  if (!has_to.ok()) return has_to.error();
+  if (!has_from.value()) {
+    if (has_to.value()) return Done{};
+    return Error{Fault::rejected, Cause::not_found,
+                 "there is no database called " + postgres_line(from), "restore it first"};
+  }
+  std::vector<std::pair<std::string, std::string>> names = {{from, to}};
+  if (has_to.value()) {
+    if (aside.empty()) {
+      return rejected("there is a database called " + postgres_line(to) + " already",
+                      "say what that shall be called, or drop it");
+    }
+    const auto has_aside = has(aside);
+    if (!has_aside.ok()) return has_aside.error();
+    if (has_aside.value()) {
+      return rejected("there is a database called " + postgres_line(aside) + " already",
+                      "drop it or rename it");
+    }
+    names.insert(names.begin(), {to, aside});
+  }
+  for (int tries = 1;; ++tries) {
+    const auto renamed = rename_all(names);
+    if (renamed.ok() || renamed.error().cause == Cause::deadline) return renamed;
+    if (renamed.error().fault != Fault::transient || tries == kTriesMax) return renamed;
+  }
+}
+
+Result<> PostgresServer::rename_all(const std::vector<std::pair<std::string, std::string>>& names) {
+  for (const auto& [from, to] : names) {
+    if (const auto ended = end_sessions(from); !ended.ok()) return ended;
+  }
+  Result<Rows> done = ask("BEGIN");
+  for (const auto& [from, to] : names) {
+    if (done.ok()) done = ask("ALTER DATABASE " + quoted(from) + " RENAME TO " + quoted(to));
+  }
+  if (done.ok()) done = ask("COMMIT");
+  if (done.ok()) return Done{};
+  const Error error = done.error();
+  if (error.cause == Cause::deadline) return error;
+  const auto undone = ask("ROLLBACK");
+  return undone.ok() ? error : undone.error();
+}
+
+Result<std::optional<std::int64_t>> PostgresServer::room() {
+  using Room = std::optional<std::int64_t>;
+  if (!connection_.is_to_this_machine()) return Room();
+  // A user without the right to see where it is learns nothing.
+  const auto told = connection_.ask(
+      "SELECT setting, (SELECT system_identifier FROM pg_control_system()) FROM pg_settings "
+      "WHERE name = 'data_directory'");
+  if (!told.ok()) return told.error();
+  if (told.value().is_refused() || told.value().rows.empty()) return Room();
+  const PostgresRow& row = told.value().rows.front();
+  // A server in a container has a folder of that name elsewhere.
+  if (row[0].empty() || row[1].empty() || identity_in(row[0]) != row[1]) return Room();
+  struct statvfs disk {};
+  if (::statvfs(row[0].c_str(), &disk) != 0) return Room();
+  return Room(static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize));
+}
+
+Result<bool> PostgresServer::is_working_in(const std::string& database) {
+  const auto rows =
+      ask("SELECT 1 FROM pg_stat_activity WHERE datname = $1 AND application_name = 'rowlock' "
+          "AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock' "
+          "AND wait_event_type IS DISTINCT FROM 'Client'",
+          {database});
+  if (!rows.ok()) return rows.error();
+  return !rows.value().empty();
+}
+
+}  // namespace rowlock

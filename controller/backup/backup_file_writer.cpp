@@ -1,0 +1,145 @@
+// Members go through tar and zstd (archive/tar_writer.h), what comes out of that through age, and
+// what comes out of that to the sink; nothing waits anywhere longer than a piece, a block and a
+// chunk of it.
+#include "controller/archive/tar_reader.h"
+#include "controller/archive/tar_writer.h"
+#include "controller/backup/backup_manifest.h"
+#include "controller/crypto/age.h"
+#include "controller/crypto/encoding.h"
+#include "controller/crypto/sha256.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace rowlock {
+namespace {
+
+// RESTORE.txt, backup.json and manifest.json are the others.
+constexpr std::size_t kContentMembersMax = TarReader::kMembersMax - 3;
+
+Error our_fault(const std::string& what) { return {Fault::broken, Cause::other, what, ""}; }
+
+class StreamedBackupFile : public BackupFileWriter {
+ public:
+  StreamedBackupFile(AgeWriter age, const BackupHeader& header, Sink out)
+      : age_(std::move(age)),
+        out_(std::move(out)),
+        tar_([this](std::string_view bytes) { return emit(age_.write(bytes)); },
+             header.started_at_ms) {
+    manifest_.header = header;
+  }
+
+  Result<> write_head() {
+    if (auto begun = emit(age_.header()); !begun.ok()) return begun;
+    const std::string restore = restore_text(manifest_.header);
+    if (auto told = write_whole(kRestoreMember, restore); !told.ok()) return told;
+    return write_whole(kHeaderMember, text_of(manifest_.header));
+  }
+
+  Result<> begin(const std::string& name, std::int64_t size_bytes) override {
+    CHECK(!is_member_open_ && !is_finished_);
+    if (!is_free(name)) return our_fault("a backup can have no member called " + name);
+    if (manifest_.members.size() >= kContentMembersMax) {
+      return our_fault(fmt::format("a backup has more than {} members", kContentMembersMax));
+    }
+    if (auto begun = tar_.begin(name, size_bytes); !begun.ok()) return begun;
+    is_member_open_ = true;
+    manifest_.members.push_back({name, 0, ""});
+    return Done{};
+  }
+
+  Result<> write(std::string_view bytes) override {
+    CHECK(is_member_open_);
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    member_hash_.add(bytes);
+    manifest_.members.back().size_bytes += size;
+    plain_bytes_ += size;
+    return tar_.write(bytes);
+  }
+
+  Result<> end() override {
+    CHECK(is_member_open_);
+    if (auto ended = tar_.end(); !ended.ok()) return ended;
+    is_member_open_ = false;
+    manifest_.members.back().sha256 = to_hex(member_hash_.finish());
+    return Done{};
+  }
+
+  Result<> finish(const Json& content) override {
+    CHECK(!is_member_open_ && !is_finished_);
+    manifest_.content = content;
+    const std::string text = text_of(manifest_);
+    if (text.size() > kManifestBytesMax) {
+      return our_fault(fmt::format("the manifest of a backup is {} bytes long, {} are allowed",
+                                   text.size(), kManifestBytesMax));
+    }
+    // What could not be read back would be found only on the night it is needed.
+    if (auto read = read_manifest(text); !read.ok()) return our_fault(read.error().message);
+    if (auto told = write_whole(kManifestMember, text); !told.ok()) return told;
+    if (auto ended = tar_.finish(); !ended.ok()) return ended;
+    if (auto ended = emit(age_.finish()); !ended.ok()) return ended;
+    sha256_ = to_hex(file_hash_.finish());
+    is_finished_ = true;
+    return Done{};
+  }
+
+  std::int64_t bytes() const override { return bytes_; }
+  std::int64_t plain_bytes() const override { return plain_bytes_; }
+  std::string sha256() const override {
+    CHECK(is_finished_);
+    return sha256_;
+  }
+
+ private:
+  bool is_free(const std::string& name) const {
+    return is_member_name(name) && name != kRestoreMember && name != kHeaderMember &&
+           name != kManifestMember &&
+           std::none_of(manifest_.members.begin(), manifest_.members.end(),
+                        [&](const MemberFacts& each) { return each.name == name; });
+  }
+
+  Result<> write_whole(const std::string& name, std::string_view text) {
+    if (auto begun = tar_.begin(name, static_cast<std::int64_t>(text.size())); !begun.ok()) {
+      return begun;
+    }
+    if (auto written = tar_.write(text); !written.ok()) return written;
+    return tar_.end();
+  }
+
+  Result<> emit(const std::string& sealed) {
+    if (sealed.empty()) return Done{};
+    bytes_ += static_cast<std::int64_t>(sealed.size());
+    file_hash_.add(sealed);
+    return out_(sealed);
+  }
+
+  AgeWriter age_;
+  Sink out_;
+  TarWriter tar_;
+  Sha256 file_hash_;
+  Sha256 member_hash_;
+  BackupManifest manifest_;
+  bool is_member_open_ = false;
+  bool is_finished_ = false;
+  std::int64_t bytes_ = 0;
+  std::int64_t plain_bytes_ = 0;
+  std::string sha256_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<BackupFileWriter>> BackupFileWriter::begin(
+    const std::vector<std::string>& recipients, const BackupHeader& header, Sink out) {
+  auto age = AgeWriter::to(recipients);
+  if (!age.ok()) return age.error();
+  const std::string text = text_of(header);
+  if (text.size() > kHeaderBytesMax) return our_fault("the header of a backup is too long");
+  if (auto read = read_header(text); !read.ok()) return our_fault(read.error().message);
+  auto file = std::make_unique<StreamedBackupFile>(std::move(age).value(), header, std::move(out));
+  if (auto begun = file->write_head(); !begun.ok()) return begun.error();
+  return Result<std::unique_ptr<BackupFileWriter>>(std::move(file));
+}
+
+}  // namespace rowlock

@@ -1,0 +1,99 @@
+#include "controller/backup/content.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace rowlock {
+
+namespace {
+
+Json json_of(const TableFacts& table) {
+  return Json::object({{"name", Json::string(table.name)},
+                       {"rows", Json::integer(table.rows)},
+                       {"hash", Json::string(table.hash)}});
+}
+
+std::string different_table(const TableFacts& dumped, const TableFacts* restored) {
+  if (restored == nullptr) {
+    return fmt::format("{} is missing", dumped.name);
+  }
+  if (restored->rows != dumped.rows) {
+    return fmt::format("{} has {} rows, {} were dumped", dumped.name, restored->rows, dumped.rows);
+  }
+  if (restored->hash != dumped.hash) {
+    return fmt::format("{} has other content, in {} rows as dumped", dumped.name, dumped.rows);
+  }
+  return "";
+}
+
+}  // namespace
+
+Json json_of(const DumpFacts& facts) {
+  std::vector<Json> tables;
+  for (const TableFacts& table : facts.content.tables) {
+    tables.push_back(json_of(table));
+  }
+  std::vector<Json> extensions;
+  for (const std::string& extension : facts.content.extensions) {
+    extensions.push_back(Json::string(extension));
+  }
+  return Json::object({{"server_version", Json::string(facts.content.server_version)},
+                       {"lsn", Json::string(facts.content.lsn)},
+                       {"size_bytes", Json::integer(facts.content.size_bytes)},
+                       {"hash_method", Json::string(facts.content.hash_method)},
+                       {"program", Json::string(facts.program)},
+                       {"dump_bytes", Json::integer(facts.dump_bytes)},
+                       {"tables", Json::array(std::move(tables))},
+                       {"extensions", Json::array(std::move(extensions))}});
+}
+
+Result<DumpFacts> dump_facts_of(const Json& content) {
+  DumpFacts facts;
+  facts.content.server_version = content["server_version"].as_string();
+  facts.content.lsn = content["lsn"].as_string();
+  facts.content.size_bytes = content["size_bytes"].as_integer();
+  facts.content.hash_method = content["hash_method"].as_string();
+  facts.program = content["program"].as_string();
+  facts.dump_bytes = content["dump_bytes"].as_integer();
+  if (!content["tables"].is_array() || facts.content.hash_method.empty()) {
+    return Error{Fault::rejected, Cause::other,
+                 "its manifest does not say which tables were dumped", ""};
+  }
+  for (const Json& table : content["tables"].items()) {
+    facts.content.tables.push_back(
+        {table["name"].as_string(), table["rows"].as_integer(-1), table["hash"].as_string()});
+  }
+  for (const Json& extension : content["extensions"].items()) {
+    facts.content.extensions.push_back(extension.as_string());
+  }
+  return facts;
+}
+
+std::string difference(const DatabaseFacts& dumped, const DatabaseFacts& restored) {
+  if (dumped.hash_method != restored.hash_method) {
+    return fmt::format("its hashes were taken by {}, this server gives {}", dumped.hash_method,
+                       restored.hash_method);
+  }
+  std::map<std::string, const TableFacts*> there;
+  for (const TableFacts& table : restored.tables) {
+    there[table.name] = &table;
+  }
+  for (const TableFacts& table : dumped.tables) {
+    const auto found = there.find(table.name);
+    const std::string differs =
+        different_table(table, found == there.end() ? nullptr : found->second);
+    if (!differs.empty()) return differs;
+    there.erase(found);
+  }
+  if (!there.empty()) {
+    return there.begin()->first + " is there, and was not dumped";
+  }
+  if (dumped.extensions != restored.extensions) {
+    return fmt::format("it has the extensions {}, dumped were {}",
+                       fmt::join(restored.extensions, ", "), fmt::join(dumped.extensions, ", "));
+  }
+  return "";
+}
+
+}  // namespace rowlock

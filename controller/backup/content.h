@@ -1,0 +1,20 @@
+// What a database held, as JSON in a manifest and back, and what differs between two of them.
+#pragma once
+
+#include "controller/base/json.h"
+#include "controller/world_backups.h"
+
+#include <string>
+
+namespace rowlock {
+
+Json json_of(const DumpFacts& facts);
+
+// Of what json_of() made. Rejected when it was not.
+Result<DumpFacts> dump_facts_of(const Json& content);
+
+// In one sentence, what a restored database has that the dumped one had not, or the other way
+// round; empty when they are equal in every table, count, hash and extension.
+std::string difference(const DatabaseFacts& dumped, const DatabaseFacts& restored);
+
+}  // namespace rowlock

@@ -1,0 +1,202 @@
+#include "controller/backup/restore_backup.h"
+
+#include "controller/backup/content.h"
+#include "controller/crypto/encoding.h"
+#include "controller/crypto/sha256.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::int64_t kBlockBytes = 4 * 1024 * 1024;
+
+Error corrupt(const std::string& object, const std::string& what) {
+  return Error{Fault::rejected, Cause::corrupt, fmt::format("{}: {}", object, what),
+               "it is no backup: restore another one"};
+}
+
+// What differs between a backup and what it is said to be.
+std::string other_than(const BackupObject& object, const CheckedBackup& found) {
+  const BackupHeader& header = found.manifest.header;
+  if (!object.sha256.empty() && object.sha256 != found.sha256) {
+    return "its SHA-256 is not the one of what was stored";
+  }
+  if (!object.id.empty() && object.id != header.id) {
+    return fmt::format("it is the backup {}, not {}", header.id, object.id);
+  }
+  if (!object.home.empty() && object.home != header.home) {
+    return fmt::format("it was made by the home {}, not by {}", header.home, object.home);
+  }
+  return "";
+}
+
+// A source whose errors are remembered, so that what is wrong with the store can be told from what
+// is wrong with the object.
+struct Watched {
+  Sha256 hash;
+  std::int64_t bytes = 0;
+  bool has_failed = false;
+};
+
+Source watched(Source from, const std::shared_ptr<Watched>& watch, std::int64_t all,
+               const std::string& phase, const Progress& progress) {
+  return [from = std::move(from), watch, all, phase, progress]() -> Result<std::string> {
+    auto block = from();
+    if (!block.ok()) {
+      watch->has_failed = true;
+      return block;
+    }
+    watch->hash.add(block.value());
+    watch->bytes += static_cast<std::int64_t>(block.value().size());
+    if (progress) progress(phase, watch->bytes, all);
+    return block;
+  };
+}
+
+// Whether an object that cannot be opened is still the one that was stored, read to its end.
+Result<bool> is_as_stored(ObjectStore& store, const BackupObject& object,
+                          const std::atomic<bool>& ending) {
+  Sha256 hash;
+  const Source source = object_source(store, object.key, ending);
+  while (true) {
+    auto block = source();
+    if (!block.ok()) return block.error();
+    if (block.value().empty()) return to_hex(hash.finish()) == object.sha256;
+    hash.add(block.value());
+  }
+}
+
+// Goes to the member of that name; what lies before it is read and dropped.
+Result<> go_to(BackupFileReader& file, const std::string& member) {
+  while (true) {
+    auto next = file.next();
+    if (!next.ok()) return next.error();
+    if (next.value() == member) return Done{};
+    if (next.value().empty()) {
+      return Error{Fault::rejected, Cause::corrupt, "it has no member " + member, ""};
+    }
+  }
+}
+
+Result<std::string> whole_member(BackupFileReader& file) {
+  std::string text;
+  while (true) {
+    auto part = file.read();
+    if (!part.ok()) return part.error();
+    if (part.value().empty()) return text;
+    text += part.value();
+  }
+}
+
+Result<> compare(const CheckedBackup& checked, DatabaseDumps& dumps, const PostgresAddress& made,
+                 const std::string& key, const std::atomic<bool>& ending) {
+  const auto dumped = dump_facts_of(checked.manifest.content);
+  if (!dumped.ok()) return corrupt(key, dumped.error().message);
+  const auto found = dumps.facts(made, ending);
+  if (!found.ok()) return found.error();
+  const std::string differs = difference(dumped.value().content, found.value());
+  if (!differs.empty()) return corrupt(key, "what was restored is not what was dumped: " + differs);
+  return Done{};
+}
+
+}  // namespace
+
+Source object_source(ObjectStore& store, const std::string& key, const std::atomic<bool>& ending) {
+  auto offset = std::make_shared<std::int64_t>(0);
+  return [&store, key, &ending, offset]() -> Result<std::string> {
+    if (ending) {
+      return Error{Fault::transient, Cause::other, "read " + key + ": Rowlock is stopping", ""};
+    }
+    auto block = store.read(key, *offset, kBlockBytes);
+    if (block.ok()) *offset += static_cast<std::int64_t>(block.value().size());
+    return block;
+  };
+}
+
+PostgresAddress with_database(const PostgresAddress& server, const std::string& database) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  const std::size_t host = server.url.find("://") + 3;
+  const std::size_t query = std::min(server.url.find('?', host), server.url.size());
+  const std::size_t path = std::min(server.url.find('/', host), query);
+  std::string name;
+  for (const char c : database) {
+    if (kPlain.find(c) != std::string_view::npos) {
+      name += c;
+    } else {
+      name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return {server.url.substr(0, path) + "/" + name + server.url.substr(query), server.password};
+}
+
+Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& object,
+                                   const SecretBytes& identities, const std::atomic<bool>& ending,
+                                   const Progress& progress) {
+  const auto there = store.look(object.key);
+  if (!there.ok()) return there.error();
+  if (!there.value().has_value()) {
+    return corrupt(object.key, "it is not in its store any more");
+  }
+  CheckedBackup checked;
+  checked.size_bytes = there.value()->size_bytes;
+  auto watch = std::make_shared<Watched>();
+  auto manifest =
+      check_backup_file(identities, watched(object_source(store, object.key, ending), watch,
+                                            checked.size_bytes, "checking", progress));
+  if (!manifest.ok()) {
+    if (watch->has_failed) return manifest.error();
+    // What these identities do not open may be damaged, or it is they that are wrong.
+    if (manifest.error().cause == Cause::denied) {
+      const auto as_stored =
+          object.sha256.empty() ? Result<bool>(true) : is_as_stored(store, object, ending);
+      if (!as_stored.ok()) return as_stored.error();
+      if (as_stored.value()) return manifest.error();
+    }
+    return corrupt(object.key, manifest.error().message);
+  }
+  checked.manifest = std::move(manifest).value();
+  checked.sha256 = to_hex(watch->hash.finish());
+  const std::string differs = other_than(object, checked);
+  if (!differs.empty()) return corrupt(object.key, differs);
+  return checked;
+}
+
+Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& object,
+                                      const CheckedBackup& checked, const SecretBytes& identities,
+                                      DatabaseDumps& dumps, const RestoreOrder& order,
+                                      const std::atomic<bool>& ending, const Progress& progress) {
+  const auto began = std::chrono::steady_clock::now();
+  auto watch = std::make_shared<Watched>();
+  auto file =
+      BackupFileReader::open(identities, watched(object_source(store, object.key, ending), watch,
+                                                 checked.size_bytes, "restoring", progress));
+  if (!file.ok()) return file.error();
+  BackupFileReader& reader = *file.value();
+  if (reader.header().id != checked.manifest.header.id) {
+    return corrupt(object.key, "it has changed since it was checked");
+  }
+  if (auto at = go_to(reader, "globals.sql"); !at.ok()) return at.error();
+  auto globals = whole_member(reader);
+  if (!globals.ok()) return globals.error();
+  if (auto at = go_to(reader, "dump"); !at.ok()) return at.error();
+  const auto restored = dumps.restore(
+      order, globals.value(), [&reader] { return reader.read(); }, ending);
+  if (!restored.ok()) return restored.error();
+  const PostgresAddress made = with_database(order.server, order.database);
+  auto compared = compare(checked, dumps, made, object.key, ending);
+  if (!compared.ok()) {
+    (void)dumps.drop(order.server, order.database).ok();  // The error that counts is the first.
+    return compared.error();
+  }
+  return RestoredBackup{std::chrono::duration_cast<std::chrono::milliseconds>(
+                            std::chrono::steady_clock::now() - began)
+                            .count()};
+}
+
+}  // namespace rowlock

@@ -1,0 +1,56 @@
+// From an object in a store to a database again, in the order that harms nothing: the object is
+// read once to its end and found to be whole and the right one before one statement runs; then it
+// is read again, restored into a database that is new, and compared with what was dumped.
+#pragma once
+
+#include "controller/backup/backup_file.h"
+#include "controller/world_backups.h"
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+namespace rowlock {
+
+// An object, and which backup it is said to be. What is empty is not compared.
+struct BackupObject {
+  std::string key;
+  std::string id;      // BackupHeader::id
+  std::string home;    // BackupHeader::home
+  std::string sha256;  // Of the object, in hex.
+};
+
+// Told now and then, from 0 to `all`.
+using Progress =
+    std::function<void(const std::string& phase, std::int64_t bytes, std::int64_t all)>;
+
+struct CheckedBackup {
+  BackupManifest manifest;
+  std::int64_t size_bytes = 0;
+  std::string sha256;  // Hex.
+};
+
+// Cause::corrupt when it is not whole, or is not that backup; other errors say nothing about it.
+Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& object,
+                                   const SecretBytes& identities, const std::atomic<bool>& ending,
+                                   const Progress& progress = {});
+
+struct RestoredBackup {
+  std::int64_t took_ms = 0;  // From the first byte that was downloaded to restore it.
+};
+
+// Restores it into a new database, and compares. `checked` is what check_backup() said of it. A
+// database that is not equal to what was dumped is dropped again: Cause::corrupt.
+Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& object,
+                                      const CheckedBackup& checked, const SecretBytes& identities,
+                                      DatabaseDumps& dumps, const RestoreOrder& order,
+                                      const std::atomic<bool>& ending,
+                                      const Progress& progress = {});
+
+// The bytes of an object, block by block, in their order.
+Source object_source(ObjectStore& store, const std::string& key, const std::atomic<bool>& ending);
+
+// The address of another database of the same server.
+PostgresAddress with_database(const PostgresAddress& server, const std::string& database);
+
+}  // namespace rowlock

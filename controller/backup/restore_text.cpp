@@ -1,0 +1,70 @@
+// Read at midnight by somebody who has this file, an identity, and no Rowlock.
+#include "controller/backup/backup_manifest.h"
+#include "controller/base/time.h"
+
+#include <fmt/format.h>
+
+namespace rowlock {
+namespace {
+
+constexpr char kHead[] = R"(Backup {id}
+of {what}
+made by Rowlock {rowlock}, begun at {at}
+
+Needed: this file as FILE, and the file with an age identity (AGE-SECRET-KEY-1...) as IDENTITY.
+Programs: age, tar, zstd{more}. Use bash, and type first:
+
+  set -o pipefail
+
+Whether the file is whole; it lists manifest.json last:
+
+  age -d -i IDENTITY FILE | tar --zstd -t
+
+)";
+
+constexpr char kPostgres[] =
+    R"(The roles, on a server that lacks them (of those that are there it says that they exist):
+
+  age -d -i IDENTITY FILE | tar --zstd -xO globals.sql | psql -X -d postgres
+
+The database, as a new one called NEW:
+
+  createdb -T template0 NEW
+  age -d -i IDENTITY FILE | tar --zstd -xO dump | pg_restore -d NEW
+
+Without the roles, everything belonging to yourself: pg_restore --no-owner --no-acl -d NEW
+What should be in it, with counts and hashes for each table:
+
+  age -d -i IDENTITY FILE | tar --zstd -xO manifest.json
+)";
+
+constexpr char kHome[] = R"(The home, into the new folder /var/lib/rowlock:
+
+  mkdir -m 770 /var/lib/rowlock
+  age -d -i IDENTITY FILE | tar --zstd -xC /var/lib/rowlock --no-same-owner
+  cd /var/lib/rowlock
+  rm RESTORE.txt backup.json manifest.json
+  chmod 660 desired.db
+  chmod 644 state.db
+
+Then `rowlock run` starts on it. Without Rowlock, sqlite3 opens both databases: desired.db has what
+should be, state.db what was. Never run this home on two machines at once: its id is on everything
+that it made.
+)";
+
+}  // namespace
+
+std::string restore_text(const BackupHeader& header) {
+  const bool is_home = header.kind == "home";
+  return fmt::format(kHead, fmt::arg("id", header.id),
+                     fmt::arg("what", is_home ? "the home " + header.home
+                                              : "the PostgreSQL database " + header.source),
+                     fmt::arg("rowlock", header.rowlock),
+                     fmt::arg("at", rfc3339(header.started_at_ms)),
+                     fmt::arg("more", is_home ? ""
+                                              : "; createdb, psql and pg_restore, as new as "
+                                                "the server or newer")) +
+         (is_home ? kHome : kPostgres);
+}
+
+}  // namespace rowlock

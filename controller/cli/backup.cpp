@@ -1,0 +1,178 @@
+// `rowlock backup [POLICY]`: what there is, or one more now. Asking is an edit of desired.db like
+// any other: a row of backup_request.
+#include "controller/base/time.h"
+#include "controller/cli/backup_verbs.h"
+#include "controller/cli/interrupts.h"
+#include "controller/cli/opened.h"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::int64_t kLookEveryMs = 200;
+
+Result<int> list(const Call& call) {
+  auto opened = opened_state(call);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database state = std::move(opened).value();
+  auto rows = table_of(
+      state, {"name", "store", "state", "taken", "size_mb", "restore_ms", "kept_for", "detail"},
+      "FROM (SELECT b.id, b.name, b.store, b.state, datetime(b.taken_at_ms / 1000, 'unixepoch') AS "
+      "taken, round(b.size_bytes / 1e6, 1) AS size_mb, b.restore_ms, k.reasons AS kept_for, "
+      "CASE b.verify_detail WHEN '' THEN b.detail ELSE b.verify_detail END AS detail "
+      "FROM backup AS b LEFT JOIN backup_kept AS k ON k.id = b.id "
+      "WHERE b.state <> 'expired') ORDER BY id");
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  call.terminal.show(rows.value());
+  return kExitOk;
+}
+
+// What was asked for: the row of backup_request, and when it is to verify the backups that it
+// means.
+struct Asked {
+  std::string request;
+  std::string ids = "[]";
+};
+
+Result<Asked> ask(const Call& call, const BackupOptions& options) {
+  auto opened = opened_for_what_if(call);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database desired = std::move(opened).value();
+  auto known = desired.query("SELECT name FROM backup_policy_now WHERE name = :name",
+                             {{"name", options.policy}});
+  if (!known.ok()) {
+    return known.error();
+  }
+  if (known.value().empty()) {
+    return Error{Fault::rejected, Cause::not_found,
+                 fmt::format("there is no backup_policy '{}'", options.policy),
+                 "SELECT name FROM backup_policy_now in `rowlock sql` lists them"};
+  }
+  auto ids = desired.scalar(
+      "SELECT json_group_array(newest_good) FROM backup_standing "
+      "WHERE policy = :name AND newest_good NOT NULL",
+      {{"name", options.policy}});
+  if (!ids.ok()) {
+    return ids.error();
+  }
+  const Asked request{
+      fmt::format("{}-{}-{}", options.policy, system_now_ms(), static_cast<int>(::getpid())),
+      text_of(ids.value())};
+  if (options.verifies && request.ids == "[]") {
+    return Error{Fault::rejected, Cause::not_found,
+                 fmt::format("policy {} has no backup that could be verified", options.policy),
+                 "rowlock backup " + options.policy};
+  }
+  auto asked =
+      desired.run("INSERT INTO backup_request (name, policy, what) VALUES (:name, :policy, :what)",
+                  {{"name", request.request},
+                   {"policy", options.policy},
+                   {"what", std::string(options.verifies ? "verify" : "backup")}});
+  if (!asked.ok()) {
+    return asked.error();
+  }
+  return request;
+}
+
+// What came of the request, by the rows of every store that heard it.
+struct Come {
+  bool is_over = false;
+  bool is_good = true;
+  std::string line;
+};
+
+Result<Come> look(Database& state, const BackupOptions& options, const Asked& asked) {
+  auto rows = state.query(
+      "SELECT t.store, h.name AS heard, b.name, b.state, b.detail, b.verify_detail, b.retry_at_ms, "
+      "f.want FROM backup_target AS t "
+      "LEFT JOIN backup_request_heard AS h ON h.name = :request AND h.store = t.store "
+      "LEFT JOIN backup_standing AS s ON s.target = t.target "
+      "LEFT JOIN backup AS b ON b.policy = t.policy AND b.store = t.store AND CASE WHEN :verifies "
+      "THEN b.id IN (SELECT value FROM json_each(:ids)) ELSE b.id = s.newest END "
+      "LEFT JOIN backup_fact AS f ON f.id = b.id "
+      "WHERE t.policy = :policy ORDER BY t.store",
+      {{"request", asked.request},
+       {"ids", asked.ids},
+       {"policy", options.policy},
+       {"verifies", std::int64_t{options.verifies}}});
+  if (!rows.ok()) {
+    return rows.error();
+  }
+  Come come{true, true, ""};
+  for (const Row& row : rows.value()) {
+    const std::string state_now = row.is_null("heard") ? "asked for" : row.text("state");
+    const bool is_settled = state_now == "verified" || state_now == "failed" ||
+                            (state_now == "stored" && row.text("want") == "blind") ||
+                            (state_now == "stored" && row.text("want") == "keep") ||
+                            !row.text("verify_detail").empty();
+    come.is_over = come.is_over && is_settled;
+    come.is_good = come.is_good && state_now != "failed" && row.text("verify_detail").empty();
+    const std::string detail =
+        row.text("verify_detail").empty() ? row.text("detail") : row.text("verify_detail");
+    come.line += fmt::format("{}{}: {}{}{}", come.line.empty() ? "" : "\n", row.text("store"),
+                             row.text("name"), row.text("name").empty() ? "" : " ", state_now);
+    if (!row.is_null("heard") && !detail.empty()) come.line += ": " + detail;
+  }
+  return come;
+}
+
+Result<int> follow(const Call& call, const BackupOptions& options, const Asked& asked) {
+  auto opened = opened_state(call);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database state = std::move(opened).value();
+  const Interrupts interrupts;
+  const std::int64_t until_ms = system_now_ms() + options.timeout_ms;
+  std::string said;
+  while (true) {
+    auto come = look(state, options, asked);
+    if (!come.ok()) {
+      return come.error();
+    }
+    if (come.value().line != said) {
+      said = come.value().line;
+      call.terminal.note(said);
+    }
+    if (come.value().is_over) {
+      return come.value().is_good ? kExitOk : kExitFailed;
+    }
+    if (interrupts.sleep(kLookEveryMs)) {
+      call.terminal.note("stopped watching; it goes on, see `rowlock status`");
+      return kExitInterrupted;
+    }
+    if (system_now_ms() > until_ms) {
+      return Error{Fault::transient, Cause::deadline, "it has not ended in this time",
+                   "it goes on: see `rowlock status` and `rowlock why " + options.policy + "`"};
+    }
+  }
+}
+
+}  // namespace
+
+Result<int> backup(const Call& call, const BackupOptions& options) {
+  if (options.policy.empty()) {
+    return list(call);
+  }
+  auto asked = ask(call, options);
+  if (!asked.ok()) {
+    return asked.error();
+  }
+  if (options.has_no_wait) {
+    call.terminal.note("asked for; `rowlock status` shows what becomes of it");
+    return kExitOk;
+  }
+  return follow(call, options, asked.value());
+}
+
+}  // namespace rowlock

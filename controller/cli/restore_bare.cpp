@@ -1,0 +1,201 @@
+// `rowlock restore --from URL --identity FILE` and `rowlock recover --from URL --identity FILE`:
+// all that is needed is the store and the identity.
+#include "controller/adapters/postgres_dump.h"
+#include "controller/backup/restore_backup.h"
+#include "controller/backup/unpack_home.h"
+#include "controller/base/time.h"
+#include "controller/cli/bare_store.h"
+#include "controller/cli/interrupts.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <filesystem>
+
+namespace rowlock {
+
+namespace {
+
+// Ctrl-C gives up in good order: what was restored half-way is dropped again.
+std::atomic<bool> ending = false;
+
+void end_on_signals() {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::signal(signal, [](int) { ending = true; });
+  }
+}
+
+Result<int> list(const Call& call, const BareStore& bare) {
+  auto found = backups_in(bare);
+  if (!found.ok()) {
+    return found.error();
+  }
+  std::vector<std::vector<Value>> rows;
+  for (const FoundBackup& each : found.value()) {
+    rows.push_back({each.name, each.policy, each.stamp, each.size_bytes, each.key});
+  }
+  call.terminal.show(table_from({"name", "policy", "taken", "size_bytes", "key"}, std::move(rows)));
+  return kExitOk;
+}
+
+// Phases on lines of their own, and how far on a terminal.
+Progress progress_on(const Terminal& terminal) {
+  auto said = std::make_shared<std::string>();
+  return [&terminal, said](const std::string& phase, std::int64_t bytes, std::int64_t all) {
+    const std::string part = all > 0 ? fmt::format("{} {} %", phase, bytes * 100 / all) : phase;
+    if (terminal.shows_progress()) {
+      if (part != *said) fmt::print(stderr, "\r{}\x1b[K{}", part, bytes >= all ? "\n" : "");
+      *said = part;
+    } else if (phase != *said) {
+      terminal.note(phase);
+      *said = phase;
+    }
+  };
+}
+
+std::string database_of(const std::string& url) {
+  const std::size_t query = std::min(url.find('?'), url.size());
+  const std::size_t slash = url.rfind('/', query);
+  return slash == std::string::npos || slash < url.find("://") + 3
+             ? ""
+             : url.substr(slash + 1, query - slash - 1);
+}
+
+Result<RestoreOrder> order_of(const RestoreOptions& options, const std::string& backup) {
+  const std::string database = database_of(options.into);
+  if (database.empty()) {
+    return Error{Fault::rejected, Cause::other, "say into which database",
+                 "--into postgresql://USER@HOST:PORT/NAME"};
+  }
+  RestoreOrder order;
+  order.server.url = options.into;
+  if (!options.password_file.empty()) {
+    auto password = identities_in(options.password_file);
+    if (!password.ok()) {
+      return password.error();
+    }
+    std::string text(password.value().view());
+    text.erase(text.find_last_not_of("\r\n") + 1);
+    order.server.password = std::make_shared<const SecretBytes>(std::string_view(text));
+    wipe(text);
+  }
+  order.server = with_database(order.server, "postgres");
+  order.database = fmt::format("rowlock_restore_{}", std::hash<std::string>()(backup) % 1'000'000);
+  order.has_roles = options.has_roles;
+  order.keeps_owners = options.has_roles;
+  return order;
+}
+
+Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore& bare,
+                      const FoundBackup& chosen) {
+  auto order = order_of(options, chosen.name);
+  if (!order.ok()) {
+    return order.error();
+  }
+  const std::string database = database_of(options.into);
+  const Progress progress = progress_on(call.terminal);
+  const BackupObject object{chosen.key, chosen.name, "", ""};
+  auto checked = check_backup(*bare.store, object, bare.identities, ending, progress);
+  if (!checked.ok()) {
+    return checked.error();
+  }
+  PostgresDumps dumps;
+  if (auto dropped = dumps.drop(order.value().server, order.value().database); !dropped.ok()) {
+    return dropped.error();
+  }
+  auto restored = restore_backup(*bare.store, object, checked.value(), bare.identities, dumps,
+                                 order.value(), ending, progress);
+  if (!restored.ok()) {
+    return restored.error();
+  }
+  const std::string aside =
+      options.replaces.empty() ? "" : fmt::format("{}_before_{}", database, system_now_ms() / 1000);
+  auto renamed = dumps.rename(order.value().server, order.value().database, database, aside);
+  if (!renamed.ok()) {
+    (void)dumps.drop(order.value().server, order.value().database).ok();
+    return renamed.error();
+  }
+  call.terminal.note(fmt::format("{} is restored as {}, equal to what was dumped, in {}",
+                                 chosen.name, database, human_duration(restored.value().took_ms)));
+  if (!aside.empty()) {
+    call.terminal.note("what was there before is now called " + aside);
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<int> restore_bare(const Call& call, const RestoreOptions& options) {
+  end_on_signals();
+  auto bare = open_bare_store(options.bare, ending);
+  if (!bare.ok()) {
+    return bare.error();
+  }
+  BareStore store = std::move(bare).value();
+  if (options.lists) {
+    return list(call, store);
+  }
+  auto identities = identities_in(options.bare.identity);
+  if (!identities.ok()) {
+    return identities.error();
+  }
+  store.identities = std::move(identities).value();
+  if (!options.replaces.empty() && options.replaces != database_of(options.into)) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("--replace names '{}', --into '{}'", options.replaces,
+                             database_of(options.into)),
+                 "both must name the database that is put aside"};
+  }
+  auto found = backups_in(store);
+  if (!found.ok()) {
+    return found.error();
+  }
+  auto chosen = chosen_of(found.value(), options.policy, options.backup);
+  if (!chosen.ok()) {
+    return chosen.error();
+  }
+  if (auto done = restore_into(call, options, store, chosen.value()); !done.ok()) {
+    return done.error();
+  }
+  return kExitOk;
+}
+
+Result<int> recover(const Call& call, const RecoverOptions& options) {
+  end_on_signals();
+  auto bare = open_bare_store(options.bare, ending);
+  if (!bare.ok()) {
+    return bare.error();
+  }
+  BareStore store = std::move(bare).value();
+  auto identities = identities_in(options.bare.identity);
+  if (!identities.ok()) {
+    return identities.error();
+  }
+  auto found = backups_in(store);
+  if (!found.ok()) {
+    return found.error();
+  }
+  auto chosen = chosen_of(found.value(), "home", options.backup);
+  if (!chosen.ok()) {
+    return chosen.error();
+  }
+  const BackupObject object{chosen.value().key, chosen.value().name, "", ""};
+  auto checked =
+      check_backup(*store.store, object, identities.value(), ending, progress_on(call.terminal));
+  if (!checked.ok()) {
+    return checked.error();
+  }
+  auto file =
+      BackupFileReader::open(identities.value(), object_source(*store.store, object.key, ending));
+  if (!file.ok()) {
+    return file.error();
+  }
+  if (auto made = unpack_home(*file.value(), call.home.folder()); !made.ok()) {
+    return made.error();
+  }
+  call.terminal.print(fmt::format("made {0} from {1}\n\nnext:\n  rowlock run --home {0}\n",
+                                  call.home.folder(), chosen.value().name));
+  return kExitOk;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,443 @@
+-- Each backup, from the moment it is due until it was deleted. What a row holds is said in migrations/0003_backups.sql.
+--
+--   due ──run──▶ running ──▶ stored ──verify──▶ verifying ──▶ verified ──no rule keeps it, a newer one is verified──▶
+--    ▲             │           ▲                       │                                 expire ──▶ expired
+--    └── settle ◀──┴ failed, or Rowlock was killed     └─ not what was dumped: failed for good
+--          └──it is there whole───┘
+--
+-- Nothing is deleted while the newest one has failed, and never the last one that was restored and found equal.
+
+-- @observed
+
+-- A ping that is yet to be sent.
+CREATE TABLE backup_ping (
+  id          INTEGER PRIMARY KEY,
+  policy      TEXT NOT NULL,
+  what        TEXT NOT NULL CHECK (what IN ('start', 'success', 'fail')),
+  url         TEXT NOT NULL,
+  since_ms    INTEGER NOT NULL,
+  tries       INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms INTEGER NOT NULL DEFAULT 0,
+  detail      TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX backup_ping_by_policy ON backup_ping (policy);
+
+-- @views
+
+-- Where each target stands: its newest one, the newest good one, and the last one that was verified.
+CREATE VIEW backup_standing AS
+SELECT t.target,
+       t.policy,
+       t.store,
+       (SELECT max(b.id) FROM backup AS b WHERE b.policy = t.policy AND b.store = t.store) AS newest,
+       (SELECT max(b.id) FROM backup AS b
+        WHERE b.policy = t.policy AND b.store = t.store AND b.state IN ('stored', 'verifying', 'verified')
+          AND b.expiring = 0) AS newest_good,
+       (SELECT max(b.id) FROM backup AS b
+        WHERE b.policy = t.policy AND b.store = t.store AND b.state = 'verified' AND b.expiring = 0) AS last_verified
+FROM backup_target AS t;
+
+-- Whether a target's newest good backup is to be restored and compared: by its schedule, since somebody asks, or since
+-- an older verified one could be deleted once it has been.
+CREATE VIEW backup_verify_due AS
+SELECT n.target,
+       n.policy,
+       n.store,
+       n.newest_good AS id
+FROM backup_standing AS n
+JOIN backup_schedule AS s ON s.target = n.target
+JOIN backup AS g ON g.id = n.newest_good
+WHERE (s.verify_next_at_ms IS NULL AND g.state <> 'verified')
+   OR s.verify_next_at_ms <= (SELECT now_ms FROM clock)
+   OR EXISTS (SELECT 1 FROM backup_asked AS q WHERE q.policy = n.policy AND q.store = n.store AND q.what = 'verify')
+   OR (g.state <> 'verified'
+       AND EXISTS (SELECT 1 FROM backup_forgettable AS f WHERE f.policy = n.policy AND f.store = n.store));
+
+-- What is due for each backup. What was deleted is over, and so is a failed one that is not the newest.
+CREATE VIEW backup_fact AS
+SELECT b.id,
+       b.policy,
+       b.retry_at_ms,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'backup' AND a.target = b.id AND a.finished_at_ms IS NULL) THEN 'busy'
+            WHEN COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') || COALESCE(d.secret, '')
+                   || COALESCE(v.secret, '') <> ''
+              AND (SELECT state FROM seal) IS NOT 'open'                                           THEN 'sealed'
+            WHEN b.retry_at_ms > (SELECT now_ms FROM clock)                                        THEN 'backoff'
+            ELSE                                                                                        'free'
+            END AS hold,
+       CASE
+         WHEN o.name IS NULL THEN
+           CASE WHEN b.state IN ('due', 'running') THEN 'lapse' ELSE 'keep' END
+         WHEN b.expiring = 1                                                             THEN 'expire'
+         WHEN b.state = 'running'                                                        THEN 'settle'
+         WHEN b.state = 'due' OR (b.state = 'failed' AND b.stored_at_ms IS NULL) THEN
+           CASE WHEN p.enabled IS NOT 1 OR s.newest IS NOT b.id
+                  OR (p.window_ms > 0 AND b.due_at_ms + p.window_ms < (SELECT now_ms FROM clock)) THEN
+                  CASE b.state WHEN 'due' THEN 'lapse' ELSE 'keep' END
+                WHEN EXISTS (SELECT 1 FROM backup AS e
+                             WHERE e.policy = b.policy AND e.id <> b.id AND e.state = 'running') THEN 'turn'
+                WHEN b.kind = 'postgres' AND (SELECT c.url FROM database_address AS c
+                                              WHERE c.name = b.source) IS NULL                THEN 'away'
+                -- Its object may be there for all that, or half of it.
+                WHEN b.state = 'failed'                                                       THEN 'settle'
+                ELSE                                                                          'run' END
+         WHEN s.target IS NULL                                                           THEN 'keep'
+         WHEN b.id < s.last_verified
+           AND (SELECT w.state FROM backup AS w WHERE w.id = s.newest) <> 'failed'
+           AND (b.state = 'failed'
+                OR EXISTS (SELECT 1 FROM backup_forgettable AS f
+                           WHERE f.policy = b.policy AND f.store = b.store AND f.id = b.id))
+                                                                                         THEN 'expire'
+         WHEN b.id = s.newest_good AND b.id = y.id                                       THEN
+           CASE WHEN o.identity_secret = '' AND o.identity_file = '' THEN 'blind' ELSE 'verify' END
+         ELSE                                                                                 'keep' END AS want
+FROM backup AS b
+LEFT JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store
+LEFT JOIN backup_verify_due AS y ON y.policy = b.policy AND y.store = b.store
+LEFT JOIN backup_policy_now AS p ON p.name = b.policy
+LEFT JOIN object_store AS o ON o.name = b.store
+LEFT JOIN database AS d ON d.name = p.database
+LEFT JOIN database AS v ON v.name = p.verify_database
+WHERE b.state <> 'expired';
+
+-- '*' stands for every value.
+CREATE VIEW backup_rule (hold, want, step, reason) AS VALUES
+  ('busy',    '*',      'none',   'a step is under way'),
+  ('sealed',  'run',    'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'settle', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'verify', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'expire', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'away',   'wait',   'no instance of the job of its database is healthy'),
+  ('sealed',  'turn',   'wait',   'another run of its policy is under way'),
+  ('sealed',  'blind',  'none',   'its store has no identity to open it with'),
+  ('sealed',  'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
+  ('sealed',  'keep',   'none',   ''),
+  ('backoff', 'run',    'wait',   'the last try failed; tries again'),
+  ('backoff', 'settle', 'wait',   'its store does not say whether it is there; asks again'),
+  ('backoff', 'verify', 'wait',   'it could not be verified; tries again'),
+  ('backoff', 'expire', 'wait',   'it could not be deleted; tries again'),
+  ('backoff', 'away',   'wait',   'no instance of the job of its database is healthy'),
+  ('backoff', 'turn',   'wait',   'another run of its policy is under way'),
+  ('backoff', 'blind',  'none',   'its store has no identity to open it with'),
+  ('backoff', 'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
+  ('backoff', 'keep',   'none',   ''),
+  ('free',    'run',    'run',    'its time has come'),
+  ('free',    'settle', 'settle', 'what came of the last try is not known'),
+  ('free',    'verify', 'verify', 'it has not been restored yet, or not lately'),
+  ('free',    'expire', 'expire', 'no rule keeps it, and a newer one was verified'),
+  ('free',    'away',   'wait',   'no instance of the job of its database is healthy'),
+  ('free',    'turn',   'wait',   'another run of its policy is under way'),
+  ('free',    'blind',  'none',   'its store has no identity to open it with'),
+  ('free',    'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
+  ('free',    'keep',   'none',   '');
+
+CREATE VIEW backup_plan AS
+SELECT 'backup' AS kind,
+       f.policy AS name,
+       f.id AS target,
+       r.step,
+       r.reason,
+       CASE f.hold WHEN 'backoff' THEN f.retry_at_ms END AS due_at_ms
+FROM backup_fact AS f
+CROSS JOIN backup_rule AS r ON r.hold = f.hold AND (r.want = '*' OR r.want = f.want)
+WHERE r.step <> 'none'
+UNION ALL
+-- Looked at again when a cron of its own says that it is to be verified.
+SELECT 'backup', s.policy, s.target, 'wait', 'the next verification is not due', s.verify_next_at_ms
+FROM backup_schedule AS s
+WHERE s.verify_next_at_ms > (SELECT now_ms FROM clock);
+
+-- All that is needed to make a step.
+CREATE VIEW backup_input AS
+SELECT b.id AS target,
+       b.name,
+       b.policy,
+       b.kind,
+       b.source,
+       b.object,
+       b.reason,
+       b.sha256,
+       b.size_bytes,
+       (SELECT id FROM home) AS home,
+       CASE json_array_length(p.recipients) WHEN 0 THEN o.recipients ELSE p.recipients END AS recipients,
+       p.time_zone,
+       p.jobs,
+       CASE COALESCE(p.bytes_per_s, 0) WHEN 0 THEN o.bytes_per_s ELSE p.bytes_per_s END AS bytes_per_s,
+       o.url AS store_url,
+       o.endpoint,
+       o.region,
+       o.style,
+       o.secret AS store_secret,
+       o.identity_secret,
+       o.identity_key,
+       o.identity_file,
+       (SELECT c.url FROM database_address AS c WHERE c.name = b.source) AS database_url,
+       d.secret AS database_secret,
+       d.key AS database_key,
+       (SELECT c.url FROM database_address AS c WHERE c.name = v.name) AS scratch_url,
+       v.secret AS scratch_secret,
+       v.key AS scratch_key,
+       'rowlock_verify_' || b.id AS scratch,
+       (SELECT json_group_array(json_object('name', a.name, 'query', a.query))
+        FROM backup_assertion AS a WHERE a.policy = b.policy) AS assertions
+FROM backup AS b
+LEFT JOIN backup_policy_now AS p ON p.name = b.policy
+LEFT JOIN object_store AS o ON o.name = b.store
+LEFT JOIN database AS d ON d.name = b.source
+LEFT JOIN database AS v ON v.name = CASE p.verify_database WHEN '' THEN b.source ELSE p.verify_database END;
+
+-- ---- Pings
+
+CREATE VIEW backup_ping_fact AS
+SELECT g.id,
+       g.policy,
+       g.retry_at_ms,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'backup_ping' AND a.target = g.id AND a.finished_at_ms IS NULL) THEN 'busy'
+            WHEN g.tries >= 8                                                                           THEN 'spent'
+            WHEN g.retry_at_ms > (SELECT now_ms FROM clock)                                             THEN 'backoff'
+            ELSE                                                                                             'free'
+            END AS hold
+FROM backup_ping AS g;
+
+CREATE VIEW backup_ping_rule (hold, step, reason) AS VALUES
+  ('busy',    'none',   'a step is under way'),
+  ('spent',   'forget', 'the watcher cannot be reached'),
+  ('backoff', 'wait',   'the last try failed; tries again'),
+  ('free',    'send',   'the watcher is yet to hear of it');
+
+CREATE VIEW backup_ping_plan AS
+SELECT 'backup_ping' AS kind,
+       f.policy AS name,
+       f.id AS target,
+       r.step,
+       r.reason,
+       CASE f.hold WHEN 'backoff' THEN f.retry_at_ms END AS due_at_ms
+FROM backup_ping_fact AS f
+CROSS JOIN backup_ping_rule AS r ON r.hold = f.hold
+WHERE r.step <> 'none';
+
+CREATE VIEW backup_ping_input AS
+SELECT g.id AS target, g.url FROM backup_ping AS g;
+
+CREATE VIEW backup_name AS
+SELECT policy AS name FROM backup WHERE state <> 'expired'
+UNION
+SELECT policy FROM backup_ping;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_backup_insert AFTER INSERT ON backup BEGIN INSERT INTO dirty VALUES (NEW.policy); END;
+CREATE TEMP TRIGGER wake_backup_update AFTER UPDATE ON backup BEGIN INSERT INTO dirty VALUES (NEW.policy); END;
+CREATE TEMP TRIGGER wake_backup_ping AFTER INSERT ON backup_ping BEGIN INSERT INTO dirty VALUES (NEW.policy); END;
+CREATE TEMP TRIGGER wake_backup_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
+  INSERT INTO dirty SELECT policy FROM backup_target;
+END;
+
+-- @run backup.run
+
+UPDATE backup SET state = 'running', started_at_ms = :now_ms WHERE id = :target;
+
+INSERT INTO backup_ping (policy, what, url, since_ms)
+SELECT p.name, 'start', p.ping_start, :now_ms
+FROM backup AS b
+JOIN backup_policy_now AS p ON p.name = b.policy
+WHERE b.id = :target AND b.tries = 0 AND p.ping_start <> '';
+
+-- @run backup.run.done
+
+UPDATE backup
+SET state        = 'stored',
+    stored_at_ms = :now_ms,
+    taken_at_ms  = :taken_at_ms,
+    taken_on     = :taken_on,
+    size_bytes   = :size_bytes,
+    dump_bytes   = :dump_bytes,
+    sha256       = :sha256,
+    content      = :content,
+    tries        = 0,
+    retry_at_ms  = 0,
+    detail       = ''
+WHERE id = :target;
+
+-- A backup that is to be restored before it counts is no success yet.
+INSERT INTO backup_ping (policy, what, url, since_ms)
+SELECT p.name, 'success', p.ping_success, :now_ms
+FROM backup AS b
+JOIN backup_policy_now AS p ON p.name = b.policy
+WHERE b.id = :target AND p.ping_success <> '' AND p.verify_schedule <> 'each';
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, 'stored', size_bytes || ' bytes in store ' || store FROM backup
+WHERE id = :target;
+
+-- @run backup.run.failed
+
+UPDATE backup
+SET state       = 'failed',
+    detail      = :detail,
+    tries       = tries + 1,
+    retry_at_ms = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6)) ELSE 600000 END
+WHERE id = :target;
+
+INSERT INTO backup_ping (policy, what, url, since_ms)
+SELECT p.name, 'fail', p.ping_fail, :now_ms
+FROM backup AS b
+JOIN backup_policy_now AS p ON p.name = b.policy
+WHERE b.id = :target AND b.tries = 1 AND p.ping_fail <> '';
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, 'failed', :detail FROM backup WHERE id = :target AND tries <= 3;
+
+-- @run backup.settle.done
+
+-- What is visible in the store is whole: it is completed last. Its content is learned when it is verified.
+UPDATE backup
+SET state        = CASE :is_there WHEN 1 THEN 'stored' ELSE 'due' END,
+    stored_at_ms = CASE :is_there WHEN 1 THEN :now_ms END,
+    taken_at_ms  = CASE :is_there WHEN 1 THEN started_at_ms END,
+    taken_on     = CASE :is_there WHEN 1 THEN :taken_on END,
+    size_bytes   = CASE :is_there WHEN 1 THEN :size_bytes END,
+    retry_at_ms  = 0,
+    detail       = CASE :is_there WHEN 1 THEN '' ELSE detail END
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, 'stored', 'found whole in its store' FROM backup
+WHERE id = :target AND :is_there;
+
+-- @run backup.settle.failed
+
+UPDATE backup
+SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(300000, 5000 << min(tries, 6))
+WHERE id = :target;
+
+-- @run backup.verify
+
+UPDATE backup SET state = 'verifying' WHERE id = :target;
+
+INSERT INTO backup_request_heard (name, store)
+SELECT q.name, q.store
+FROM backup_asked AS q
+JOIN backup AS b ON b.policy = q.policy AND b.store = q.store
+WHERE b.id = :target AND q.what = 'verify';
+
+-- @run backup.verify.done
+
+UPDATE backup
+SET state          = 'verified',
+    verified_at_ms = :now_ms,
+    restore_ms     = :restore_ms,
+    sha256         = :sha256,
+    content        = :content,
+    taken_at_ms    = :taken_at_ms,
+    tries          = 0,
+    retry_at_ms    = 0,
+    verify_detail  = ''
+WHERE id = :target;
+
+-- The time of the next one is to be worked out.
+UPDATE backup_schedule
+SET verify_next_at_ms = NULL, next_at_ms = NULL
+WHERE verify_next_at_ms <= :now_ms
+  AND (policy, store) = (SELECT policy, store FROM backup WHERE id = :target);
+
+INSERT INTO backup_ping (policy, what, url, since_ms)
+SELECT p.name, 'success', p.ping_success, :now_ms
+FROM backup AS b
+JOIN backup_policy_now AS p ON p.name = b.policy
+WHERE b.id = :target AND p.ping_success <> '' AND p.verify_schedule = 'each';
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, 'verified', 'restored and compared in ' || restore_ms || ' ms' FROM backup
+WHERE id = :target;
+
+-- @run backup.verify.bad
+
+-- It does not hold what was dumped: it is none.
+UPDATE backup SET state = 'failed', detail = :detail, tries = 0, retry_at_ms = 0 WHERE id = :target;
+
+INSERT INTO backup_ping (policy, what, url, since_ms)
+SELECT p.name, 'fail', p.ping_fail, :now_ms
+FROM backup AS b
+JOIN backup_policy_now AS p ON p.name = b.policy
+WHERE b.id = :target AND p.ping_fail <> '';
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, 'is no backup', :detail FROM backup WHERE id = :target;
+
+-- @run backup.transient
+
+UPDATE backup
+SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
+    verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
+    detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
+    tries         = tries + 1,
+    retry_at_ms   = :now_ms + min(600000, 15000 << min(tries, 6))
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, :step || ' failed', :detail FROM backup WHERE id = :target AND tries <= 3;
+
+-- @run backup.rejected
+
+UPDATE backup
+SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
+    verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
+    detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
+    tries         = tries + 1,
+    retry_at_ms   = :now_ms + 600000
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, :step || ' rejected', :detail FROM backup WHERE id = :target AND tries <= 3;
+
+-- @run backup.broken
+
+UPDATE backup
+SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
+    verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
+    detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
+    tries         = tries + 1,
+    retry_at_ms   = :now_ms + 600000
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, :step || ' broken', :detail FROM backup WHERE id = :target AND tries <= 3;
+
+-- @run backup.lapse
+
+UPDATE backup
+SET state = 'failed', detail = 'it is not wanted any more, or its window is over', retry_at_ms = 0
+WHERE id = :target;
+
+-- @run backup.expire
+
+UPDATE backup SET expiring = 1 WHERE id = :target;
+
+-- @run backup.expire.done
+
+UPDATE backup
+SET state = 'expired', expired_at_ms = :now_ms, expiring = 0, tries = 0, retry_at_ms = 0, detail = ''
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, 'deleted', 'from store ' || store FROM backup WHERE id = :target;
+
+-- @run backup_ping.send.done
+
+DELETE FROM backup_ping WHERE id = :target;
+
+-- @run backup_ping.send.failed
+
+UPDATE backup_ping
+SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(300000, 5000 << min(tries, 6))
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, what, 'ping failed', :detail FROM backup_ping WHERE id = :target AND tries = 1;
+
+-- @run backup_ping.forget
+
+DELETE FROM backup_ping WHERE id = :target;

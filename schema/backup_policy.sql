@@ -1,0 +1,362 @@
+-- What is to be backed up, when, and whereto. Each policy and store is a target: it has backups of its own, a time for
+-- the next one, and stands or falls by itself.
+
+-- @desired
+
+CREATE TABLE backup_policy (
+  name            TEXT PRIMARY KEY NOT NULL
+                  CONSTRAINT "backup_policy.name must be 1 to 40 of a-z, 0-9 and '-', and begin with a letter or digit"
+                  CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9-]*' AND length(name) <= 40),
+  kind            TEXT NOT NULL DEFAULT 'postgres'   -- a database, or this home itself
+                  CONSTRAINT "backup_policy.kind must be 'postgres' or 'home'" CHECK (kind IN ('postgres', 'home')),
+  database        TEXT NOT NULL DEFAULT '',          -- of kind postgres: the row of database
+  store           TEXT NOT NULL,
+  second_store    TEXT NOT NULL DEFAULT '',          -- another copy, dumped for itself; '': none
+  enabled         INTEGER NOT NULL DEFAULT 1
+                  CONSTRAINT "backup_policy.enabled must be 1 or 0" CHECK (enabled IN (0, 1)),
+  schedule        TEXT NOT NULL DEFAULT '30 2 * * *' -- five fields of cron, or @daily and the like
+                  CONSTRAINT "backup_policy.schedule must be five fields such as '30 2 * * *', or '@daily'"
+                  CHECK (schedule GLOB '@[a-z]*' OR schedule GLOB '?* ?* ?* ?* ?*'),
+  time_zone       TEXT NOT NULL DEFAULT 'UTC'        -- Europe/Berlin …
+                  CONSTRAINT "backup_policy.time_zone must be like 'Europe/Berlin' or 'UTC'"
+                  CHECK (time_zone GLOB '[A-Z]*' AND time_zone NOT GLOB '*[^A-Za-z0-9_/+-]*'),
+  window_ms       INTEGER NOT NULL DEFAULT 0         -- a run begins within this after its time; 0: whenever it can
+                  CONSTRAINT "backup_policy.window_ms must be a whole number of milliseconds, 0 for no end"
+                  CHECK (typeof(window_ms) = 'integer' AND window_ms >= 0),
+  recipients      TEXT NOT NULL DEFAULT '[]'         -- who can read it; '[]': as its store says
+                  CONSTRAINT "backup_policy.recipients must be a JSON array of age recipients, such as '[""age1…""]'"
+                  CHECK (json_valid(recipients) AND json_type(recipients) = 'array'),
+  jobs            INTEGER NOT NULL DEFAULT 1         -- tables dumped at the same time
+                  CONSTRAINT "backup_policy.jobs must be a whole number from 1 to 16"
+                  CHECK (typeof(jobs) = 'integer' AND jobs BETWEEN 1 AND 16),
+  bytes_per_s     INTEGER NOT NULL DEFAULT 0         -- of its uploads on average; 0: as its store says
+                  CONSTRAINT "backup_policy.bytes_per_s must be a whole number, 0 for no limit"
+                  CHECK (typeof(bytes_per_s) = 'integer' AND bytes_per_s >= 0),
+  -- What is kept, as restic has it: the newest of each of so many days …; 0: the rule is not used, -1: of all of them.
+  -- Without any rule everything is kept.
+  keep_last       INTEGER NOT NULL DEFAULT 0,
+  keep_daily      INTEGER NOT NULL DEFAULT 7,
+  keep_weekly     INTEGER NOT NULL DEFAULT 5,
+  keep_monthly    INTEGER NOT NULL DEFAULT 12,
+  keep_yearly     INTEGER NOT NULL DEFAULT 0,
+  keep_within_ms  INTEGER NOT NULL DEFAULT 0,        -- all that are so much older than the newest at most
+  verify_schedule TEXT NOT NULL DEFAULT 'each'       -- 'each': every backup once it is stored; else as schedule
+                  CONSTRAINT "backup_policy.verify_schedule must be 'each', or five fields such as '0 5 * * 0'"
+                  CHECK (verify_schedule = 'each' OR verify_schedule GLOB '@[a-z]*'
+                         OR verify_schedule GLOB '?* ?* ?* ?* ?*'),
+  verify_database TEXT NOT NULL DEFAULT '',          -- on whose server it is restored to see; '': where it came from
+  rpo_ms          INTEGER NOT NULL DEFAULT 93600000  -- late when the last good one is older (26 h)
+                  CONSTRAINT "backup_policy.rpo_ms must be a whole number of milliseconds over 0"
+                  CHECK (typeof(rpo_ms) = 'integer' AND rpo_ms > 0),
+  rto_ms          INTEGER NOT NULL DEFAULT 1800000   -- how long a restore may take (30 min)
+                  CONSTRAINT "backup_policy.rto_ms must be a whole number of milliseconds over 0"
+                  CHECK (typeof(rto_ms) = 'integer' AND rto_ms > 0),
+  unverified_ms   INTEGER NOT NULL DEFAULT 691200000 -- failed when the last verified one is older (8 days)
+                  CONSTRAINT "backup_policy.unverified_ms must be a whole number of milliseconds over 0"
+                  CHECK (typeof(unverified_ms) = 'integer' AND unverified_ms > 0),
+  -- Asked with GET, for a watcher elsewhere that raises the alarm when it hears nothing.
+  ping_start      TEXT NOT NULL DEFAULT ''
+                  CONSTRAINT "backup_policy.ping_start must be a URL of http or https"
+                  CHECK (ping_start = '' OR ping_start GLOB 'http://?*' OR ping_start GLOB 'https://?*'),
+  ping_success    TEXT NOT NULL DEFAULT ''
+                  CONSTRAINT "backup_policy.ping_success must be a URL of http or https"
+                  CHECK (ping_success = '' OR ping_success GLOB 'http://?*' OR ping_success GLOB 'https://?*'),
+  ping_fail       TEXT NOT NULL DEFAULT ''
+                  CONSTRAINT "backup_policy.ping_fail must be a URL of http or https"
+                  CHECK (ping_fail = '' OR ping_fail GLOB 'http://?*' OR ping_fail GLOB 'https://?*'),
+  CONSTRAINT "backup_policy.keep_… must be whole numbers: 0 not to use the rule, -1 for all"
+  CHECK (typeof(keep_last) = 'integer' AND keep_last >= -1 AND typeof(keep_daily) = 'integer' AND keep_daily >= -1
+         AND typeof(keep_weekly) = 'integer' AND keep_weekly >= -1 AND typeof(keep_monthly) = 'integer'
+         AND keep_monthly >= -1 AND typeof(keep_yearly) = 'integer' AND keep_yearly >= -1
+         AND typeof(keep_within_ms) = 'integer' AND keep_within_ms >= 0)
+);
+
+-- What must be true of a backup that was restored, beside being equal to what was dumped.
+CREATE TABLE backup_assertion (
+  policy TEXT NOT NULL,
+  name   TEXT NOT NULL,
+  query  TEXT NOT NULL       -- its first cell must be true: SELECT count(*) > 100 FROM pupil
+         CONSTRAINT "backup_assertion.query must be a SELECT that answers true or false"
+         CHECK (ltrim(query, ' ' || char(9, 10, 13)) LIKE 'SELECT%'
+                OR ltrim(query, ' ' || char(9, 10, 13)) LIKE 'WITH%'),
+  PRIMARY KEY (policy, name)
+);
+
+-- Something that is wanted now, once: an INSERT asks for it.
+CREATE TABLE backup_request (
+  name   TEXT PRIMARY KEY NOT NULL,   -- any, never used before
+  policy TEXT NOT NULL,
+  what   TEXT NOT NULL DEFAULT 'backup'
+         CONSTRAINT "backup_request.what must be 'backup' or 'verify'" CHECK (what IN ('backup', 'verify'))
+);
+
+-- @observed
+
+-- When a target is due.
+CREATE TABLE backup_schedule (
+  target             TEXT PRIMARY KEY NOT NULL,      -- POLICY/STORE
+  policy             TEXT NOT NULL,
+  store              TEXT NOT NULL,
+  rule               TEXT NOT NULL DEFAULT '',       -- what this was worked out by: schedule and time zone
+  next_at_ms         INTEGER,                        -- NULL: to be worked out
+  next_text          TEXT NOT NULL DEFAULT '',       -- in its zone: 2026-11-26 02:30 CET
+  verify_next_at_ms  INTEGER,                        -- NULL: each one is verified, or it is to be worked out
+  since_ms           INTEGER NOT NULL,               -- known since
+  tries              INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms        INTEGER NOT NULL DEFAULT 0,
+  detail             TEXT NOT NULL DEFAULT ''        -- what is wrong with its schedule
+);
+CREATE INDEX backup_schedule_by_policy ON backup_schedule (policy);
+
+-- A request that was heard, for each store.
+CREATE TABLE backup_request_heard (
+  name  TEXT NOT NULL,
+  store TEXT NOT NULL,
+  PRIMARY KEY (name, store)
+);
+
+-- @views
+
+-- The policies in force: the rows, and one for this home itself as soon as there is a store, unless a row speaks of it.
+CREATE VIEW backup_policy_now AS
+SELECT name, kind, database, store, second_store, enabled, schedule, time_zone, window_ms, recipients, jobs,
+       bytes_per_s, keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_within_ms, verify_schedule,
+       verify_database, rpo_ms, rto_ms, unverified_ms, ping_start, ping_success, ping_fail
+FROM backup_policy
+UNION ALL
+SELECT 'home', 'home', '', (SELECT min(name) FROM object_store), '', 1, '10 3 * * *', 'UTC', 0, '[]', 1,
+       0, 0, 7, 5, 12, 0, 0, 'each',
+       '', 93600000, 1800000, 691200000, '', '', ''
+WHERE EXISTS (SELECT 1 FROM object_store) AND NOT EXISTS (SELECT 1 FROM backup_policy WHERE kind = 'home');
+
+CREATE VIEW backup_target AS
+SELECT p.name || '/' || p.store AS target, p.name AS policy, p.store, p.kind, p.database AS source, p.enabled,
+       json_array(p.schedule, p.verify_schedule, p.time_zone) AS rule
+FROM backup_policy_now AS p
+UNION ALL
+SELECT p.name || '/' || p.second_store, p.name, p.second_store, p.kind, p.database, p.enabled,
+       json_array(p.schedule, p.verify_schedule, p.time_zone)
+FROM backup_policy AS p
+WHERE p.second_store <> '';
+
+CREATE VIEW backup_policy_violation AS
+SELECT 'backup_policy' AS table_name,
+       p.name AS row_key,
+       'backup_policy ' || p.name || ' names the database ''' || p.database || ''', which has no row: INSERT INTO '
+         || 'database' AS message
+FROM backup_policy AS p
+WHERE p.kind = 'postgres' AND p.database NOT IN (SELECT name FROM database)
+UNION ALL
+SELECT 'backup_policy', p.name, 'backup_policy ' || p.name || ' is of kind home, which has no database: leave it empty'
+FROM backup_policy AS p
+WHERE p.kind = 'home' AND (p.database <> '' OR p.verify_database <> '')
+UNION ALL
+SELECT 'backup_policy', p.name, 'backup_policy home must be of kind home, or have another name'
+FROM backup_policy AS p
+WHERE p.kind <> 'home' AND p.name = 'home'
+UNION ALL
+SELECT 'backup_policy', p.name,
+       'backup_policy ' || p.name || ' is verified on the server of database ''' || p.verify_database
+         || ''', which has no row: INSERT INTO database'
+FROM backup_policy AS p
+WHERE p.verify_database <> '' AND p.verify_database NOT IN (SELECT name FROM database)
+UNION ALL
+SELECT 'backup_policy', p.name,
+       'backup_policy ' || p.name || ' goes to store ''' || s.store || ''', which has no row: INSERT INTO object_store'
+FROM backup_policy AS p
+JOIN (SELECT name, store FROM backup_policy UNION ALL SELECT name, second_store FROM backup_policy
+      WHERE second_store <> '') AS s ON s.name = p.name
+WHERE s.store NOT IN (SELECT name FROM object_store)
+UNION ALL
+SELECT 'backup_policy', p.name, 'backup_policy ' || p.name || ' names one store twice: leave second_store empty'
+FROM backup_policy AS p
+WHERE p.second_store = p.store
+UNION ALL
+SELECT 'backup_policy', p.name,
+       'backup_policy ' || p.name || ' has nobody who could read its backups: give recipients to it, or to store '
+         || o.name
+FROM backup_policy AS p
+JOIN object_store AS o ON o.name IN (p.store, p.second_store)
+WHERE json_array_length(p.recipients) = 0 AND json_array_length(o.recipients) = 0
+UNION ALL
+SELECT 'backup_policy', p.name,
+       'backup_policy ' || p.name || ' has an item in recipients that is no age recipient: write age1…, as age-keygen '
+         || 'prints it'
+FROM backup_policy AS p
+WHERE EXISTS (SELECT 1 FROM json_each(p.recipients) AS r WHERE r.type <> 'text' OR r.value NOT GLOB 'age1?*')
+UNION ALL
+SELECT 'backup_assertion', a.policy || '/' || a.name,
+       'backup_assertion ' || a.name || ' is for backup_policy ''' || a.policy
+         || ''', of which there is no row of kind postgres'
+FROM backup_assertion AS a
+WHERE a.policy NOT IN (SELECT name FROM backup_policy WHERE kind = 'postgres')
+UNION ALL
+SELECT 'backup_request', q.name,
+       'backup_request ' || q.name || ' is for backup_policy ''' || q.policy || ''', which has no row'
+FROM backup_request AS q
+WHERE q.policy NOT IN (SELECT name FROM backup_policy_now);
+
+-- A request that a target has yet to hear.
+CREATE VIEW backup_asked AS
+SELECT q.name, q.policy, t.store, q.what
+FROM backup_request AS q
+JOIN backup_target AS t ON t.policy = q.policy
+WHERE NOT EXISTS (SELECT 1 FROM backup_request_heard AS h WHERE h.name = q.name AND h.store = t.store);
+
+-- What is due for each target.
+CREATE VIEW backup_schedule_fact AS
+SELECT t.target,
+       t.policy,
+       s.next_at_ms,
+       s.retry_at_ms,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'backup_schedule' AND a.target = t.target AND a.finished_at_ms IS NULL)
+              THEN 'busy'
+            WHEN s.retry_at_ms > (SELECT now_ms FROM clock) AND s.rule = t.rule THEN 'backoff'
+            ELSE 'free' END AS hold,
+       CASE WHEN t.enabled = 0                                                                   THEN 'off'
+            WHEN s.rule IS NOT t.rule OR s.next_at_ms IS NULL                                    THEN 'unset'
+            WHEN EXISTS (SELECT 1 FROM backup AS b
+                         WHERE b.policy = t.policy AND b.store = t.store AND b.state IN ('due', 'running'))
+              THEN 'open'
+            -- It may hold backups that no row speaks of, when the home was recovered.
+            WHEN NOT EXISTS (SELECT 1 FROM object_store_state AS o JOIN clock AS c
+                             WHERE o.store = t.store AND o.seen_at_ms >= c.started_at_ms)        THEN 'unseen'
+            WHEN EXISTS (SELECT 1 FROM backup_asked AS q
+                         WHERE q.policy = t.policy AND q.store = t.store AND q.what = 'backup')  THEN 'due'
+            WHEN NOT EXISTS (SELECT 1 FROM backup AS b WHERE b.policy = t.policy AND b.store = t.store)
+              THEN 'due'
+            WHEN s.next_at_ms <= (SELECT now_ms FROM clock)                                      THEN 'due'
+            ELSE                                                                                      'later'
+            END AS state
+FROM backup_target AS t
+LEFT JOIN backup_schedule AS s ON s.target = t.target
+UNION ALL
+SELECT s.target, s.policy, NULL, NULL,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'backup_schedule' AND a.target = s.target AND a.finished_at_ms IS NULL)
+              THEN 'busy'
+            ELSE 'free' END,
+       'gone'
+FROM backup_schedule AS s
+WHERE s.target NOT IN (SELECT target FROM backup_target);
+
+-- '*' stands for every value.
+CREATE VIEW backup_schedule_rule (hold, state, step, reason) AS VALUES
+  ('busy',    '*',      'none',     'a step is under way'),
+  ('backoff', 'off',    'none',     'it is not enabled'),
+  ('backoff', 'unset',  'wait',     'its schedule cannot be understood'),
+  ('backoff', 'open',   'none',     'a backup is under way'),
+  ('backoff', 'unseen', 'wait',     'its store was not looked at yet'),
+  ('backoff', 'due',    'begin',    'its time has come'),
+  ('backoff', 'later',  'wait',     'its time has not come'),
+  ('backoff', 'gone',   'forget',   'the policy does not name this store any more'),
+  ('free',    'off',    'none',     'it is not enabled'),
+  ('free',    'unset',  'schedule', 'when the next one is due is not known'),
+  ('free',    'open',   'none',     'a backup is under way'),
+  ('free',    'unseen', 'wait',     'its store was not looked at yet'),
+  ('free',    'due',    'begin',    'its time has come'),
+  ('free',    'later',  'wait',     'its time has not come'),
+  ('free',    'gone',   'forget',   'the policy does not name this store any more');
+
+CREATE VIEW backup_schedule_plan AS
+SELECT 'backup_schedule' AS kind,
+       f.policy AS name,
+       f.target,
+       r.step,
+       r.reason,
+       CASE WHEN f.state = 'later'  THEN f.next_at_ms
+            WHEN f.hold = 'backoff' THEN f.retry_at_ms END AS due_at_ms
+FROM backup_schedule_fact AS f
+CROSS JOIN backup_schedule_rule AS r ON r.hold = f.hold AND (r.state = '*' OR r.state = f.state)
+WHERE r.step <> 'none';
+
+CREATE VIEW backup_schedule_input AS
+SELECT t.target, p.schedule, p.verify_schedule, p.time_zone, (SELECT now_ms FROM clock) AS after_ms
+FROM backup_target AS t
+JOIN backup_policy_now AS p ON p.name = t.policy;
+
+CREATE VIEW backup_schedule_name AS
+SELECT policy AS name FROM backup_target
+UNION
+SELECT policy FROM backup_schedule;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_backup_policy_insert AFTER INSERT ON backup_policy BEGIN
+  INSERT INTO dirty VALUES (NEW.name), ('home');
+END;
+CREATE TEMP TRIGGER wake_backup_policy_update AFTER UPDATE ON backup_policy BEGIN
+  INSERT INTO dirty VALUES (NEW.name), ('home');
+END;
+CREATE TEMP TRIGGER wake_backup_policy_delete AFTER DELETE ON backup_policy BEGIN
+  INSERT INTO dirty VALUES (OLD.name), ('home');
+END;
+CREATE TEMP TRIGGER wake_backup_request_insert AFTER INSERT ON backup_request BEGIN
+  INSERT INTO dirty VALUES (NEW.policy);
+END;
+
+-- @run backup_schedule.schedule
+
+INSERT OR IGNORE INTO backup_schedule (target, policy, store, since_ms)
+SELECT target, policy, store, :now_ms FROM backup_target WHERE target = :target;
+
+-- Which times of verifying are over stays known when only the next backup is worked out.
+UPDATE backup_schedule
+SET rule       = (SELECT t.rule FROM backup_target AS t WHERE t.target = backup_schedule.target),
+    next_at_ms = NULL
+WHERE target = :target;
+
+-- @run backup_schedule.schedule.done
+
+UPDATE backup_schedule
+SET next_at_ms        = :next_at_ms,
+    next_text         = :next_text,
+    verify_next_at_ms = CASE WHEN :verify_next_at_ms IS NULL              THEN NULL
+                             WHEN verify_next_at_ms <= :verify_next_at_ms THEN verify_next_at_ms
+                             ELSE                                              :verify_next_at_ms END,
+    tries             = 0,
+    retry_at_ms       = 0,
+    detail            = ''
+WHERE target = :target;
+
+-- @run backup_schedule.schedule.failed
+
+-- Only another row mends it; a zone may come with a newer list of zones.
+UPDATE backup_schedule SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + 3600000 WHERE target = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, target, 'cannot be scheduled', :detail
+FROM backup_schedule
+WHERE target = :target AND tries = 1;
+
+-- @run backup_schedule.begin
+
+INSERT INTO backup (name, policy, store, kind, source, object, reason, due_at_ms)
+SELECT n.name, n.policy, n.store, n.kind, n.source,
+       (SELECT id FROM home) || '/' || n.policy || '/' || n.name || '.tar.zst.age', n.reason, n.due_at_ms
+FROM (SELECT t.policy || '-' || strftime('%Y%m%dT%H%M%SZ', :now_ms / 1000, 'unixepoch') || '-'
+               || (COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'backup'), 0) + 1) AS name,
+             t.policy, t.store, t.kind, t.source,
+             COALESCE((SELECT 'asked for: ' || min(q.name) FROM backup_asked AS q
+                       WHERE q.policy = t.policy AND q.store = t.store AND q.what = 'backup'),
+                      CASE WHEN NOT EXISTS (SELECT 1 FROM backup AS b WHERE b.policy = t.policy AND b.store = t.store)
+                             THEN 'the first one'
+                           ELSE 'scheduled' END) AS reason,
+             min(s.next_at_ms, :now_ms) AS due_at_ms
+      FROM backup_target AS t
+      JOIN backup_schedule AS s ON s.target = t.target
+      WHERE t.target = :target) AS n;
+
+-- A request does not move the times of the schedule; what is over by now is made up for by this one.
+UPDATE backup_schedule SET next_at_ms = NULL WHERE target = :target AND next_at_ms <= :now_ms;
+
+INSERT INTO backup_request_heard (name, store)
+SELECT q.name, q.store
+FROM backup_asked AS q
+JOIN backup_target AS t ON t.policy = q.policy AND t.store = q.store
+WHERE t.target = :target AND q.what = 'backup';
+
+-- @run backup_schedule.forget
+
+DELETE FROM backup_schedule WHERE target = :target;

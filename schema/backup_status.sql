@@ -1,0 +1,160 @@
+-- How backups stand, for people: a run that ended well counts for nothing when the last good backup is too old, or was
+-- never restored.
+
+-- @views
+
+-- Each target in figures: moments of its last good and its last verified backup, and what is the matter.
+CREATE VIEW backup_outlook AS
+SELECT s.target,
+       s.policy,
+       s.store,
+       p.kind,
+       p.enabled,
+       h.next_text,
+       h.detail AS schedule_detail,
+       w.state AS newest_state,
+       w.detail AS newest_detail,
+       w.retry_at_ms,
+       g.taken_at_ms AS good_at_ms,
+       g.verify_detail,
+       v.taken_at_ms AS verified_taken_at_ms,
+       v.verified_at_ms,
+       v.restore_ms,
+       p.rpo_ms,
+       p.rto_ms,
+       p.unverified_ms,
+       (SELECT now_ms FROM clock) - COALESCE(g.taken_at_ms, h.since_ms, (SELECT now_ms FROM clock)) > p.rpo_ms
+         AS is_late,
+       (SELECT now_ms FROM clock) - COALESCE(v.verified_at_ms, h.since_ms, (SELECT now_ms FROM clock)) > p.unverified_ms
+         AS is_unverified,
+       (SELECT count(*) FROM backup AS k
+        WHERE k.policy = s.policy AND k.store = s.store AND k.state IN ('stored', 'verifying', 'verified')) AS kept,
+       COALESCE(w.stored_at_ms, w.started_at_ms, h.since_ms, (SELECT now_ms FROM clock)) AS since_ms
+FROM backup_standing AS s
+JOIN backup_policy_now AS p ON p.name = s.policy
+LEFT JOIN backup_schedule AS h ON h.target = s.target
+LEFT JOIN backup AS w ON w.id = s.newest
+LEFT JOIN backup AS g ON g.id = s.newest_good
+LEFT JOIN backup AS v ON v.id = s.last_verified;
+
+-- A span of time as people say it.
+CREATE VIEW backup_age AS
+SELECT o.target,
+       CASE WHEN o.age_ms IS NULL         THEN 'never'
+            WHEN o.age_ms < 120000        THEN (o.age_ms / 1000) || ' s ago'
+            WHEN o.age_ms < 7200000       THEN (o.age_ms / 60000) || ' min ago'
+            WHEN o.age_ms < 172800000     THEN (o.age_ms / 3600000) || ' h ago'
+            ELSE                               (o.age_ms / 86400000) || ' days ago' END AS verified,
+       CASE WHEN o.good_age_ms IS NULL     THEN 'never'
+            WHEN o.good_age_ms < 120000    THEN (o.good_age_ms / 1000) || ' s ago'
+            WHEN o.good_age_ms < 7200000   THEN (o.good_age_ms / 60000) || ' min ago'
+            WHEN o.good_age_ms < 172800000 THEN (o.good_age_ms / 3600000) || ' h ago'
+            ELSE                                (o.good_age_ms / 86400000) || ' days ago' END AS good
+FROM (SELECT target,
+             (SELECT now_ms FROM clock) - verified_at_ms AS age_ms,
+             (SELECT now_ms FROM clock) - good_at_ms AS good_age_ms
+      FROM backup_outlook) AS o;
+
+CREATE VIEW backup_status AS
+SELECT 'backup' AS kind,
+       o.policy || CASE WHEN (SELECT count(*) FROM backup_target AS t WHERE t.policy = o.policy) > 1
+                          THEN '/' || o.store ELSE '' END AS name,
+       CASE WHEN o.enabled = 0                       THEN 'converged'
+            WHEN o.schedule_detail <> ''             THEN 'failed'
+            WHEN o.newest_state = 'failed'           THEN 'failed'
+            WHEN o.is_late OR o.is_unverified        THEN 'failed'
+            WHEN o.newest_state IN ('due', 'running', 'stored', 'verifying') AND o.verify_detail <> '' THEN 'failed'
+            WHEN f.hold = 'sealed'                   THEN 'waiting'
+            WHEN o.newest_state = 'verified'         THEN 'converged'
+            WHEN o.newest_state = 'stored' AND COALESCE(f.want, 'keep') = 'keep' THEN 'converged'
+            WHEN o.newest_state = 'stored' AND f.want = 'blind' THEN 'waiting'
+            ELSE                                          'converging' END AS state,
+       CASE WHEN o.enabled = 0                       THEN 'not enabled'
+            WHEN o.schedule_detail <> ''             THEN o.schedule_detail
+            WHEN o.newest_state = 'failed'           THEN o.newest_detail
+            WHEN o.is_late                           THEN 'late: the last good one was made ' || a.good
+            WHEN o.is_unverified                     THEN 'not restored for too long: the last time ' || a.verified
+            WHEN o.verify_detail <> ''               THEN 'cannot be verified: ' || o.verify_detail
+            WHEN f.hold = 'sealed'                   THEN 'the secret store is not open: rowlock secret unseal'
+            WHEN f.want = 'blind'                    THEN 'stored, and cannot be verified: store ' || o.store
+                                                          || ' has neither identity_secret nor identity_file'
+            WHEN o.newest_state IS NULL              THEN 'not begun'
+            WHEN o.newest_state IN ('due', 'running', 'verifying')
+              THEN o.newest_state || '; last verified ' || a.verified
+            ELSE 'last verified ' || a.verified || ', ' || o.kept || ' kept; next ' || o.next_text END AS detail,
+       o.since_ms
+FROM backup_outlook AS o
+JOIN backup_age AS a ON a.target = o.target
+LEFT JOIN backup_standing AS s ON s.target = o.target
+LEFT JOIN backup_fact AS f ON f.id = s.newest;
+
+CREATE VIEW backup_why AS
+SELECT 'backup' AS kind,
+       b.policy AS name,
+       b.name AS target,
+       'backup ' || b.name || CASE b.state WHEN 'failed' THEN ' failed: ' ELSE ' is not settled: ' END || b.detail
+         AS reason,
+       COALESCE(b.started_at_ms, b.due_at_ms) AS since_ms
+FROM backup AS b
+JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest = b.id
+WHERE b.detail <> '' AND b.state IN ('failed', 'running', 'due')
+UNION ALL
+SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be verified: ' || b.verify_detail, b.stored_at_ms
+FROM backup AS b
+WHERE b.verify_detail <> '' AND b.state IN ('stored', 'verifying')
+UNION ALL
+SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be deleted: ' || b.detail, b.stored_at_ms
+FROM backup AS b
+WHERE b.expiring = 1 AND b.detail <> ''
+UNION ALL
+SELECT 'backup', o.policy, o.target,
+       'the last good backup of ' || o.target || ' is older than its rpo_ms, whatever the last run said', o.since_ms
+FROM backup_outlook AS o
+WHERE o.is_late AND o.enabled = 1
+UNION ALL
+SELECT 'backup', o.policy, o.target,
+       'no backup of ' || o.target || ' was restored and compared within its unverified_ms', o.since_ms
+FROM backup_outlook AS o
+WHERE o.is_unverified AND o.enabled = 1
+UNION ALL
+SELECT 'backup', h.policy, h.target, h.target || ' cannot be scheduled: ' || h.detail, h.since_ms
+FROM backup_schedule AS h
+WHERE h.detail <> '';
+
+-- How much is lost and how long it takes when it comes to it, measured, beside what was asked for.
+CREATE VIEW rpo_rto AS
+SELECT o.policy,
+       o.store,
+       o.rpo_ms,
+       (SELECT now_ms FROM clock) - o.verified_taken_at_ms AS lost_ms,        -- since the last one that was proven
+       o.rto_ms,
+       o.restore_ms,
+       CASE WHEN o.restore_ms IS NULL                                          THEN 'unknown'
+            WHEN (SELECT now_ms FROM clock) - o.verified_taken_at_ms > o.rpo_ms THEN 'loses too much'
+            WHEN o.restore_ms > o.rto_ms                                       THEN 'takes too long'
+            ELSE                                                                    'kept' END AS target
+FROM backup_outlook AS o
+WHERE o.enabled = 1;
+
+-- HOST:PORT of each database's server, as the rows of database name it, and what the server calls the database.
+CREATE VIEW database_place AS
+SELECT u.name AS database,
+       rtrim(rtrim(u.place, replace(u.place, '/', '')), '/') AS server,
+       substr(u.place, length(rtrim(u.place, replace(u.place, '/', ''))) + 1) AS catalog
+FROM (SELECT name, substr(plain, max(instr(plain, '://') + 3, instr(plain, '@') + 1)) AS place
+      FROM (SELECT name,
+                   substr(url, 1, CASE instr(url, '?') WHEN 0 THEN length(url) ELSE instr(url, '?') - 1 END) AS plain
+            FROM database)) AS u;
+
+-- Databases on servers that we know, which no policy backs up.
+CREATE VIEW uncovered AS
+SELECT DISTINCT
+       s.server,
+       n.name AS database,
+       n.size_bytes,
+       'INSERT INTO database (name, url, …); INSERT INTO backup_policy (name, database, store) …' AS mend
+FROM database_seen AS n
+JOIN database_place AS s ON s.database = n.database
+WHERE NOT EXISTS (SELECT 1 FROM database_place AS c
+                  JOIN backup_policy AS p ON p.database = c.database AND p.enabled = 1
+                  WHERE c.server = s.server AND c.catalog = n.name);

@@ -1,0 +1,271 @@
+-- Where backups are kept: folders of this machine, and buckets of S3-compatible services.
+
+-- @desired
+
+CREATE TABLE object_store (
+  name        TEXT PRIMARY KEY NOT NULL
+              CONSTRAINT "object_store.name must be 1 to 40 of a-z, 0-9 and '-', and begin with a letter or digit"
+              CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9-]*' AND length(name) <= 40),
+  url         TEXT NOT NULL
+              CONSTRAINT "object_store.url must be like 'file:///srv/backups' or 's3://bucket/prefix'"
+              CHECK ((url GLOB 'file:///?*' OR url GLOB 's3://[a-z0-9]*') AND url NOT GLOB '*[ "?#]*'),
+  endpoint    TEXT NOT NULL DEFAULT ''           -- of S3; '': AWS's own of that region
+              CONSTRAINT "object_store.endpoint must be like 'https://s3.example.org', or empty for AWS"
+              CHECK (endpoint = '' OR ((endpoint GLOB 'https://?*' OR endpoint GLOB 'http://?*')
+                                       AND endpoint NOT GLOB '*://*/*' AND endpoint NOT GLOB '*[ "@]*')),
+  region      TEXT NOT NULL DEFAULT 'us-east-1'
+              CONSTRAINT "object_store.region must be like 'us-east-1'"
+              CHECK (region GLOB '[a-z0-9]*' AND region NOT GLOB '*[^a-zA-Z0-9-]*'),
+  style       TEXT NOT NULL DEFAULT 'path'       -- path: HOST/BUCKET/KEY; virtual: BUCKET.HOST/KEY
+              CONSTRAINT "object_store.style must be 'path' or 'virtual'" CHECK (style IN ('path', 'virtual')),
+  secret      TEXT NOT NULL DEFAULT '',          -- path of the secret with access_key_id and secret_access_key
+  recipients  TEXT NOT NULL DEFAULT '[]'         -- who can read what is kept here, where a policy does not say
+              CONSTRAINT "object_store.recipients must be a JSON array of age recipients, such as '[""age1…""]'"
+              CHECK (json_valid(recipients) AND json_type(recipients) = 'array'),
+  -- what opens it again, for verifying: a secret, or a file of this machine
+  identity_secret TEXT NOT NULL DEFAULT '',
+  identity_key    TEXT NOT NULL DEFAULT 'identity',
+  identity_file   TEXT NOT NULL DEFAULT ''
+                  CONSTRAINT "object_store.identity_file must be the absolute path of a file of age identities"
+                  CHECK (identity_file = '' OR identity_file GLOB '/?*'),
+  bytes_per_s INTEGER NOT NULL DEFAULT 0         -- uploads are no faster on average; 0: as fast as can be
+              CONSTRAINT "object_store.bytes_per_s must be a whole number, 0 for no limit"
+              CHECK (typeof(bytes_per_s) = 'integer' AND bytes_per_s >= 0)
+);
+
+-- @observed
+
+-- What was learned of a store when it was looked at last.
+CREATE TABLE object_store_state (
+  store          TEXT PRIMARY KEY NOT NULL,
+  address        TEXT NOT NULL DEFAULT '',       -- the row it was looked at with, as JSON
+  look_at_ms     INTEGER NOT NULL DEFAULT 0,     -- next look
+  seen_at_ms     INTEGER,                        -- last look that went well
+  is_versioned   INTEGER NOT NULL DEFAULT 0,     -- a delete without a version only hides
+  has_conditions INTEGER NOT NULL DEFAULT 0,     -- an object is never written over
+  clock_ahead_ms INTEGER NOT NULL DEFAULT 0,
+  tries          INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms    INTEGER NOT NULL DEFAULT 0,
+  detail         TEXT NOT NULL DEFAULT ''        -- what went wrong in the last look
+);
+
+-- @views
+
+CREATE VIEW object_store_violation AS
+SELECT 'object_store' AS table_name,
+       o.name AS row_key,
+       'object_store ' || o.name || ' has an item in recipients that is no age recipient: write age1…, as age-keygen '
+         || 'prints it' AS message
+FROM object_store AS o
+WHERE EXISTS (SELECT 1 FROM json_each(o.recipients) AS r WHERE r.type <> 'text' OR r.value NOT GLOB 'age1?*')
+UNION ALL
+SELECT 'object_store', o.name,
+       'object_store ' || o.name || ' is a folder, which has no endpoint and no secret: leave both empty'
+FROM object_store AS o
+WHERE o.url GLOB 'file:*' AND (o.endpoint <> '' OR o.secret <> '');
+
+CREATE VIEW object_store_address AS
+SELECT o.name,
+       json_array(o.url, o.endpoint, o.region, o.style, o.secret) AS address
+FROM object_store AS o;
+
+-- What is due for each store: a look at whether it can be reached, and at uploads that nobody will finish.
+CREATE VIEW object_store_fact AS
+SELECT o.name,
+       s.retry_at_ms,
+       s.look_at_ms,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'object_store' AND a.target = o.name AND a.finished_at_ms IS NULL) THEN 'busy'
+            WHEN o.secret <> '' AND (SELECT state FROM seal) IS NOT 'open'                                 THEN 'sealed'
+            WHEN s.retry_at_ms > (SELECT now_ms FROM clock) AND s.address = d.address                     THEN 'backoff'
+            ELSE                                                                                                'free'
+            END AS hold,
+       CASE WHEN s.address IS NOT d.address                                        THEN 'due'
+            WHEN s.look_at_ms > (SELECT now_ms FROM clock)
+              -- A clock that was set back must not make Rowlock blind.
+              AND s.look_at_ms <= (SELECT now_ms FROM clock) + 3600000             THEN 'later'
+            ELSE                                                                        'due' END AS look
+FROM object_store AS o
+JOIN object_store_address AS d ON d.name = o.name
+LEFT JOIN object_store_state AS s ON s.store = o.name
+UNION ALL
+SELECT s.store, 0, NULL,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'object_store' AND a.target = s.store AND a.finished_at_ms IS NULL) THEN 'busy'
+            ELSE                                                                                                 'free'
+            END,
+       'gone'
+FROM object_store_state AS s
+WHERE s.store NOT IN (SELECT name FROM object_store);
+
+-- '*' stands for every value.
+CREATE VIEW object_store_rule (hold, look, step, reason) AS VALUES
+  ('busy',    '*',     'none',   'a step is under way'),
+  ('sealed',  'due',   'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'later', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'gone',  'forget', 'the row was deleted'),
+  ('backoff', '*',     'wait',   'the last look failed; tries again'),
+  ('free',    'due',   'look',   'whether it can be reached is not known'),
+  ('free',    'later', 'wait',   'looks at it every hour'),
+  ('free',    'gone',  'forget', 'the row was deleted');
+
+CREATE VIEW object_store_plan AS
+SELECT 'object_store' AS kind,
+       f.name,
+       f.name AS target,
+       r.step,
+       r.reason,
+       CASE WHEN f.hold = 'backoff'                   THEN f.retry_at_ms
+            WHEN f.hold = 'free' AND f.look = 'later' THEN f.look_at_ms END AS due_at_ms
+FROM object_store_fact AS f
+CROSS JOIN object_store_rule AS r ON r.hold = f.hold AND (r.look = '*' OR r.look = f.look)
+WHERE r.step <> 'none';
+
+-- How a store is reached.
+CREATE VIEW object_store_input AS
+SELECT o.name AS target,
+       o.url AS store_url,
+       o.endpoint,
+       o.region,
+       o.style,
+       o.secret AS store_secret,
+       o.bytes_per_s,
+       (SELECT id FROM home) || '/' AS prefix,
+       (SELECT now_ms FROM clock) - 86400000 AS stale_before_ms
+FROM object_store AS o;
+
+CREATE VIEW object_store_status AS
+SELECT 'object_store' AS kind,
+       o.name,
+       CASE WHEN s.detail <> ''                                                    THEN 'failed'
+            WHEN o.secret <> '' AND (SELECT state FROM seal) IS NOT 'open'         THEN 'waiting'
+            WHEN s.seen_at_ms IS NULL                                              THEN 'converging'
+            ELSE                                                                        'converged' END AS state,
+       CASE WHEN s.detail <> ''                                                    THEN s.detail
+            WHEN o.secret <> '' AND (SELECT state FROM seal) IS 'sealed'
+              THEN 'the secret store is sealed: rowlock secret unseal'
+            WHEN o.secret <> '' AND (SELECT state FROM seal) IS NOT 'open'
+              THEN 'there is no secret store yet: rowlock secret init'
+            WHEN s.seen_at_ms IS NULL                                              THEN 'not looked at yet'
+            ELSE t.backups || ' backups, ' || t.size_mb || ' MB'
+                 || CASE s.is_versioned WHEN 1 THEN ', versioned' ELSE '' END END AS detail,
+       COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
+FROM object_store AS o
+LEFT JOIN object_store_state AS s ON s.store = o.name
+CROSS JOIN object_store_tally AS t ON t.store = o.name;
+
+-- What a store holds.
+CREATE VIEW object_store_tally AS
+SELECT o.name AS store,
+       count(b.id) AS backups,
+       COALESCE(sum(b.size_bytes), 0) / 1000000 AS size_mb
+FROM object_store AS o
+LEFT JOIN backup AS b ON b.store = o.name AND b.state IN ('stored', 'verifying', 'verified')
+GROUP BY o.name;
+
+CREATE VIEW object_store_why AS
+SELECT 'object_store' AS kind,
+       s.store AS name,
+       s.store AS target,
+       'store ' || s.store || ' cannot be used: ' || s.detail AS reason,
+       COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
+FROM object_store_state AS s
+WHERE s.detail <> '' AND s.store IN (SELECT name FROM object_store);
+
+CREATE VIEW object_store_name AS
+SELECT name FROM object_store
+UNION
+SELECT store FROM object_store_state;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_object_store_insert AFTER INSERT ON object_store BEGIN
+  INSERT INTO dirty VALUES (NEW.name);
+  INSERT INTO dirty SELECT policy FROM backup_target;
+END;
+CREATE TEMP TRIGGER wake_object_store_update AFTER UPDATE ON object_store BEGIN
+  INSERT INTO dirty VALUES (NEW.name);
+  INSERT INTO dirty SELECT policy FROM backup_target WHERE store = NEW.name;
+END;
+CREATE TEMP TRIGGER wake_object_store_delete AFTER DELETE ON object_store BEGIN
+  INSERT INTO dirty VALUES (OLD.name);
+  INSERT INTO dirty SELECT policy FROM backup_schedule;
+END;
+CREATE TEMP TRIGGER wake_object_store_seen AFTER UPDATE OF seen_at_ms ON object_store_state BEGIN
+  INSERT INTO dirty SELECT policy FROM backup_target WHERE store = NEW.store;
+END;
+CREATE TEMP TRIGGER wake_object_store_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
+  INSERT INTO dirty SELECT name FROM object_store;
+END;
+
+-- @run object_store.look
+
+INSERT INTO object_store_state (store, address) SELECT name, address FROM object_store_address WHERE name = :target
+ON CONFLICT (store) DO UPDATE SET address = excluded.address;
+
+-- @run object_store.look.done
+
+UPDATE object_store_state
+SET seen_at_ms     = :now_ms,
+    look_at_ms     = :now_ms + 3600000,
+    is_versioned   = :is_versioned,
+    has_conditions = :has_conditions,
+    clock_ahead_ms = :clock_ahead_ms,
+    tries          = 0,
+    detail         = ''
+WHERE store = :target;
+
+-- What is there and newer than every row: the home was lost, and recovered from an older backup. It counts again once
+-- it was verified. :found has {"key", "size_bytes"} of each object, HOME/POLICY/POLICY-20261125T023000Z-17.tar.zst.age.
+INSERT INTO backup (name, policy, store, kind, source, object, reason, state, due_at_ms, taken_at_ms, taken_on,
+                    stored_at_ms, size_bytes)
+SELECT f.name, t.policy, t.store, t.kind, t.source, f.object, 'found in its store', 'stored', f.taken_at_ms,
+       f.taken_at_ms, date(f.taken_at_ms / 1000, 'unixepoch'), :now_ms, f.size_bytes
+FROM backup_target AS t
+JOIN (SELECT n.object, n.size_bytes, n.name, n.policy,
+             unixepoch(substr(n.stamp, 1, 4) || '-' || substr(n.stamp, 5, 2) || '-' || substr(n.stamp, 7, 2) || 'T'
+                       || substr(n.stamp, 10, 2) || ':' || substr(n.stamp, 12, 2) || ':' || substr(n.stamp, 14, 2))
+               * 1000 AS taken_at_ms
+      FROM (SELECT t.policy,
+                   json_extract(o.value, '$.key') AS object,
+                   json_extract(o.value, '$.size_bytes') AS size_bytes,
+                   replace(substr(json_extract(o.value, '$.key'), length(h.id || '/' || t.policy || '/') + 1),
+                           '.tar.zst.age', '') AS name,
+                   substr(json_extract(o.value, '$.key'), length(h.id || '/' || t.policy || '/' || t.policy || '-') + 1,
+                          16) AS stamp
+            FROM json_each(:found) AS o
+            JOIN home AS h
+            JOIN backup_target AS t ON t.store = :target
+            WHERE json_extract(o.value, '$.key')
+                  GLOB h.id || '/' || t.policy || '/' || t.policy || '-????????T??????Z-*.tar.zst.age') AS n) AS f
+  ON f.policy = t.policy
+WHERE t.store = :target
+  AND f.name NOT IN (SELECT name FROM backup)
+  AND f.taken_at_ms / 1000 > COALESCE((SELECT max(COALESCE(b.taken_at_ms, b.due_at_ms)) FROM backup AS b
+                                       WHERE b.policy = t.policy AND b.store = t.store), 0) / 1000
+ORDER BY f.taken_at_ms, f.name;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'object_store', :target, :target, 'backups found', count(*) || ' that no row spoke of'
+FROM backup
+WHERE store = :target AND reason = 'found in its store' AND stored_at_ms = :now_ms
+HAVING count(*) > 0;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'object_store', :target, :target, 'uploads aborted', :aborted || ' that nobody would have finished'
+WHERE :aborted > 0;
+
+-- @run object_store.look.failed
+
+UPDATE object_store_state
+SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(300000, 2000 << min(tries, 8))
+WHERE store = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'object_store', store, store, 'cannot be used', :detail
+FROM object_store_state
+WHERE store = :target AND tries <= 2;
+
+-- @run object_store.forget
+
+DELETE FROM object_store_state WHERE store = :target;

@@ -1,0 +1,268 @@
+-- A backup made into a database again: an INSERT asks for it. It goes into a database of another name first, is
+-- compared with what was dumped, and only then takes the name that was asked for, so that one that fails harms nothing.
+--
+--   (row) ──choose──▶ chosen ──restore──▶ restored ──rename──▶ done
+--              │          └─ it is no backup, or the server refuses: failed, for good
+--              └─ there is no such backup: failed
+
+-- @desired
+
+CREATE TABLE restore (
+  name     TEXT PRIMARY KEY NOT NULL                -- any, never used before
+           CONSTRAINT "restore.name must be 1 to 40 of a-z, 0-9 and '-', and begin with a letter or digit"
+           CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9-]*' AND length(name) <= 40),
+  policy   TEXT NOT NULL,
+  backup   TEXT NOT NULL DEFAULT 'latest'           -- 'latest': the last verified; else its name, or a moment in UTC
+           CONSTRAINT "restore.backup must be 'latest', the name of a backup, or a moment such as '2026-11-25 14:00'"
+           CHECK (backup <> ''),
+  into_url TEXT NOT NULL                            -- the database that it becomes, as in database.url
+           CONSTRAINT "restore.into_url must be like 'postgresql://admin@127.0.0.1:5432/app', without a password"
+           CHECK (into_url GLOB 'postgres*://?*/?*' AND into_url NOT GLOB '*://*:*@*'
+                  AND into_url NOT GLOB '*[?&]password=*' AND into_url NOT GLOB '*[ "]*'),
+  secret   TEXT NOT NULL DEFAULT '',                -- the path of the secret with its password; '': none is needed
+  key      TEXT NOT NULL DEFAULT 'password',
+  "into"   TEXT NOT NULL DEFAULT 'new'              -- new: there is none of that name; existing: it is put aside
+           CONSTRAINT "restore.into must be 'new' or 'existing'" CHECK ("into" IN ('new', 'existing')),
+  confirm  TEXT NOT NULL DEFAULT '',                -- for 'existing': 'replace NAME', the name of the database
+  roles    INTEGER NOT NULL DEFAULT 0               -- 1: roles that are missing are made, and owners and grants kept
+           CONSTRAINT "restore.roles must be 1 or 0" CHECK (roles IN (0, 1))
+);
+
+-- @observed
+
+CREATE TABLE restore_run (
+  restore        TEXT PRIMARY KEY NOT NULL,
+  backup         INTEGER,                           -- the row of backup that was chosen
+  state          TEXT NOT NULL CHECK (state IN ('chosen', 'restored', 'done', 'failed')),
+  started_at_ms  INTEGER NOT NULL,
+  finished_at_ms INTEGER,
+  restore_ms     INTEGER,
+  tries          INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms    INTEGER NOT NULL DEFAULT 0,
+  detail         TEXT NOT NULL DEFAULT ''
+);
+
+-- @views
+
+-- The name of the database that each is to become, and where.
+CREATE VIEW restore_place AS
+SELECT u.name AS restore,
+       substr(u.plain, length(rtrim(u.plain, replace(u.plain, '/', ''))) + 1) AS catalog
+FROM (SELECT name,
+             substr(into_url, 1, CASE instr(into_url, '?') WHEN 0 THEN length(into_url)
+                                                           ELSE instr(into_url, '?') - 1 END) AS plain
+      FROM restore) AS u;
+
+CREATE VIEW restore_violation AS
+SELECT 'restore' AS table_name,
+       r.name AS row_key,
+       'restore ' || r.name || ' is of backup_policy ''' || r.policy || ''', of which there is no backup of a database'
+         AS message
+FROM restore AS r
+WHERE r.policy NOT IN (SELECT name FROM backup_policy WHERE kind = 'postgres')
+  AND r.policy NOT IN (SELECT policy FROM backup WHERE kind = 'postgres')
+UNION ALL
+SELECT 'restore', r.name,
+       'restore ' || r.name || ' puts an existing database aside: if that is meant, set confirm = ''replace '
+         || p.catalog || ''''
+FROM restore AS r
+JOIN restore_place AS p ON p.restore = r.name
+WHERE r."into" = 'existing' AND r.confirm <> 'replace ' || p.catalog;
+
+-- The backup that each asks for: its last verified one, the one of that name, or the last one before that moment.
+CREATE VIEW restore_choice AS
+SELECT r.name AS restore,
+       (SELECT b.id FROM backup AS b
+        WHERE b.policy = r.policy AND b.kind = 'postgres' AND b.expiring = 0
+          AND CASE WHEN r.backup = 'latest' THEN b.state = 'verified'
+                   WHEN b.name = r.backup   THEN b.state IN ('stored', 'verifying', 'verified')
+                   ELSE b.state IN ('stored', 'verifying', 'verified')
+                        AND b.taken_at_ms <= unixepoch(r.backup) * 1000 END
+        ORDER BY b.taken_at_ms DESC, b.id DESC LIMIT 1) AS backup
+FROM restore AS r;
+
+CREATE VIEW restore_fact AS
+SELECT r.name,
+       s.retry_at_ms,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'restore' AND a.target = r.name AND a.finished_at_ms IS NULL)    THEN 'busy'
+            WHEN r.secret || COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') <> ''
+              AND (SELECT state FROM seal) IS NOT 'open'                                              THEN 'sealed'
+            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                           THEN 'backoff'
+            ELSE                                                                                           'free'
+            END AS hold,
+       CASE WHEN s.restore IS NULL THEN 'new' ELSE s.state END AS state
+FROM restore AS r
+LEFT JOIN restore_run AS s ON s.restore = r.name
+LEFT JOIN backup AS b ON b.id = s.backup
+LEFT JOIN object_store AS o ON o.name = b.store
+UNION ALL
+SELECT s.restore, 0,
+       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
+                         WHERE a.kind = 'restore' AND a.target = s.restore AND a.finished_at_ms IS NULL) THEN 'busy'
+            ELSE                                                                                          'free' END,
+       'gone'
+FROM restore_run AS s
+WHERE s.restore NOT IN (SELECT name FROM restore);
+
+-- '*' stands for every value.
+CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
+  ('busy',    '*',        'none',    'a step is under way'),
+  ('sealed',  'new',      'choose',  'somebody asks for it'),
+  ('sealed',  'chosen',   'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'restored', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'done',     'none',    ''),
+  ('sealed',  'failed',   'none',    ''),
+  ('sealed',  'gone',     'forget',  'the row was deleted'),
+  ('backoff', 'new',      'choose',  'somebody asks for it'),
+  ('backoff', 'chosen',   'wait',    'the last try failed; tries again'),
+  ('backoff', 'restored', 'wait',    'the last try failed; tries again'),
+  ('backoff', 'done',     'none',    ''),
+  ('backoff', 'failed',   'none',    ''),
+  ('backoff', 'gone',     'forget',  'the row was deleted'),
+  ('free',    'new',      'choose',  'somebody asks for it'),
+  ('free',    'chosen',   'restore', 'the backup is chosen'),
+  ('free',    'restored', 'rename',  'it is equal to what was dumped'),
+  ('free',    'done',     'none',    ''),
+  ('free',    'failed',   'none',    ''),
+  ('free',    'gone',     'forget',  'the row was deleted');
+
+CREATE VIEW restore_plan AS
+SELECT 'restore' AS kind,
+       f.name,
+       f.name AS target,
+       r.step,
+       r.reason,
+       CASE f.hold WHEN 'backoff' THEN f.retry_at_ms END AS due_at_ms
+FROM restore_fact AS f
+CROSS JOIN restore_rule AS r ON r.hold = f.hold AND (r.state = '*' OR r.state = f.state)
+WHERE r.step <> 'none';
+
+CREATE VIEW restore_input AS
+SELECT r.name AS target,
+       r.into_url AS server_url,
+       r.secret AS server_secret,
+       r.key AS server_key,
+       r."into",
+       r.roles,
+       p.catalog AS database,
+       'rowlock_restore_' || replace(r.name, '-', '_') AS scratch,
+       p.catalog || '_before_' || replace(r.name, '-', '_') AS aside,
+       b.name AS backup,
+       b.object,
+       b.sha256,
+       (SELECT id FROM home) AS home,
+       o.url AS store_url,
+       o.endpoint,
+       o.region,
+       o.style,
+       o.secret AS store_secret,
+       0 AS bytes_per_s,
+       o.identity_secret,
+       o.identity_key,
+       o.identity_file
+FROM restore AS r
+JOIN restore_place AS p ON p.restore = r.name
+LEFT JOIN restore_run AS s ON s.restore = r.name
+LEFT JOIN backup AS b ON b.id = s.backup
+LEFT JOIN object_store AS o ON o.name = b.store;
+
+CREATE VIEW restore_status AS
+SELECT 'restore' AS kind,
+       r.name,
+       CASE WHEN s.state = 'done'   THEN 'converged'
+            WHEN s.state = 'failed' THEN 'failed'
+            ELSE                         'converging' END AS state,
+       CASE WHEN s.state = 'done'   THEN b.name || ' was restored in ' || s.restore_ms || ' ms'
+            WHEN s.detail <> ''     THEN s.detail
+            WHEN s.restore IS NULL  THEN 'not begun'
+            ELSE s.state || ': ' || b.name END AS detail,
+       COALESCE(s.finished_at_ms, s.started_at_ms, (SELECT now_ms FROM clock)) AS since_ms
+FROM restore AS r
+LEFT JOIN restore_run AS s ON s.restore = r.name
+LEFT JOIN backup AS b ON b.id = s.backup;
+
+CREATE VIEW restore_why AS
+SELECT 'restore' AS kind, s.restore AS name, s.restore AS target,
+       'restore ' || s.restore || ': ' || s.detail AS reason, s.started_at_ms AS since_ms
+FROM restore_run AS s
+WHERE s.detail <> '' AND s.restore IN (SELECT name FROM restore);
+
+CREATE VIEW restore_name AS
+SELECT name FROM restore
+UNION
+SELECT restore FROM restore_run;
+
+-- @wake
+
+CREATE TEMP TRIGGER wake_restore_insert AFTER INSERT ON restore BEGIN INSERT INTO dirty VALUES (NEW.name); END;
+CREATE TEMP TRIGGER wake_restore_delete AFTER DELETE ON restore BEGIN INSERT INTO dirty VALUES (OLD.name); END;
+CREATE TEMP TRIGGER wake_restore_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
+  INSERT INTO dirty SELECT name FROM restore;
+END;
+
+-- @run restore.choose
+
+INSERT INTO restore_run (restore, backup, state, started_at_ms, finished_at_ms, detail)
+SELECT c.restore, c.backup, CASE WHEN c.backup IS NULL THEN 'failed' ELSE 'chosen' END, :now_ms,
+       CASE WHEN c.backup IS NULL THEN :now_ms END,
+       CASE WHEN c.backup IS NULL AND r.backup = 'latest'
+              THEN 'policy ' || r.policy || ' has no verified backup: name another one, see SELECT * FROM backup'
+            WHEN c.backup IS NULL
+              THEN 'policy ' || r.policy || ' has no backup ''' || r.backup || ''', nor one before that moment: see '
+                   || 'SELECT name, state, taken_at_ms FROM backup'
+            ELSE '' END
+FROM restore_choice AS c
+JOIN restore AS r ON r.name = c.restore
+WHERE c.restore = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'restore', restore, restore, state, detail FROM restore_run WHERE restore = :target;
+
+-- @run restore.restore.done
+
+UPDATE restore_run
+SET state = 'restored', restore_ms = :restore_ms, tries = 0, retry_at_ms = 0, detail = ''
+WHERE restore = :target;
+
+-- @run restore.rename.done
+
+UPDATE restore_run
+SET state = 'done', finished_at_ms = :now_ms, tries = 0, retry_at_ms = 0, detail = ''
+WHERE restore = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'restore', s.restore, s.restore, 'done', b.name || ' in ' || s.restore_ms || ' ms'
+FROM restore_run AS s
+JOIN backup AS b ON b.id = s.backup
+WHERE s.restore = :target;
+
+-- @run restore.transient
+
+UPDATE restore_run
+SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(60000, 2000 << min(tries, 5))
+WHERE restore = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'restore', restore, restore, :step || ' failed', :detail FROM restore_run
+WHERE restore = :target AND tries <= 3;
+
+-- @run restore.rejected
+
+-- Nobody repeats what was asked for once and refused: another row asks again.
+UPDATE restore_run SET state = 'failed', finished_at_ms = :now_ms, detail = :detail WHERE restore = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'restore', :target, :target, 'failed', :detail);
+
+-- @run restore.broken
+
+UPDATE restore_run SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + 60000 WHERE restore = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'restore', restore, restore, :step || ' broken', :detail FROM restore_run
+WHERE restore = :target AND tries <= 3;
+
+-- @run restore.forget
+
+DELETE FROM restore_run WHERE restore = :target;
