@@ -1,0 +1,108 @@
+// The recovery drill: the machine is gone, and what is left is a bucket and an age identity. A new
+// home is made of the bucket, the platform converges on it, and the database is what it was.
+#include "controller/adapters/command.h"
+#include "tests/backup/backup_files.h"
+#include "tests/live/postgres_rig.h"
+#include "tests/live/rowlock_home.h"
+#include "tests/live/swift_rig.h"
+#include "tests/store/files.h"
+
+#include <criterion/criterion.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+
+using namespace rowlock;
+using namespace rowlock_live;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr char kContent[] = "SELECT md5(string_agg(p::text, ',' ORDER BY id)) FROM pupil AS p";
+
+long ms_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                               began)
+      .count();
+}
+
+}  // namespace
+
+Test(live_rowlock_drill, from_a_bucket_and_an_identity_to_a_converged_platform, .timeout = 600) {
+  SwiftRig swift;
+  PostgresRig server;
+  TempFolder folder;
+  LiveHome home;
+  swift.make_bucket("drill");
+  const StoreAddress bucket = swift.address("drill");
+  const std::string url = fmt::format("postgresql://postgres@/app?host={}&port={}",
+                                      server.socket_folder(), server.port());
+  write(folder / "identity", kIdentities[0] + "\n");
+  ::setenv("AWS_ACCESS_KEY_ID", bucket.access_key_id.c_str(), 1);
+  ::setenv("AWS_SECRET_ACCESS_KEY", std::string(bucket.secret_access_key->view()).c_str(), 1);
+  require(server
+              .ask("CREATE TABLE pupil (id int PRIMARY KEY, name text); INSERT INTO pupil "
+                   "SELECT i, 'pupil ' || i FROM generate_series(1, 20000) AS i")
+              .empty(),
+          "the table could not be made");
+  const std::string content = server.ask(kContent);
+  home.start_and_reach();
+  const std::string key_file = home.folder() + ".key";
+  int code = 0;
+  std::string said = home.verb(
+      {"secret", "init", "--shares", "1", "--threshold", "1", "--key-file", key_file}, &code);
+  require(code == 0, said);
+  write(folder / "access", bucket.access_key_id);
+  write(folder / "secret", std::string(bucket.secret_access_key->view()));
+  said = home.verb({"secret", "put", "store/s3", "access_key_id=@" + (folder / "access"),
+                    "secret_access_key=@" + (folder / "secret")},
+                   &code);
+  require(code == 0, said);
+  home.accept(fmt::format(
+      "INSERT INTO object_store (name, url, endpoint, region, secret, recipients, identity_file) "
+      "VALUES ('bucket', '{}', '{}', '{}', 'store/s3', '[\"{}\"]', '{}');"
+      "INSERT INTO database (name, url) VALUES ('app', '{}');"
+      "INSERT INTO backup_policy (name, database, store) VALUES ('app', 'app', 'bucket'); {}",
+      bucket.url, bucket.endpoint, bucket.region, kRecipients[0], std::string(folder / "identity"),
+      url, insert_job("web", {{"count", "2"}})));
+  home.await_converged("web");
+  home.await("SELECT count(*) FROM status WHERE kind = 'backup' AND state = 'converged'", "2", 120);
+  // What was written since the home was copied is in its next copy.
+  said = home.verb({"backup", "home"}, &code);
+  require(code == 0, said);
+  const std::string id = home.state("SELECT id FROM home");
+
+  // All is lost but the bucket, the identity, and the unseal key on its paper.
+  home.kill();
+  for (const Container& container : home.containers()) {
+    (void)home.runtime().remove(container.name).ok();
+  }
+  require(server.ask("DROP DATABASE app", "postgres").empty(), "it could not be dropped");
+  for (const auto& each : fs::directory_iterator(home.folder())) fs::remove_all(each.path());
+
+  const auto began = std::chrono::steady_clock::now();
+  said = home.verb({"recover", "--from", bucket.url, "--endpoint", bucket.endpoint, "--region",
+                    bucket.region, "--identity", folder / "identity"},
+                   &code);
+  require(code == 0, said);
+  const long recovered_ms = ms_since(began);
+  ::setenv("ROWLOCK_UNSEAL_KEY_FILE", key_file.c_str(), 1);
+  home.start();
+  home.await("SELECT state FROM seal WHERE since_ms > 0", "open");
+  home.await_exactly("web", 2);
+  home.await_converged("web");
+  const long converged_ms = ms_since(began);
+  cr_expect(home.state("SELECT id FROM home") == id);
+  said = home.verb({"restore", "app", "--into", url}, &code);
+  cr_expect(code == 0, "%s", said.c_str());
+  cr_expect(server.ask(kContent) == content);
+  const long restored_ms = ms_since(began);
+  home.await("SELECT count(*) FROM status WHERE kind = 'backup' AND state = 'converged'", "2", 120);
+
+  ::unsetenv("ROWLOCK_UNSEAL_KEY_FILE");
+  fs::remove(key_file);
+  fmt::print(stderr,
+             "drill: home made after {} ms, jobs run after {} ms, the database after {} ms\n",
+             recovered_ms, converged_ms, restored_ms);
+}
