@@ -35,6 +35,8 @@ class PostgresDumps final : public DatabaseDumps {
   // Requires: no other thread reads the environment while this is made.
   explicit PostgresDumps(PostgresDumpLimits limits = {});
 
+  // One table after the other, however many jobs there may be: only then can it be passed on as one
+  // stream, without a copy anywhere.
   Result<DumpFacts> dump(const DumpOrder& order, MemberWriter& members,
                          const std::atomic<bool>& ending) override;
   Result<> restore(const RestoreOrder& order, const std::string& globals, const Source& dump,
