@@ -31,6 +31,7 @@ constexpr int kPipeBytes = 1024 * 1024;  // As much as anybody may ask for.
 constexpr std::size_t kWordsBytesMax = 4096;
 constexpr int kLookMs = 200;
 constexpr int kPauseMs = 1;
+constexpr int kEndMs = 1000;
 // What it needs of our environment, and what its libraries look at.
 constexpr const char* kKept[] = {"PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
@@ -274,7 +275,9 @@ Result<> PostgresChild::await(bool wants_output, bool wants_input) {
     if (wanted[0].revents != 0) reap();
     if (has_ended_ || wanted[1].revents != 0 || wanted[2].revents != 0) return Done{};
     if (now_ms() - since < order_.stall_ms) continue;
-    if (!order_.still_works || !order_.still_works()) {
+    // It may have ended its work while it was looked for there.
+    const bool works = order_.still_works && (order_.still_works() || handle_->ends_within(kEndMs));
+    if (!works) {
       return Error{Fault::transient, Cause::deadline,
                    name_ + " stood still for " + std::to_string(order_.stall_ms) + " ms", ""};
     }

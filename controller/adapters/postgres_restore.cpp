@@ -111,7 +111,8 @@ Result<> PostgresRestore::fill() {
 bool PostgresRestore::still_works() const {
   const auto opened = connect(true);
   if (!opened.ok()) return false;
-  const auto working = PostgresServer(*opened.value()).is_working_in(order_.database);
+  const auto working =
+      PostgresServer(*opened.value()).is_working_in(order_.database, limits_.stall_ms);
   return working.ok() && working.value();
 }
 

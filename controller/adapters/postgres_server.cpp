@@ -201,12 +201,13 @@ Result<std::optional<std::int64_t>> PostgresServer::room() {
   return Room(static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize));
 }
 
-Result<bool> PostgresServer::is_working_in(const std::string& database) {
+Result<bool> PostgresServer::is_working_in(const std::string& database, std::int64_t within_ms) {
   const auto rows =
       ask("SELECT 1 FROM pg_stat_activity WHERE datname = $1 AND application_name = 'rowlock' "
-          "AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock' "
-          "AND wait_event_type IS DISTINCT FROM 'Client'",
-          {database});
+          "AND (state_change > clock_timestamp() - $2::int8 * interval '1 ms' "
+          "OR state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock' "
+          "AND wait_event_type IS DISTINCT FROM 'Client')",
+          {database, std::to_string(within_ms)});
   if (!rows.ok()) return rows.error();
   return !rows.value().empty();
 }

@@ -25,8 +25,9 @@ class PostgresServer {
   Result<> rename(const std::string& from, const std::string& to, const std::string& aside);
   Result<std::optional<std::int64_t>> room();
 
-  // Whether one of our own programs works in that database right now, and does not wait for others.
-  Result<bool> is_working_in(const std::string& database);
+  // Whether one of our own programs works in that database and does not wait for others, or has
+  // begun or ended a statement within that time.
+  Result<bool> is_working_in(const std::string& database, std::int64_t within_ms);
 
  private:
   using Rows = std::vector<PostgresRow>;
