@@ -2,8 +2,9 @@
 // hash of them in any order. Two databases whose tables hold the same say the same, whatever the
 // numbers of their objects and the order of their columns.
 //
-// A row's hash is made by the server, of its columns by name: each column's own hash is mixed into
-// the one before, so that values that change places are seen; the hashes of all rows are added up,
+// A row's hash is made by the server, of its columns by name: each column is hashed in a way of its
+// own, and what they come to together is hashed again, so that values that change places are seen,
+// within a row or between rows; the hashes of all rows are added up,
 // so that their order does not matter and duplicates count. Types in which values can be equal and
 // yet differ, such as 1.0 and 1.00, are hashed as the text that a dump has of them.
 #pragma once

@@ -12,50 +12,46 @@ namespace rowlock {
 
 namespace {
 
-constexpr char kHashOfNull[] = "-7046029254386353131";  // Any number will do.
-// Functions within functions, before a server runs out of stack.
-constexpr std::size_t kChainMax = 64;
+constexpr std::uint64_t kHashOfNull = 0x9e3779b97f4a7c15;  // Times the column's seed: any will do.
+// Operators without parentheses, before a server runs out of stack.
+constexpr std::size_t kGroupMax = 64;
 
-// For a value X, of types whose equal values are the same bytes.
+// For a value X and a seed S, of types whose equal values are the same bytes.
 const std::map<std::string, std::string>& own_hashes() {
   static const std::map<std::string, std::string> hashes = {
-      {"bool", "hashint4extended(int4(X), 0)"},
-      {"int2", "hashint2extended(X, 0)"},
-      {"int4", "hashint4extended(X, 0)"},
-      {"int8", "hashint8extended(X, 0)"},
-      {"oid", "hashoidextended(X, 0)"},
-      {"text", "hashtextextended(X COLLATE \"C\", 0)"},
-      {"varchar", "hashtextextended(X COLLATE \"C\", 0)"},
-      {"uuid", "uuid_hash_extended(X, 0)"},
-      {"timestamp", "timestamp_hash_extended(X, 0)"},
-      {"timestamptz", "timestamp_hash_extended(timezone('UTC', X), 0)"},
+      {"bool", "hashint4extended(int4(X), S)"},
+      {"int2", "hashint2extended(X, S)"},
+      {"int4", "hashint4extended(X, S)"},
+      {"int8", "hashint8extended(X, S)"},
+      {"oid", "hashoidextended(X, S)"},
+      {"text", "hashtextextended(X COLLATE \"C\", S)"},
+      {"varchar", "hashtextextended(X COLLATE \"C\", S)"},
+      {"uuid", "uuid_hash_extended(X, S)"},
+      {"timestamp", "timestamp_hash_extended(X, S)"},
+      {"timestamptz", "timestamp_hash_extended(timezone('UTC', X), S)"},
       // Whose text is not the same in every version, or takes longer to make than this.
-      {"bytea", "hashtextextended(encode(X, 'hex') COLLATE \"C\", 0)"},
-      {"date", "hashtextextended(encode(date_send(X), 'hex') COLLATE \"C\", 0)"},
-      {"float4", "hashtextextended(encode(float4send(X), 'hex') COLLATE \"C\", 0)"},
-      {"float8", "hashtextextended(encode(float8send(X), 'hex') COLLATE \"C\", 0)"}};
+      {"bytea", "hashtextextended(encode(X, 'hex') COLLATE \"C\", S)"},
+      {"date", "hashtextextended(encode(date_send(X), 'hex') COLLATE \"C\", S)"},
+      {"float4", "hashtextextended(encode(float4send(X), 'hex') COLLATE \"C\", S)"},
+      {"float8", "hashtextextended(encode(float8send(X), 'hex') COLLATE \"C\", S)"}};
   return hashes;
 }
 
-std::string hash_of(const HashedColumn& column) {
+std::string with_blank(std::string text, char blank, const std::string& by) {
+  return text.replace(text.find(blank), 1, by);
+}
+
+std::string hash_of(const HashedColumn& column, const std::string& seed) {
   if (column.base_type == "bpchar" && column.is_padded) {
-    return "hashbpcharextended(" + column.name + " COLLATE \"C\", 0)";
+    return "hashbpcharextended(" + column.name + " COLLATE \"C\", " + seed + ")";
   }
   const auto own = own_hashes().find(column.base_type);
   if (own == own_hashes().end()) {
     // Not a cast to text: that may be anybody's function, and forget what it likes.
     return "hashtextextended(textin(" + column.output + "((" + column.name + ")::" + column.type +
-           ")) COLLATE \"C\", 0)";
+           ")) COLLATE \"C\", " + seed + ")";
   }
-  std::string hash = own->second;
-  const std::size_t at = hash.find('X');
-  return hash.replace(at, 1, column.name);
-}
-
-// Each is mixed into the one before.
-std::string chained(const std::vector<std::string>& hashes, std::string seed) {
-  for (const std::string& each : hashes) seed = "hashint8extended(" + each + ", " + seed + ")";
-  return seed;
+  return with_blank(with_blank(own->second, 'S', seed), 'X', column.name);
 }
 
 std::string literal(const std::string& text) {
@@ -68,22 +64,20 @@ std::string literal(const std::string& text) {
 
 std::string row_hash_expression(const std::vector<HashedColumn>& columns) {
   std::string names;
-  std::vector<std::string> hashes;
-  for (const HashedColumn& column : columns) {
-    names += column.name + ",";
-    hashes.push_back("coalesce(" + hash_of(column) + ", " + kHashOfNull + ")");
+  std::string mixed = "0";
+  std::string group;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::uint64_t seed = i + 1;
+    const auto null = static_cast<std::int64_t>(kHashOfNull * seed >> 1);
+    names += columns[i].name + ",";
+    group += (group.empty() ? "" : " # ") + std::string("coalesce(") +
+             hash_of(columns[i], std::to_string(seed)) + ", " + std::to_string(null) + ")";
+    if (seed % kGroupMax != 0 && seed != columns.size()) continue;
+    mixed += " # (" + group + ")";
+    group.clear();
   }
-  while (hashes.size() > kChainMax) {
-    std::vector<std::string> fewer;
-    for (std::size_t at = 0; at < hashes.size(); at += kChainMax) {
-      const auto from = hashes.begin() + static_cast<std::ptrdiff_t>(at);
-      const auto left = static_cast<std::size_t>(hashes.end() - from);
-      const auto to = from + static_cast<std::ptrdiff_t>(std::min(left, kChainMax));
-      fewer.push_back(chained({from, to}, std::to_string(at)));
-    }
-    hashes = std::move(fewer);
-  }
-  return chained(hashes, "hashtextextended(" + literal(names) + " COLLATE \"C\", 0)");
+  return "hashint8extended(" + mixed + ", hashtextextended(" + literal(names) +
+         " COLLATE \"C\", 0))";
 }
 
 void ContentSum::add(std::string_view decimal) {
