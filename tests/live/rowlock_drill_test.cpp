@@ -27,6 +27,38 @@ long ms_since(std::chrono::steady_clock::time_point began) {
       .count();
 }
 
+void must(const LiveHome& home, const std::vector<std::string>& verb) {
+  int code = 0;
+  const std::string said = home.verb(verb, &code);
+  require(code == 0, verb[0] + ": " + said);
+}
+
+// The store of the bucket, with its keys in the secret store, a policy and a job.
+void fill(LiveHome& home, const TempFolder& folder, const StoreAddress& bucket,
+          const std::string& url) {
+  write(folder / "access", bucket.access_key_id);
+  write(folder / "secret", std::string(bucket.secret_access_key->view()));
+  must(home, {"secret", "put", "store/s3", "access_key_id=@" + (folder / "access"),
+              "secret_access_key=@" + (folder / "secret")});
+  home.accept(fmt::format(
+      "INSERT INTO object_store (name, url, endpoint, region, secret, recipients, identity_file) "
+      "VALUES ('bucket', '{}', '{}', '{}', 'store/s3', '[\"{}\"]', '{}');"
+      "INSERT INTO database (name, url) VALUES ('app', '{}');"
+      "INSERT INTO backup_policy (name, database, store) VALUES ('app', 'app', 'bucket'); {}",
+      bucket.url, bucket.endpoint, bucket.region, kRecipients[0], std::string(folder / "identity"),
+      url, insert_job("web", {{"count", "2"}})));
+}
+
+// All but the bucket, the identity, and the unseal key on its paper.
+void lose_everything(LiveHome& home, const PostgresRig& server) {
+  home.kill();
+  for (const Container& container : home.containers()) {
+    (void)home.runtime().remove(container.name).ok();
+  }
+  require(server.ask("DROP DATABASE app", "postgres").empty(), "it could not be dropped");
+  for (const auto& each : fs::directory_iterator(home.folder())) fs::remove_all(each.path());
+}
+
 }  // namespace
 
 Test(live_rowlock_drill, from_a_bucket_and_an_identity_to_a_converged_platform, .timeout = 600) {
@@ -49,43 +81,18 @@ Test(live_rowlock_drill, from_a_bucket_and_an_identity_to_a_converged_platform, 
   const std::string content = server.ask(kContent);
   home.start_and_reach();
   const std::string key_file = home.folder() + ".key";
-  int code = 0;
-  std::string said = home.verb(
-      {"secret", "init", "--shares", "1", "--threshold", "1", "--key-file", key_file}, &code);
-  require(code == 0, said);
-  write(folder / "access", bucket.access_key_id);
-  write(folder / "secret", std::string(bucket.secret_access_key->view()));
-  said = home.verb({"secret", "put", "store/s3", "access_key_id=@" + (folder / "access"),
-                    "secret_access_key=@" + (folder / "secret")},
-                   &code);
-  require(code == 0, said);
-  home.accept(fmt::format(
-      "INSERT INTO object_store (name, url, endpoint, region, secret, recipients, identity_file) "
-      "VALUES ('bucket', '{}', '{}', '{}', 'store/s3', '[\"{}\"]', '{}');"
-      "INSERT INTO database (name, url) VALUES ('app', '{}');"
-      "INSERT INTO backup_policy (name, database, store) VALUES ('app', 'app', 'bucket'); {}",
-      bucket.url, bucket.endpoint, bucket.region, kRecipients[0], std::string(folder / "identity"),
-      url, insert_job("web", {{"count", "2"}})));
+  must(home, {"secret", "init", "--shares", "1", "--threshold", "1", "--key-file", key_file});
+  fill(home, folder, bucket, url);
   home.await_converged("web");
   home.await("SELECT count(*) FROM status WHERE kind = 'backup' AND state = 'converged'", "2", 120);
   // What was written since the home was copied is in its next copy.
-  said = home.verb({"backup", "home"}, &code);
-  require(code == 0, said);
+  must(home, {"backup", "home"});
   const std::string id = home.state("SELECT id FROM home");
-
-  // All is lost but the bucket, the identity, and the unseal key on its paper.
-  home.kill();
-  for (const Container& container : home.containers()) {
-    (void)home.runtime().remove(container.name).ok();
-  }
-  require(server.ask("DROP DATABASE app", "postgres").empty(), "it could not be dropped");
-  for (const auto& each : fs::directory_iterator(home.folder())) fs::remove_all(each.path());
+  lose_everything(home, server);
 
   const auto began = std::chrono::steady_clock::now();
-  said = home.verb({"recover", "--from", bucket.url, "--endpoint", bucket.endpoint, "--region",
-                    bucket.region, "--identity", folder / "identity"},
-                   &code);
-  require(code == 0, said);
+  must(home, {"recover", "--from", bucket.url, "--endpoint", bucket.endpoint, "--region",
+              bucket.region, "--identity", folder / "identity"});
   const long recovered_ms = ms_since(began);
   ::setenv("ROWLOCK_UNSEAL_KEY_FILE", key_file.c_str(), 1);
   home.start();
@@ -94,8 +101,7 @@ Test(live_rowlock_drill, from_a_bucket_and_an_identity_to_a_converged_platform, 
   home.await_converged("web");
   const long converged_ms = ms_since(began);
   cr_expect(home.state("SELECT id FROM home") == id);
-  said = home.verb({"restore", "app", "--into", url}, &code);
-  cr_expect(code == 0, "%s", said.c_str());
+  must(home, {"restore", "app", "--into", url});
   cr_expect(server.ask(kContent) == content);
   const long restored_ms = ms_since(began);
   home.await("SELECT count(*) FROM status WHERE kind = 'backup' AND state = 'converged'", "2", 120);
