@@ -194,7 +194,11 @@ Test(live_rowlock_backup, killed_at_any_moment_no_half_object_is_taken_for_a_bac
     rig.home.edit(
         fmt::format("INSERT INTO backup_request (name, policy) VALUES ('r{}', 'app')", i));
   }
-  rig.await_verified();
+  rig.home.await("SELECT count(*) FROM backup_request_heard", "12", 120);
+  rig.home.await(
+      "SELECT (SELECT count(*) FROM plan WHERE name = 'app' AND step <> 'wait') + (SELECT count(*) "
+      "FROM backup WHERE policy = 'app' AND state NOT IN ('verified', 'expired'))",
+      "0", 120);
 
   // What is in the store is what the rows say, and each of it opens.
   cr_expect(
