@@ -108,7 +108,11 @@ Result<> S3Upload::make_visible(S3Call call, std::atomic<bool>& heeds_condition)
     // Some stores take the condition and do not heed it.
     const auto before = look_at(*client_, key_);
     if (!before.ok()) return before.error();
-    if (before.value()) return exists();
+    if (before.value()) {
+      const bool is_ours = may_be_visible_ && before.value()->etag == expected_etag_;
+      may_be_visible_ = is_ours;
+      return is_ours ? Result<>(Done{}) : exists();
+    }
     may_be_visible_ = true;
     bool was_sent = false;
     const Result<S3Answer> answer = client_->send(call, &was_sent);

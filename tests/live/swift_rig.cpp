@@ -43,22 +43,26 @@ void enter_own_network() {
   ::close(any);
 }
 
-}  // namespace
-
-SwiftRig::SwiftRig() {
+// Before there is anything to clear away, since a skipped test ends where it is.
+std::string usable_script() {
   std::error_code ignored;
-  const fs::path script = fs::absolute(fixture());
-  if (!fs::exists(script, ignored)) {
+  if (!fs::exists(fixture(), ignored)) {
     cr_skip_test("there is no %s; ROWLOCK_TEST_SHARED names the folder it is in",
                  fixture().c_str());
   }
   if (program_path("swift-proxy-server").empty()) cr_skip_test("Swift is not installed");
   enter_own_network();
+  return fs::absolute(fixture()).string();
+}
+
+}  // namespace
+
+SwiftRig::SwiftRig() : script_(usable_script()) {
   fs::permissions(folder_.path(), fs::perms{0755});  // Its servers are not root.
   servers_ = std::make_unique<rowlock_live::Child>(
       std::vector<std::string>{program_path("unshare"), "--pid", "--fork", "--kill-child", "--",
                                "/bin/bash", "-c", R"("$0" start "$1" "$2" && echo is up && read _)",
-                               script.string(), folder_ / "swift", std::to_string(kPort)},
+                               script_, folder_ / "swift", std::to_string(kPort)},
       folder_ / "output");
   const auto until = std::chrono::steady_clock::now() + kStartPatience;
   while (contents(folder_ / "output").find("is up") == std::string::npos) {

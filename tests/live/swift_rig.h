@@ -34,6 +34,7 @@ class SwiftRig {
  private:
   std::string run(const std::vector<std::string>& command) const;
 
+  std::string script_;
   TempFolder folder_;
   std::unique_ptr<rowlock_live::Child> servers_;
 };
