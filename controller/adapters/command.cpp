@@ -1,6 +1,7 @@
 #include "controller/adapters/command.h"
 
 #include "controller/adapters/process_handle.h"
+#include "controller/adapters/spawning.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,7 +11,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +20,6 @@ namespace rowlock {
 namespace {
 
 constexpr std::size_t kOutputBytesMax = 64 * 1024;
-constexpr int kFirstForeignFd = 3;
 
 Error failure(const std::string& program, const std::string& what, int code) {
   return Error{Fault::broken, Cause::other, program + ": " + what + ": " + std::strerror(code), ""};
@@ -36,47 +35,6 @@ struct Fd {
   Fd& operator=(const Fd&) = delete;
 
   int fd;
-};
-
-// What the child starts with: /dev/null, our pipe, no signal blocked or ignored, a group of its
-// own. libuv's workers block all signals, and a daemon that inherited that could not be ended.
-class Spawning {
- public:
-  explicit Spawning(int output) {
-    ::posix_spawn_file_actions_init(&files_);
-    ::posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&files_, output, STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&files_, output, STDERR_FILENO);
-    ::posix_spawn_file_actions_addclosefrom_np(&files_, kFirstForeignFd);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    sigset_t all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  ~Spawning() {
-    ::posix_spawn_file_actions_destroy(&files_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  Spawning(const Spawning&) = delete;
-  Spawning& operator=(const Spawning&) = delete;
-
-  // 0, or an errno.
-  int start(const std::vector<std::string>& argv, pid_t* process) {
-    std::vector<char*> words;
-    for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
-    words.push_back(nullptr);
-    return ::posix_spawn(process, words[0], &files_, &attributes_, words.data(), environ);
-  }
-
- private:
-  posix_spawn_file_actions_t files_;
-  posix_spawnattr_t attributes_;
 };
 
 // Takes what is there now. False once every writer has closed.
@@ -130,7 +88,11 @@ Result<CommandResult> run_command(const std::vector<std::string>& argv, std::int
   {
     const Fd writing(ends[1]);
     ::fcntl(reading.fd, F_SETFL, O_NONBLOCK);
-    if (const int code = Spawning(writing.fd).start(argv, &process); code != 0) {
+    Spawning spawning;
+    spawning.place(-1, STDIN_FILENO);
+    spawning.place(writing.fd, STDOUT_FILENO);
+    spawning.place(writing.fd, STDERR_FILENO);
+    if (const int code = spawning.start(argv, nullptr, &process); code != 0) {
       Error error = failure(argv[0], "cannot be run", code);
       if (code == ENOENT) error.cause = Cause::not_found;
       return error;

@@ -3,6 +3,7 @@
 #include "controller/adapters/open_file.h"
 #include "controller/adapters/postgres_text.h"
 #include "controller/adapters/process_handle.h"
+#include "controller/adapters/spawning.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +13,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,7 +25,6 @@ namespace rowlock {
 namespace {
 
 constexpr int kPasswordFd = 3;
-constexpr int kFirstForeignFd = 4;
 constexpr char kPasswordFile[] = "/proc/self/fd/3";
 constexpr int kPipeBytes = 1024 * 1024;  // As much as anybody may ask for.
 constexpr std::size_t kWordsBytesMax = 4096;
@@ -83,61 +82,6 @@ Result<OpenFile> password_file(const std::string& program, const SecretBytes& pa
   if (!written.ok()) return written.error();
   return file;
 }
-
-// /dev/null where it gets no pipe; no signal blocked or ignored; a group of its own.
-class Spawning {
- public:
-  Spawning(int input, int output, int words, int password) {
-    ::posix_spawn_file_actions_init(&files_);
-    place(input, STDIN_FILENO);
-    place(output, STDOUT_FILENO);
-    place(words, STDERR_FILENO);
-    place(password, kPasswordFd);
-    ::posix_spawn_file_actions_addclosefrom_np(&files_, kFirstForeignFd);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    sigset_t all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  ~Spawning() {
-    ::posix_spawn_file_actions_destroy(&files_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  Spawning(const Spawning&) = delete;
-  Spawning& operator=(const Spawning&) = delete;
-
-  // 0, or an errno.
-  int start(const std::vector<std::string>& command, const std::vector<std::string>& variables,
-            pid_t* process) {
-    const std::vector<char*> words = pointers(command);
-    const std::vector<char*> settings = pointers(variables);
-    return ::posix_spawn(process, words[0], &files_, &attributes_, words.data(), settings.data());
-  }
-
- private:
-  void place(int from, int to) {
-    if (from >= 0) {
-      ::posix_spawn_file_actions_adddup2(&files_, from, to);
-    } else {
-      ::posix_spawn_file_actions_addopen(&files_, to, "/dev/null", O_RDWR, 0);
-    }
-  }
-  static std::vector<char*> pointers(const std::vector<std::string>& texts) {
-    std::vector<char*> result;
-    for (const std::string& text : texts) result.push_back(const_cast<char*>(text.c_str()));
-    result.push_back(nullptr);
-    return result;
-  }
-
-  posix_spawn_file_actions_t files_;
-  posix_spawnattr_t attributes_;
-};
 
 }  // namespace
 
@@ -197,9 +141,13 @@ Result<> PostgresChild::spawn() {
   Result<OpenFile> password =
       has_password ? password_file(name_, *order_.password) : Result<OpenFile>(OpenFile(-1));
   if (!password.ok()) return password.error();
-  Spawning spawning(their_input.fd(), their_output.fd(), their_words.fd(), password.value().fd());
-  const int code =
-      spawning.start(order_.command, environment(order_.connect_ms, has_password), &process_);
+  Spawning spawning;
+  spawning.place(their_input.fd(), STDIN_FILENO);
+  spawning.place(their_output.fd(), STDOUT_FILENO);
+  spawning.place(their_words.fd(), STDERR_FILENO);
+  spawning.place(password.value().fd(), kPasswordFd);
+  const std::vector<std::string> variables = environment(order_.connect_ms, has_password);
+  const int code = spawning.start(order_.command, &variables, &process_);
   if (code != 0) {
     process_ = -1;
     return system_error(order_.command.front(), "cannot be run", code);
