@@ -13,7 +13,6 @@ namespace rowlock {
 
 namespace {
 
-constexpr std::size_t kIdleMax = 8;  // Connections kept; more are closed after use.
 constexpr std::size_t kAnswerBytesMax =
     64 * 1024 * 1024;  // No list or error of an engine is near it.
 constexpr long kConnectDeadlineMs = 5000;
@@ -38,15 +37,6 @@ void set_up_curl() {
 }
 
 }  // namespace
-
-struct DockerHttp::Connection {
-  Connection() : easy(curl_easy_init()) { CHECK(easy != nullptr); }
-  ~Connection() { curl_easy_cleanup(easy); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  CURL* easy;
-};
 
 // One request on its way, and what libcurl's callbacks write into.
 struct DockerHttp::Exchange {
@@ -127,23 +117,6 @@ DockerHttp::DockerHttp(std::string endpoint) : endpoint_(std::move(endpoint)) {
 
 DockerHttp::~DockerHttp() = default;
 
-std::unique_ptr<DockerHttp::Connection> DockerHttp::take() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<Connection> connection = std::move(idle_.back());
-      idle_.pop_back();
-      return connection;
-    }
-  }
-  return std::make_unique<Connection>();
-}
-
-void DockerHttp::give_back(std::unique_ptr<Connection> connection) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.size() < kIdleMax) idle_.push_back(std::move(connection));
-}
-
 void DockerHttp::prepare_tls(Exchange& exchange) const {
   curl_easy_setopt(exchange.easy, CURLOPT_CAINFO, (cert_path_ + "/ca.pem").c_str());
   curl_easy_setopt(exchange.easy, CURLOPT_SSLCERT, (cert_path_ + "/cert.pem").c_str());
@@ -200,13 +173,13 @@ Result<DockerAnswer> DockerHttp::send(const DockerRequest& request) {
         Fault::rejected, Cause::unreachable, "'" + endpoint_ + "' is not an engine's address",
         "write node.endpoint (or DOCKER_HOST) as unix:///path/to/socket or tcp://host:port"};
   }
-  std::unique_ptr<Connection> connection = take();
+  std::unique_ptr<CurlHandle> connection = handles_.take();
   Exchange exchange(connection->easy, request);
   prepare(exchange);
   const CURLcode code = curl_easy_perform(connection->easy);
   exchange.answer.status = exchange.status();
   if (code != CURLE_OK && !exchange.stopped()) return failure(exchange, code);
-  give_back(std::move(connection));
+  handles_.give_back(std::move(connection));
   return std::move(exchange.answer);
 }
 

@@ -2,13 +2,12 @@
 // nothing of containers.
 #pragma once
 
+#include "controller/adapters/curl_handles.h"
 #include "controller/base/result.h"
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,10 +52,7 @@ class DockerHttp {
 
  private:
   struct Exchange;
-  struct Connection;  // Owns one curl handle.
 
-  std::unique_ptr<Connection> take();
-  void give_back(std::unique_ptr<Connection> connection);
   void prepare(Exchange& exchange) const;
   void prepare_tls(Exchange& exchange) const;
   Error failure(const Exchange& exchange, int curl_code) const;
@@ -66,8 +62,7 @@ class DockerHttp {
   std::string base_url_;     // Empty when the endpoint is not understood.
   std::string cert_path_;    // Empty: no TLS.
   bool verify_ = false;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_;  // Guarded by mutex_.
+  CurlHandles handles_{8};  // So many are kept idle.
 };
 
 }  // namespace rowlock

@@ -12,7 +12,6 @@ namespace rowlock {
 
 namespace {
 
-constexpr std::size_t kIdleMax = 4;  // Connections kept; more are closed after use.
 constexpr std::size_t kHeaderBytesMax = 64 * 1024;
 constexpr long kSendBufferBytes = 512 * 1024;
 
@@ -33,15 +32,6 @@ std::string_view without_blanks(std::string_view text) {
 }
 
 }  // namespace
-
-struct HttpClient::Connection {
-  Connection() : easy(curl_easy_init()) { CHECK(easy != nullptr); }
-  ~Connection() { curl_easy_cleanup(easy); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  CURL* easy;
-};
 
 // One on its way, and what libcurl's callbacks write into.
 struct HttpClient::Exchange {
@@ -192,25 +182,8 @@ Error HttpClient::Exchange::failure(CURLcode code) const {
 HttpClient::HttpClient(const std::atomic<bool>& ending) : ending_(ending) { set_up_curl(); }
 HttpClient::~HttpClient() = default;
 
-std::unique_ptr<HttpClient::Connection> HttpClient::take() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<Connection> connection = std::move(idle_.back());
-      idle_.pop_back();
-      return connection;
-    }
-  }
-  return std::make_unique<Connection>();
-}
-
-void HttpClient::give_back(std::unique_ptr<Connection> connection) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.size() < kIdleMax) idle_.push_back(std::move(connection));
-}
-
 Result<HttpAnswer> HttpClient::send(const HttpCall& call) {
-  std::unique_ptr<Connection> connection = take();
+  std::unique_ptr<CurlHandle> connection = handles_.take();
   Exchange exchange(connection->easy, call, ending_);
   exchange.prepare();
   const CURLcode code = curl_easy_perform(connection->easy);
@@ -218,7 +191,7 @@ Result<HttpAnswer> HttpClient::send(const HttpCall& call) {
   long status = 0;
   curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &status);
   exchange.answer.status = static_cast<int>(status);
-  give_back(std::move(connection));
+  handles_.give_back(std::move(connection));
   return std::move(exchange.answer);
 }
 

@@ -1,6 +1,7 @@
 // HTTP to a service that may be far away: how to send, wait and give up. Knows nothing of S3.
 #pragma once
 
+#include "controller/adapters/curl_handles.h"
 #include "controller/adapters/pace.h"
 #include "controller/base/result.h"
 
@@ -8,8 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,14 +56,9 @@ class HttpClient {
 
  private:
   struct Exchange;
-  struct Connection;  // Owns one curl handle.
-
-  std::unique_ptr<Connection> take();
-  void give_back(std::unique_ptr<Connection> connection);
 
   const std::atomic<bool>& ending_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_;  // Guarded by mutex_.
+  CurlHandles handles_{4};  // So many are kept idle.
 };
 
 // A moment as HTTP writes it, such as "Sun, 06 Nov 1994 08:49:37 GMT"; 0 when it is none.
