@@ -3,7 +3,7 @@
 #include "controller/adapters/docker_image.h"
 #include "controller/adapters/docker_json.h"
 #include "controller/adapters/docker_stream.h"
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
 
 #include <algorithm>
 #include <chrono>

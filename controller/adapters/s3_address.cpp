@@ -2,7 +2,7 @@
 #include "controller/adapters/s3_address.h"
 
 #include "controller/adapters/object_key.h"
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
 
 #include <algorithm>
 #include <cctype>

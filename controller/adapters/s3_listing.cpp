@@ -2,7 +2,7 @@
 #include "controller/adapters/object_key.h"
 #include "controller/adapters/s3_objects.h"
 #include "controller/adapters/s3_xml.h"
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
 
 #include <algorithm>
 #include <charconv>

@@ -2,7 +2,7 @@
 #include "controller/adapters/s3_signer.h"
 
 #include "controller/adapters/digest.h"
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
 #include "controller/base/time.h"
 #include "controller/crypto/encoding.h"
 #include "controller/crypto/hkdf.h"

@@ -1,5 +1,6 @@
-// Percent-encoding, byte by byte.
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
+
+#include "controller/base/utf8.h"
 
 #include <cctype>
 
@@ -13,6 +14,14 @@ int digit_of(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+// The byte that an escape at the beginning stands for; -1: there is none.
+int escaped_byte(std::string_view encoded) {
+  if (encoded.size() < 3 || encoded.front() != '%') return -1;
+  const int high = digit_of(encoded[1]);
+  const int low = digit_of(encoded[2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 }  // namespace
@@ -35,18 +44,23 @@ std::string percent_encoded(std::string_view text, std::string_view keep) {
   return result;
 }
 
+std::optional<std::string> percent_decoded(std::string_view encoded) {
+  for (std::size_t at = encoded.find('%'); at != std::string_view::npos;
+       at = encoded.find('%', at + 1)) {
+    if (escaped_byte(encoded.substr(at)) < 0) return std::nullopt;
+  }
+  std::string decoded = percent_decoded_bytes(encoded);
+  if (decoded.find('\0') != std::string::npos) return std::nullopt;
+  if (utf8_first_fault(decoded) != std::string_view::npos) return std::nullopt;
+  return decoded;
+}
+
 std::string percent_decoded_bytes(std::string_view encoded) {
   std::string decoded;
-  for (std::size_t i = 0; i < encoded.size(); ++i) {
-    const bool has_digits = encoded[i] == '%' && i + 2 < encoded.size();
-    const int high = has_digits ? digit_of(encoded[i + 1]) : -1;
-    const int low = has_digits ? digit_of(encoded[i + 2]) : -1;
-    if (high < 0 || low < 0) {
-      decoded += encoded[i];
-      continue;
-    }
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
+  while (!encoded.empty()) {
+    const int byte = escaped_byte(encoded);
+    decoded += byte < 0 ? encoded.front() : static_cast<char>(byte);
+    encoded.remove_prefix(byte < 0 ? 1 : 3);
   }
   return decoded;
 }

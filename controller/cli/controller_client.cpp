@@ -1,6 +1,7 @@
 #include "controller/cli/controller_client.h"
 
 #include "controller/adapters/socket_client.h"
+#include "controller/base/percent.h"
 #include "controller/crypto/secret_bytes.h"
 
 #include <fmt/format.h>
@@ -112,22 +113,8 @@ Error refusal_of(int status, std::string_view body) {
   return {Fault::rejected, Cause::other, message, ""};
 }
 
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-  std::string encoded;
-  for (const char each : text) {
-    if (kPlain.find(each) != std::string_view::npos) {
-      encoded += each;
-    } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(each));
-    }
-  }
-  return encoded;
-}
-
 std::string secret_address(std::string_view part, std::string_view path) {
-  return fmt::format("/v1/secret/{}/{}", part, percent_encoded(path));
+  return fmt::format("/v1/secret/{}/{}", part, percent_encoded(path, "/"));
 }
 
 std::string duration_text(std::int64_t duration_ms) {

@@ -47,9 +47,6 @@ Result<std::string> token_of_environment(bool is_operator);
 // The error that an answer of 300 and above amounts to. `body` may be anything.
 Error refusal_of(int status, std::string_view body);
 
-// The part of a URL that stands for this text: all but letters, digits, "-._~" and '/' is encoded.
-std::string percent_encoded(std::string_view text);
-
 // "/v1/secret/data/db/prod" for the path of a secret; `part`: data, metadata, delete, ….
 std::string secret_address(std::string_view part, std::string_view path);
 

@@ -1,7 +1,7 @@
 #include "controller/serve/http_exchange.h"
 
 #include "controller/base/json.h"
-#include "controller/serve/percent.h"
+#include "controller/base/percent.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,7 @@
 // The connections: requests are read, faults befall them, answers are sent.
 #include "tests/adapters/stand_in_s3.h"
 
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
 
 #include <criterion/criterion.h>
 

@@ -1,6 +1,6 @@
 // What the stand-in keeps, and what it answers when all is well.
 #include "controller/adapters/digest.h"
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
 #include "controller/base/time.h"
 #include "controller/crypto/encoding.h"
 #include "tests/adapters/stand_in_s3.h"

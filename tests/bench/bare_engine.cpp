@@ -1,7 +1,7 @@
 // The Engine API, as plainly as it can be called.
 #include "tests/bench/bare_engine.h"
 
-#include "controller/adapters/url_text.h"
+#include "controller/base/percent.h"
 
 #include <fmt/format.h>
 
