@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/conformance/container_runtime_suite.h"
+#include "tests/conformance/suite_case.h"
 
 #include <criterion/criterion.h>
 
@@ -18,15 +19,13 @@ namespace rowlock {
 constexpr auto kPatience = std::chrono::seconds(10);
 
 // One case at work: its name goes into every failure, its containers are removed at its end.
-class RuntimeCase {
+class RuntimeCase : public SuiteCase {
  public:
   RuntimeCase(std::string title, ContainerRuntime& under_test, const RuntimeFixture& given)
-      : runtime(under_test), fixture(given), title_(std::move(title)) {
+      : SuiteCase(std::move(title)), runtime(under_test), fixture(given) {
     remove_all();
   }
   ~RuntimeCase() { remove_all(); }
-  RuntimeCase(const RuntimeCase&) = delete;
-  RuntimeCase& operator=(const RuntimeCase&) = delete;
 
   std::string name(const std::string& suffix = "a") const { return fixture.prefix + suffix; }
 
@@ -41,16 +40,6 @@ class RuntimeCase {
     result.command = fixture.run_on;
     result.network = "host";
     return result;
-  }
-
-  void expect(bool holds, const std::string& what) const {
-    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
-  }
-
-  template <typename T>
-  void succeeds(const Result<T>& result, const std::string& what) const {
-    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
-              result.ok() ? "" : result.error().message.c_str());
   }
 
   // `part` must occur in the message, which must name the container or image as well.
@@ -130,8 +119,6 @@ class RuntimeCase {
   void remove_all() const {
     for (const char* suffix : {"a", "b"}) succeeds(runtime.remove(name(suffix)), "remove");
   }
-
-  std::string title_;
 };
 
 }  // namespace rowlock

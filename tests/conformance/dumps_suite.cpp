@@ -1,5 +1,6 @@
 #include "tests/conformance/dumps_suite.h"
 
+#include "tests/conformance/suite_case.h"
 #include "tests/fakes/memory_members.h"
 
 #include <criterion/criterion.h>
@@ -15,15 +16,13 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-class Case {
+class Case : public SuiteCase {
  public:
   Case(std::string title, DatabaseDumps& under_test, const DumpsFixture& given)
-      : dumps(under_test), fixture(given), title_(std::move(title)) {}
+      : SuiteCase(std::move(title)), dumps(under_test), fixture(given) {}
   ~Case() {
     for (const std::string& name : names()) succeeds(drop(name), "drop " + name);
   }
-  Case(const Case&) = delete;
-  Case& operator=(const Case&) = delete;
 
   // Those of the suite, by name.
   Names names() const {
@@ -55,14 +54,6 @@ class Case {
     return dumps.rename(fixture.server, from, to, aside);
   }
 
-  void expect(bool holds, const std::string& what) const {
-    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
-  }
-  template <typename T>
-  void succeeds(const Result<T>& result, const std::string& what) const {
-    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
-              result.ok() ? "" : result.error().message.c_str());
-  }
   template <typename T>
   void fails(const Result<T>& result, Fault fault, const std::string& what) const {
     const bool is_so = !result.ok() && result.error().fault == fault;
@@ -84,9 +75,6 @@ class Case {
   DatabaseDumps& dumps;
   const DumpsFixture& fixture;
   const std::atomic<bool> never{false};
-
- private:
-  std::string title_;
 };
 
 void what_is_dumped_is_restored(const Case& c) {

@@ -1,5 +1,7 @@
 #include "tests/conformance/object_store_suite.h"
 
+#include "tests/conformance/suite_case.h"
+
 #include <criterion/criterion.h>
 
 #include <algorithm>
@@ -17,17 +19,15 @@ using Keys = std::vector<std::string>;
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::size_t kPieceBytes = 100'000;
 
-class Case {
+class Case : public SuiteCase {
  public:
   Case(std::string title, ObjectStore& under_test, const ObjectStoreFixture& given)
-      : store(under_test), fixture(given), title_(std::move(title)) {}
+      : SuiteCase(std::move(title)), store(under_test), fixture(given) {}
   ~Case() {
     for (const std::string& key : keys()) succeeds(store.remove(key), "remove " + key);
     succeeds(store.abort_uploads("", fixture.now_ms + kHourMs), "abort uploads");
     expect(keys().empty() && fixture.pending_uploads().empty(), "nothing to be left");
   }
-  Case(const Case&) = delete;
-  Case& operator=(const Case&) = delete;
 
   std::unique_ptr<Upload> begin(const std::string& key) const {
     auto begun = store.upload(key);
@@ -75,26 +75,8 @@ class Case {
     return seen.ok() && seen.value().has_value();
   }
 
-  void expect(bool holds, const std::string& what) const {
-    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
-  }
-  template <typename T>
-  void succeeds(const Result<T>& result, const std::string& what) const {
-    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
-              result.ok() ? "" : result.error().message.c_str());
-  }
-  template <typename T>
-  void is_rejected(const Result<T>& result, const std::string& what) const {
-    expect(!result.ok() && result.error().fault == Fault::rejected && !result.error().hint.empty(),
-           "a rejection of " + what + " that says what to do" +
-               (result.ok() ? "" : ", not: " + result.error().message));
-  }
-
   ObjectStore& store;
   const ObjectStoreFixture& fixture;
-
- private:
-  std::string title_;
 };
 
 void an_object_is_there_whole_and_read_in_parts(const Case& c) {

@@ -1,5 +1,7 @@
 #include "tests/conformance/postgres_suite.h"
 
+#include "tests/conformance/suite_case.h"
+
 #include <criterion/criterion.h>
 
 #include <thread>
@@ -16,15 +18,13 @@ constexpr char kCreate[] =
     "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'";
 constexpr std::int64_t kHourMs = 3'600'000;
 
-class Case {
+class Case : public SuiteCase {
  public:
   Case(std::string title, Postgres& under_test, const PostgresFixture& given)
-      : postgres(under_test), fixture(given), title_(std::move(title)) {}
+      : SuiteCase(std::move(title)), postgres(under_test), fixture(given) {}
   ~Case() {
     for (const std::string& name : list("rl_")) succeeds(drop(name), "drop");
   }
-  Case(const Case&) = delete;
-  Case& operator=(const Case&) = delete;
 
   Result<> create(const std::string& name, const std::string& password,
                   const Names& statements = {kCreate}, std::int64_t life_ms = kHourMs) const {
@@ -47,26 +47,8 @@ class Case {
     return listed.ok() ? listed.value() : Names{};
   }
 
-  void expect(bool holds, const std::string& what) const {
-    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
-  }
-  template <typename T>
-  void succeeds(const Result<T>& result, const std::string& what) const {
-    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
-              result.ok() ? "" : result.error().message.c_str());
-  }
-  template <typename T>
-  void is_rejected(const Result<T>& result, const std::string& what) const {
-    expect(!result.ok() && result.error().fault == Fault::rejected && !result.error().hint.empty(),
-           "a rejection of " + what + " that says what to do" +
-               (result.ok() ? "" : ", not: " + result.error().message));
-  }
-
   Postgres& postgres;
   const PostgresFixture& fixture;
-
- private:
-  std::string title_;
 };
 
 void a_role_logs_in_with_its_password_alone(const Case& c) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/conformance/proxy_suite.h"
+#include "tests/conformance/suite_case.h"
 
 #include <criterion/criterion.h>
 
@@ -18,30 +19,18 @@ namespace rowlock {
 constexpr auto kProxyPatience = std::chrono::seconds(10);
 
 // Its title goes into every failure. The proxy is stopped before and after it.
-class ProxyCase {
+class ProxyCase : public SuiteCase {
  public:
   ProxyCase(std::string title, Proxy& under_test, const ProxyFixture& given)
-      : proxy(under_test), fixture(given), title_(std::move(title)) {
+      : SuiteCase(std::move(title)), proxy(under_test), fixture(given) {
     succeeds(proxy.stop(), "stop before the case");
   }
   ~ProxyCase() { succeeds(proxy.stop(), "stop after the case"); }
-  ProxyCase(const ProxyCase&) = delete;
-  ProxyCase& operator=(const ProxyCase&) = delete;
 
   // A route with free slots.
   static ProxyRoute route(const std::string& name, int slots = 3);
   ProxyConfig config(std::int64_t generation, const std::vector<ProxyRoute>& routes) const;
   void save_and_start(const ProxyConfig& config) const;
-
-  void expect(bool holds, const std::string& what) const {
-    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
-  }
-
-  template <typename T>
-  void succeeds(const Result<T>& result, const std::string& what) const {
-    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
-              result.ok() ? "" : result.error().message.c_str());
-  }
 
   template <typename T>
   void fails(const Result<T>& result, Fault fault, Cause cause, const std::string& what) const {
@@ -70,8 +59,6 @@ class ProxyCase {
 
  private:
   void is_so(const SlotReport& said, const std::string& route, const ProxySlot& slot) const;
-
-  std::string title_;
 };
 
 // A slot with an instance in it.

@@ -1,5 +1,7 @@
 #include "tests/conformance/secret_folders_suite.h"
 
+#include "tests/conformance/suite_case.h"
+
 #include <criterion/criterion.h>
 
 #include <algorithm>
@@ -12,18 +14,16 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-class Case {
+class Case : public SuiteCase {
  public:
   Case(std::string title, SecretFolders& under_test, const SecretFoldersFixture& given)
-      : folders(under_test), fixture(given), title_(std::move(title)) {}
+      : SuiteCase(std::move(title)), folders(under_test), fixture(given) {}
   ~Case() {
     const auto left = folders.list();
     succeeds(left, "list");
     if (!left.ok()) return;
     for (const std::string& folder : left.value()) succeeds(folders.remove(folder), "remove");
   }
-  Case(const Case&) = delete;
-  Case& operator=(const Case&) = delete;
 
   SecretFile file(const std::string& name, const std::string& content, int mode = 0400) const {
     return {name, SecretBytes(content), mode, fixture.user, fixture.group};
@@ -34,22 +34,6 @@ class Case {
     std::vector<SecretFile> files;
     (files.push_back(std::move(given)), ...);
     return folders.write(folder, files);
-  }
-
-  void expect(bool holds, const std::string& what) const {
-    cr_expect(holds, "%s: expected %s", title_.c_str(), what.c_str());
-  }
-
-  template <typename T>
-  void succeeds(const Result<T>& result, const std::string& what) const {
-    cr_expect(result.ok(), "%s: %s: %s", title_.c_str(), what.c_str(),
-              result.ok() ? "" : result.error().message.c_str());
-  }
-
-  template <typename T>
-  void is_rejected(const Result<T>& result, const std::string& what) const {
-    expect(!result.ok() && result.error().fault == Fault::rejected && !result.error().hint.empty(),
-           "a rejection of " + what + " that says what to do");
   }
 
   void holds(const std::string& folder, const std::string& name, const std::string& content,
@@ -70,9 +54,6 @@ class Case {
 
   SecretFolders& folders;
   const SecretFoldersFixture& fixture;
-
- private:
-  std::string title_;
 };
 
 void what_is_not_there_is_absent(const Case& c) {
