@@ -17,6 +17,7 @@ namespace rowlock {
 
 namespace {
 
+constexpr char kProbe[] = "probe";
 constexpr std::int64_t kMsPerS = 1000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::int64_t kClockGrainMs = 1000;  // Some file systems keep whole seconds, or two.
@@ -55,7 +56,7 @@ Result<StoreFacts> FileStore::probe() {
   auto root = open_root(attempt);
   if (!root.ok()) return root.error();
   const std::int64_t before_ms = system_now_ms();
-  const std::string name = text_of(part_name_for("probe", before_ms));
+  const std::string name = text_of(part_name_for(kProbe, before_ms));
   const OpenFile file(::openat(root.value().fd(), name.c_str(),
                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.is_open()) return store_file_error(attempt, folder_, errno);
@@ -67,6 +68,8 @@ Result<StoreFacts> FileStore::probe() {
     return store_file_error(attempt, folder_, errno);
   }
   if (!works) return store_file_error(attempt, folder_, code);
+  // What a probe left whose process was killed in the middle of it.
+  if (auto cleared = abort_uploads(kProbe, before_ms); !cleared.ok()) return cleared.error();
   StoreFacts facts;
   facts.has_conditions = true;
   const std::int64_t ahead_ms = changed_at_ms(status) - before_ms;

@@ -188,6 +188,17 @@ Test(file_store, whoever_is_killed_leaves_an_upload_that_is_taken_back) {
   cr_expect(folder.parts() == std::vector<std::string>{"a/running"});
 }
 
+Test(file_store, what_a_killed_probe_left_goes_with_the_next) {
+  Folder folder;
+  PartName part = part_name_for("probe", 1);
+  part.process = 1 << 22;  // Above every process.
+  write(folder.temp / text_of(part), "");
+  cr_assert_eq(folder.parts().size(), 1);
+
+  cr_expect(folder.store->probe().ok());
+  cr_expect(folder.parts().empty());
+}
+
 Test(file_store, what_another_process_writes_is_left_alone) {
   Folder folder;
   int told[2];
