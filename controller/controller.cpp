@@ -41,6 +41,17 @@ std::string_view name_of(Outcome::Kind kind) {
   UNREACHABLE();
 }
 
+std::vector<std::string> scripts_after(const std::string& kind, const std::string& step,
+                                       const Outcome& outcome) {
+  const bool has_failed = outcome.kind != Outcome::Kind::done;
+  std::vector<std::string> names;
+  if (has_failed) names.push_back(fmt::format("{}.{}.failed", kind, step));
+  names.push_back(fmt::format("{}.{}.{}", kind, step, outcome.result));
+  names.push_back(fmt::format("{}.{}", kind, name_of(outcome.kind)));
+  if (has_failed) names.push_back(kind + ".failed");
+  return names;
+}
+
 Controller::Controller(Parts parts)
     : parts_(std::move(parts)),
       acceptor_(parts_.state, parts_.schema),
@@ -196,14 +207,7 @@ Result<> Controller::record_all(std::int64_t now_ms) {
 
 const std::string* Controller::script_after(const Finished& finished) const {
   const Step& step = finished.step;
-  const std::string kind_of_result(name_of(finished.outcome.kind));
-  std::vector<std::string> names;
-  if (finished.outcome.kind != Outcome::Kind::done) {
-    names.push_back(fmt::format("{}.{}.failed", step.kind, step.step));
-  }
-  names.push_back(fmt::format("{}.{}.{}", step.kind, step.step, finished.outcome.result));
-  names.push_back(fmt::format("{}.{}", step.kind, kind_of_result));
-  for (const std::string& name : names) {
+  for (const std::string& name : scripts_after(step.kind, step.step, finished.outcome)) {
     if (const std::string* script = parts_.schema.script(name); script != nullptr) {
       return script;
     }

@@ -35,9 +35,8 @@ struct Step {
   std::shared_ptr<const Parcel> parcel;  // What pack() made; null for most steps.
 };
 
-// How a step ended. A closed set: what follows from each is a script, looked for as
-// KIND.STEP.RESULT, then KIND.RESULT, with `detail` and `values` bound by name. An unsuccessful one
-// is also looked for as KIND.STEP.failed, first of all.
+// How a step ended. A closed set: what follows from each is a script of scripts_after(), with
+// `outcome`, `detail` and `values` bound by name.
 struct Outcome {
   enum class Kind {
     done,
@@ -56,6 +55,11 @@ struct Outcome {
 
 // "done", "transient" …
 std::string_view name_of(Outcome::Kind kind);
+
+// What follows when a step has ended so: the first of these scripts that there is. After a failure
+// KIND.STEP.failed, KIND.STEP.RESULT, KIND.OUTCOME, KIND.failed; else KIND.STEP.RESULT, KIND.done.
+std::vector<std::string> scripts_after(const std::string& kind, const std::string& step,
+                                       const Outcome& outcome);
 
 class Reconciler {
  public:

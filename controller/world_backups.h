@@ -120,13 +120,6 @@ struct DatabaseFacts {
   std::vector<std::string> extensions;  // "pgcrypto 1.3", by name.
 };
 
-// A database server, and one database of it, as the address says. To be reached from this machine.
-struct DumpOrder {
-  PostgresAddress database;
-  int jobs = 1;                  // More than one: tables are dumped at the same time.
-  std::int64_t bytes_per_s = 0;  // No more than this on average; 0: any.
-};
-
 struct DumpFacts {
   DatabaseFacts content;
   std::string program;          // "pg_dump 15.16"
@@ -153,7 +146,7 @@ class DatabaseDumps {
   // read those) and `dump` (custom format of pg_dump, for pg_restore), both of one snapshot, and
   // says what was in it. Rejected, with what to install, when there is no pg_dump that is new
   // enough for the server.
-  virtual Result<DumpFacts> dump(const DumpOrder& order, MemberWriter& members,
+  virtual Result<DumpFacts> dump(const PostgresAddress& database, MemberWriter& members,
                                  const std::atomic<bool>& ending) = 0;
 
   // Makes the database and restores the dump into it. What failed half-way is dropped again.

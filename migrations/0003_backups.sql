@@ -30,7 +30,7 @@ CREATE TABLE backup (
   expired_at_ms INTEGER,
   expiring      INTEGER NOT NULL DEFAULT 0 CHECK (expiring IN (0, 1)),   -- its deletion has begun
   tries         INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms   INTEGER NOT NULL DEFAULT 0,
+  retry_at_ms   INTEGER NOT NULL DEFAULT 0,         -- over 0 with 'failed': whether its object is there is not known
   detail        TEXT NOT NULL DEFAULT ''            -- what went wrong in the last try
 );
 CREATE INDEX backup_by_policy ON backup (policy, store, id);

@@ -64,10 +64,7 @@ Result<Json> write_content(const Step& step, World& world, MemberWriter& members
     }
     return Json::object({});
   }
-  DumpOrder order;
-  order.database = server_of(step, "database");
-  order.jobs = static_cast<int>(input.integer("jobs"));
-  const auto dumped = world.dumps().dump(order, members, world.ending());
+  const auto dumped = world.dumps().dump(server_of(step, "database"), members, world.ending());
   if (!dumped.ok()) {
     return dumped.error();
   }

@@ -18,6 +18,12 @@ Result<std::int64_t> restore(const Step& step, World& world) {
   if (!identities.ok()) {
     return identities.error();
   }
+  if (input.text("into") == "new") {
+    auto absent = expect_no_database(world.dumps(), server_of(step), input.text("database"));
+    if (!absent.ok()) {
+      return absent.error();
+    }
+  }
   const auto store = store_of(step, world);
   const BackupObject object{input.text("object"), input.text("backup"), input.text("home"),
                             input.text("sha256")};
@@ -68,8 +74,12 @@ Outcome Restores::apply(const Step& step, World& world) const {
     return took_ms.ok() ? Outcome::done({{"restore_ms", took_ms.value()}})
                         : Outcome::of(took_ms.error());
   }
-  CHECK(step.step == "rename");
   const Row& input = *step.input;
+  if (step.step == "discard") {
+    const auto dropped = world.dumps().drop(server_of(step), input.text("scratch"));
+    return dropped.ok() ? Outcome::done() : Outcome::of(dropped.error());
+  }
+  CHECK(step.step == "rename");
   const auto renamed =
       world.dumps().rename(server_of(step), input.text("scratch"), input.text("database"),
                            input.text("into") == "existing" ? input.text("aside") : "");

@@ -70,19 +70,17 @@ SELECT b.id,
          WHEN o.name IS NULL THEN
            CASE WHEN b.state IN ('due', 'running') THEN 'lapse' ELSE 'keep' END
          WHEN b.expiring = 1                                                             THEN 'expire'
-         WHEN b.state = 'running'                                                        THEN 'settle'
-         WHEN b.state = 'due' OR (b.state = 'failed' AND b.stored_at_ms IS NULL) THEN
+         -- A try that failed may have left its object for all that, or half of it: whoever wants it still or not.
+         WHEN b.state = 'running' OR (b.state = 'failed' AND b.retry_at_ms > 0)          THEN 'settle'
+         WHEN b.state = 'due' THEN
            CASE WHEN p.enabled IS NOT 1 OR s.newest IS NOT b.id
-                  OR (p.window_ms > 0 AND b.due_at_ms + p.window_ms < (SELECT now_ms FROM clock)) THEN
-                  CASE b.state WHEN 'due' THEN 'lapse' ELSE 'keep' END
+                  OR (p.window_ms > 0 AND b.due_at_ms + p.window_ms < (SELECT now_ms FROM clock)) THEN 'lapse'
                 WHEN EXISTS (SELECT 1 FROM backup AS e
                              WHERE e.policy = b.policy AND e.id <> b.id AND e.state = 'running') THEN 'turn'
                 WHEN b.kind = 'postgres' AND (SELECT c.url FROM database_address AS c
                                               WHERE c.name = b.source) IS NULL                THEN 'away'
-                -- Its object may be there for all that, or half of it.
-                WHEN b.state = 'failed'                                                       THEN 'settle'
                 ELSE                                                                          'run' END
-         WHEN s.target IS NULL                                                           THEN 'keep'
+         WHEN s.target IS NULL OR (b.state = 'failed' AND b.stored_at_ms IS NULL)        THEN 'keep'
          WHEN b.id < s.last_verified
            AND (SELECT w.state FROM backup AS w WHERE w.id = s.newest) <> 'failed'
            AND (b.state = 'failed'
@@ -162,7 +160,6 @@ SELECT b.id AS target,
        (SELECT id FROM home) AS home,
        CASE json_array_length(p.recipients) WHEN 0 THEN o.recipients ELSE p.recipients END AS recipients,
        p.time_zone,
-       p.jobs,
        CASE COALESCE(p.bytes_per_s, 0) WHEN 0 THEN o.bytes_per_s ELSE p.bytes_per_s END AS bytes_per_s,
        o.url AS store_url,
        o.endpoint,
@@ -307,12 +304,6 @@ INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'stored', 'found whole in its store' FROM backup
 WHERE id = :target AND :is_there;
 
--- @run backup.settle.failed
-
-UPDATE backup
-SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(300000, 5000 << min(tries, 6))
-WHERE id = :target;
-
 -- @run backup.verify
 
 UPDATE backup SET state = 'verifying' WHERE id = :target;
@@ -367,49 +358,26 @@ WHERE b.id = :target AND p.ping_fail <> '';
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'is no backup', :detail FROM backup WHERE id = :target;
 
--- @run backup.transient
+-- @run backup.failed
 
 UPDATE backup
 SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
     verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
     detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
     tries         = tries + 1,
-    retry_at_ms   = :now_ms + min(600000, 15000 << min(tries, 6))
+    retry_at_ms   = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6)) ELSE 600000 END
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, :step || ' failed', :detail FROM backup WHERE id = :target AND tries <= 3;
 
--- @run backup.rejected
-
-UPDATE backup
-SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
-    verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
-    detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
-    tries         = tries + 1,
-    retry_at_ms   = :now_ms + 600000
-WHERE id = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, name, :step || ' rejected', :detail FROM backup WHERE id = :target AND tries <= 3;
-
--- @run backup.broken
-
-UPDATE backup
-SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
-    verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
-    detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
-    tries         = tries + 1,
-    retry_at_ms   = :now_ms + 600000
-WHERE id = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, name, :step || ' broken', :detail FROM backup WHERE id = :target AND tries <= 3;
-
 -- @run backup.lapse
 
+-- What went wrong stays to be read. There is nothing of it in the store, so nothing is to be settled.
 UPDATE backup
-SET state = 'failed', detail = 'it is not wanted any more, or its window is over', retry_at_ms = 0
+SET state       = 'failed',
+    detail      = CASE detail WHEN '' THEN 'it is not wanted any more, or its window is over' ELSE detail END,
+    retry_at_ms = 0
 WHERE id = :target;
 
 -- @run backup.expire

@@ -101,6 +101,7 @@ WHERE b.detail <> '' AND b.state IN ('failed', 'running', 'due')
 UNION ALL
 SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be verified: ' || b.verify_detail, b.stored_at_ms
 FROM backup AS b
+JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest_good = b.id
 WHERE b.verify_detail <> '' AND b.state IN ('stored', 'verifying')
 UNION ALL
 SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be deleted: ' || b.detail, b.stored_at_ms

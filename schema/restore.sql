@@ -2,7 +2,8 @@
 -- compared with what was dumped, and only then takes the name that was asked for, so that one that fails harms nothing.
 --
 --   (row) ──choose──▶ chosen ──restore──▶ restored ──rename──▶ done
---              │          └─ it is no backup, or the server refuses: failed, for good
+--              │          │                   └─ the server refuses: discarding ──discard──▶ failed, for good
+--              │          └─ it is no backup, or the server refuses: failed
 --              └─ there is no such backup: failed
 
 -- @desired
@@ -33,7 +34,7 @@ CREATE TABLE restore (
 CREATE TABLE restore_run (
   restore        TEXT PRIMARY KEY NOT NULL,
   backup         INTEGER,                           -- the row of backup that was chosen
-  state          TEXT NOT NULL CHECK (state IN ('chosen', 'restored', 'done', 'failed')),
+  state          TEXT NOT NULL CHECK (state IN ('chosen', 'restored', 'discarding', 'done', 'failed')),
   started_at_ms  INTEGER NOT NULL,
   finished_at_ms INTEGER,
   restore_ms     INTEGER,
@@ -107,25 +108,28 @@ WHERE s.restore NOT IN (SELECT name FROM restore);
 
 -- '*' stands for every value.
 CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
-  ('busy',    '*',        'none',    'a step is under way'),
-  ('sealed',  'new',      'choose',  'somebody asks for it'),
-  ('sealed',  'chosen',   'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'restored', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'done',     'none',    ''),
-  ('sealed',  'failed',   'none',    ''),
-  ('sealed',  'gone',     'forget',  'the row was deleted'),
-  ('backoff', 'new',      'choose',  'somebody asks for it'),
-  ('backoff', 'chosen',   'wait',    'the last try failed; tries again'),
-  ('backoff', 'restored', 'wait',    'the last try failed; tries again'),
-  ('backoff', 'done',     'none',    ''),
-  ('backoff', 'failed',   'none',    ''),
-  ('backoff', 'gone',     'forget',  'the row was deleted'),
-  ('free',    'new',      'choose',  'somebody asks for it'),
-  ('free',    'chosen',   'restore', 'the backup is chosen'),
-  ('free',    'restored', 'rename',  'it is equal to what was dumped'),
-  ('free',    'done',     'none',    ''),
-  ('free',    'failed',   'none',    ''),
-  ('free',    'gone',     'forget',  'the row was deleted');
+  ('busy',    '*',          'none',    'a step is under way'),
+  ('sealed',  'new',        'choose',  'somebody asks for it'),
+  ('sealed',  'chosen',     'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'restored',   'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'discarding', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed',  'done',       'none',    ''),
+  ('sealed',  'failed',     'none',    ''),
+  ('sealed',  'gone',       'forget',  'the row was deleted'),
+  ('backoff', 'new',        'choose',  'somebody asks for it'),
+  ('backoff', 'chosen',     'wait',    'the last try failed; tries again'),
+  ('backoff', 'restored',   'wait',    'the last try failed; tries again'),
+  ('backoff', 'discarding', 'wait',    'the last try failed; tries again'),
+  ('backoff', 'done',       'none',    ''),
+  ('backoff', 'failed',     'none',    ''),
+  ('backoff', 'gone',       'forget',  'the row was deleted'),
+  ('free',    'new',        'choose',  'somebody asks for it'),
+  ('free',    'chosen',     'restore', 'the backup is chosen'),
+  ('free',    'restored',   'rename',  'it is equal to what was dumped'),
+  ('free',    'discarding', 'discard', 'it cannot take the name that was asked for'),
+  ('free',    'done',       'none',    ''),
+  ('free',    'failed',     'none',    ''),
+  ('free',    'gone',       'forget',  'the row was deleted');
 
 CREATE VIEW restore_plan AS
 SELECT 'restore' AS kind,
@@ -237,10 +241,31 @@ FROM restore_run AS s
 JOIN backup AS b ON b.id = s.backup
 WHERE s.restore = :target;
 
--- @run restore.transient
+-- @run restore.rename.rejected
+
+-- What was restored is of no use to anybody under its own name.
+UPDATE restore_run SET state = 'discarding', detail = :detail, tries = 0, retry_at_ms = 0 WHERE restore = :target;
+
+-- @run restore.discard.done
+
+UPDATE restore_run SET state = 'failed', finished_at_ms = :now_ms WHERE restore = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'restore', restore, restore, 'failed', detail FROM restore_run WHERE restore = :target;
+
+-- @run restore.discard.failed
+
+-- The reason that matters is why it was refused.
+UPDATE restore_run
+SET tries = tries + 1, retry_at_ms = :now_ms + min(60000, 2000 << min(tries, 5))
+WHERE restore = :target;
+
+-- @run restore.failed
 
 UPDATE restore_run
-SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(60000, 2000 << min(tries, 5))
+SET detail      = :detail,
+    tries       = tries + 1,
+    retry_at_ms = :now_ms + CASE :outcome WHEN 'transient' THEN min(60000, 2000 << min(tries, 5)) ELSE 60000 END
 WHERE restore = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -254,14 +279,6 @@ UPDATE restore_run SET state = 'failed', finished_at_ms = :now_ms, detail = :det
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'restore', :target, :target, 'failed', :detail);
-
--- @run restore.broken
-
-UPDATE restore_run SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + 60000 WHERE restore = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'restore', restore, restore, :step || ' broken', :detail FROM restore_run
-WHERE restore = :target AND tries <= 3;
 
 -- @run restore.forget
 

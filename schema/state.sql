@@ -201,6 +201,7 @@ UPDATE proxy_state SET hinted = 1, reloading = 0, reach = CASE reach WHEN 'reach
 UPDATE delivery SET state = 'unseen' WHERE state = 'there';
 UPDATE database_state SET look_at_ms = 0;
 UPDATE object_store_state SET look_at_ms = 0;
+UPDATE backup SET state = 'stored' WHERE state = 'verifying';
 UPDATE node_state SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
 
 -- @run state.clock

@@ -21,13 +21,11 @@ constexpr std::int64_t kOneDayMs = 86'400'000;
 constexpr char kNoRight[] = "42501";
 
 // What values look like as text must not depend on how somebody has set up the server, and the
-// rights of policies must not hide rows. Compiling would take longer than it saves; a second
-// process for each query would slow down those who work there.
+// rights of policies must not hide rows. Compiling would take longer than it saves.
 constexpr char kSettings[] =
     "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; "
     "SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET xmloption = content; "
-    "SET row_security = off; SET jit = off; SET max_parallel_workers_per_gather = 0; "
-    "SET extra_float_digits = ";
+    "SET row_security = off; SET jit = off; SET extra_float_digits = ";
 
 // As pg_dump chooses them: nothing temporary, nothing of the system's, nothing of an extension's
 // but what its configuration tables say that users have put in. Views, also those that are kept,
@@ -111,13 +109,14 @@ Result<PostgresContent::Rows> PostgresContent::ask(const std::string& text,
   return std::move(answer).value().rows;
 }
 
-Result<> PostgresContent::begin() {
+Result<> PostgresContent::begin(int helpers) {
   if (connection_.server_version() < kOldestServer) {
     return Error{Fault::rejected, Cause::other, "the server is older than PostgreSQL 11",
                  "upgrade it"};
   }
   const bool is_exact = connection_.server_version() >= kFirstExactFloats;
   const auto set = ask(std::string(kSettings) + (is_exact ? "1" : "3") +
+                       "; SET max_parallel_workers_per_gather = " + std::to_string(helpers) +
                        "; BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
   if (!set.ok()) return set.error();
   if (const auto listed = list_tables(); !listed.ok()) return listed;

@@ -58,8 +58,8 @@ class PostgresContent {
 
   // Begins the transaction that all is seen in, and holds every table as it is, so that nobody
   // truncates or drops one while it is read. Rejected, in one sentence, when this user may not read
-  // all of a table.
-  Result<> begin();
+  // all of a table. `helpers`: how many more processes the server may read a table with.
+  Result<> begin(int helpers = 0);
 
   // The name under which other sessions can see what this transaction sees, until it ends.
   Result<std::string> export_snapshot();

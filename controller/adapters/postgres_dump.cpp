@@ -12,6 +12,8 @@ namespace rowlock {
 
 namespace {
 
+// A restored database has nobody else at work in it, who could be slowed down.
+constexpr int kHelpers = 2;
 constexpr std::int64_t kCallMs = 7 * 86'400'000LL;  // No database takes longer to read.
 
 Error attempted(const std::string& attempt, Error error) {
@@ -43,9 +45,9 @@ PostgresDumps::PostgresDumps(PostgresDumpLimits limits) : limits_(std::move(limi
   forget_libpq_environment();
 }
 
-Result<DumpFacts> PostgresDumps::dump(const DumpOrder& order, MemberWriter& members,
+Result<DumpFacts> PostgresDumps::dump(const PostgresAddress& database, MemberWriter& members,
                                       const std::atomic<bool>& ending) {
-  PostgresDumpRun run(limits_, order, members, ending);
+  PostgresDumpRun run(limits_, database, members, ending);
   auto result = run.run();
   if (!result.ok()) return attempted("dump " + run.place(), result.error());
   return result;
@@ -58,7 +60,8 @@ Result<DatabaseFacts> PostgresDumps::facts(const PostgresAddress& database,
   if (!opened.ok()) return attempted("read a database", opened.error());
   const std::string attempt = "read the database " + opened.value()->place();
   PostgresContent content(*opened.value());
-  if (const auto begun = content.begin(); !begun.ok()) return attempted(attempt, begun.error());
+  const auto begun = content.begin(kHelpers);
+  if (!begun.ok()) return attempted(attempt, begun.error());
   auto result = content.read();
   if (!result.ok()) return attempted(attempt, result.error());
   return result;

@@ -35,9 +35,9 @@ class PostgresDumps final : public DatabaseDumps {
   // Requires: no other thread reads the environment while this is made.
   explicit PostgresDumps(PostgresDumpLimits limits = {});
 
-  // One table after the other, however many jobs there may be: only then can it be passed on as one
-  // stream, without a copy anywhere.
-  Result<DumpFacts> dump(const DumpOrder& order, MemberWriter& members,
+  // One table after the other: only then can it be passed on as one stream, without a copy
+  // anywhere.
+  Result<DumpFacts> dump(const PostgresAddress& database, MemberWriter& members,
                          const std::atomic<bool>& ending) override;
   Result<> restore(const RestoreOrder& order, const std::string& globals, const Source& dump,
                    const std::atomic<bool>& ending) override;

@@ -3,8 +3,6 @@
 #include "controller/adapters/postgres_text.h"
 
 #include <algorithm>
-#include <chrono>
-#include <poll.h>
 #include <thread>
 #include <utility>
 
@@ -14,26 +12,15 @@ namespace {
 
 constexpr int kVersionsOfAMajor = 10000;
 constexpr std::int64_t kCallMs = 7 * 86'400'000LL;  // No dump takes longer.
-constexpr std::int64_t kPauseMs = 100;
 // This session has all tables by then, so that there is not much to wait for.
 constexpr std::int64_t kLockMs = 3000;
 constexpr int kTriesMax = 5;
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 }  // namespace
 
-PostgresDumpRun::PostgresDumpRun(const PostgresDumpLimits& limits, const DumpOrder& order,
+PostgresDumpRun::PostgresDumpRun(const PostgresDumpLimits& limits, const PostgresAddress& address,
                                  MemberWriter& members, const std::atomic<bool>& ending)
-    : limits_(limits),
-      order_(order),
-      members_(members),
-      caller_ends_(ending),
-      began_ms_(now_ms()) {}
+    : limits_(limits), address_(address), members_(members), caller_ends_(ending) {}
 
 Result<DumpFacts> PostgresDumpRun::run() {
   if (const auto prepared = prepare(); !prepared.ok()) return prepared.error();
@@ -51,7 +38,7 @@ Result<DumpFacts> PostgresDumpRun::run() {
 }
 
 Result<> PostgresDumpRun::prepare() {
-  auto server = connection_text(order_.database.url, "");
+  auto server = connection_text(address_.url, "");
   if (!server.ok()) return server.error();
   server_ = std::move(server).value();
   if (const auto connected = connect(); !connected.ok()) return connected;
@@ -74,9 +61,8 @@ Result<> PostgresDumpRun::prepare() {
 }
 
 Result<> PostgresDumpRun::connect() {
-  auto opened =
-      PostgresConnection::open(order_.database, {limits_.connect_ms, limits_.stall_ms, kCallMs},
-                               [this] { return ending_ || caller_ends_; });
+  auto opened = PostgresConnection::open(address_, {limits_.connect_ms, limits_.stall_ms, kCallMs},
+                                         [this] { return ending_ || caller_ends_; });
   if (!opened.ok()) return opened.error();
   connection_ = std::move(opened).value();
   content_ = std::make_unique<PostgresContent>(*connection_);
@@ -106,7 +92,7 @@ Result<DatabaseFacts> PostgresDumpRun::dump_once() {
 bool PostgresDumpRun::is_in_somebodys_way() const {
   if (!has_globals_ || dump_bytes_ > 0 || caller_ends_) return false;
   const auto opened =
-      PostgresConnection::open(order_.database, {limits_.connect_ms, limits_.stall_ms, kCallMs},
+      PostgresConnection::open(address_, {limits_.connect_ms, limits_.stall_ms, kCallMs},
                                [this] { return caller_ends_.load(); });
   if (!opened.ok()) return false;
   const auto waiting = opened.value()->ask(
@@ -150,7 +136,7 @@ Result<> PostgresDumpRun::pass_on(const std::vector<std::string>& words, std::in
                                   PostgresArchive* archive) {
   PostgresChildOrder child_order;
   child_order.command = words;
-  child_order.password = order_.database.password;
+  child_order.password = address_.password;
   child_order.connect_ms = limits_.connect_ms;
   child_order.stall_ms = limits_.stall_ms;
   child_order.must_end = [this] { return ending_ || caller_ends_; };
@@ -164,22 +150,7 @@ Result<> PostgresDumpRun::pass_on(const std::vector<std::string>& words, std::in
     if (archive != nullptr) archive->take(came.value());
     if (const auto written = members_.write(came.value()); !written.ok()) return written;
     bytes += static_cast<std::int64_t>(came.value().size());
-    if (const auto paced = keep_pace(bytes); !paced.ok()) return paced;
   }
-}
-
-Result<> PostgresDumpRun::keep_pace(std::int64_t bytes) const {
-  if (order_.bytes_per_s <= 0) return Done{};
-  const std::int64_t due_ms =
-      began_ms_ + static_cast<std::int64_t>(static_cast<double>(bytes) * 1000 /
-                                            static_cast<double>(order_.bytes_per_s));
-  for (std::int64_t left = due_ms - now_ms(); left > 0; left = due_ms - now_ms()) {
-    if (ending_ || caller_ends_) {
-      return Error{Fault::transient, Cause::other, "pg_dump was asked to end", ""};
-    }
-    ::poll(nullptr, 0, static_cast<int>(std::min(left, kPauseMs)));
-  }
-  return Done{};
 }
 
 void PostgresDumpRun::correct_sequences(DatabaseFacts& facts) const {

@@ -17,8 +17,8 @@ namespace rowlock {
 class PostgresDumpRun {
  public:
   // All of them outlive this.
-  PostgresDumpRun(const PostgresDumpLimits& limits, const DumpOrder& order, MemberWriter& members,
-                  const std::atomic<bool>& ending);
+  PostgresDumpRun(const PostgresDumpLimits& limits, const PostgresAddress& address,
+                  MemberWriter& members, const std::atomic<bool>& ending);
 
   // Requires: called once.
   Result<DumpFacts> run();
@@ -36,17 +36,15 @@ class PostgresDumpRun {
   Result<> dump_database(const std::string& snapshot);
   Result<> pass_on(const std::vector<std::string>& command, std::int64_t& bytes,
                    PostgresArchive* archive);
-  Result<> keep_pace(std::int64_t bytes) const;
   std::vector<std::string> command(const PostgresProgram& program) const;
   void correct_sequences(DatabaseFacts& facts) const;
 
   const PostgresDumpLimits& limits_;
-  const DumpOrder& order_;
+  const PostgresAddress& address_;
   MemberWriter& members_;
   const std::atomic<bool>& caller_ends_;
   std::atomic<bool> ending_{false};  // The caller's wish, or one of the two has failed.
-  std::int64_t began_ms_ = 0;
-  std::string server_;  // For the programs: how it is reached.
+  std::string server_;               // For the programs: how it is reached.
   PostgresProgram pg_dump_;
   PostgresProgram pg_dumpall_;
   std::unique_ptr<PostgresConnection> connection_;

@@ -16,6 +16,7 @@ constexpr int kFirstForced = 130000;  // DROP DATABASE … WITH (FORCE)
 constexpr int kTriesMax = 5;          // Against clients that come back at once.
 constexpr char kInUse[] = "55006";
 constexpr char kIsThere[] = "42P04";
+constexpr char kIsComing[] = "23505";  // Of the index of their names: not committed yet.
 constexpr std::size_t kNameBytesMax = 63;
 
 std::string quoted(const std::string& name) {
@@ -89,14 +90,20 @@ Result<> PostgresServer::create(const std::string& database, const std::string& 
   if (const auto named = check_name(database); !named.ok()) return named;
   const auto there = has(database);
   if (!there.ok()) return there.error();
-  const Error taken = rejected("there is a database called " + postgres_line(database) + " already",
-                               "name another one, or drop or rename that");
-  if (there.value()) return taken;
+  if (there.value()) {
+    return Error{Fault::rejected, Cause::exists,
+                 "there is a database called " + postgres_line(database) + " already",
+                 "name another one, or drop or rename that"};
+  }
   const auto made = connection_.ask("CREATE DATABASE " + quoted(database) +
                                     " WITH TEMPLATE = template0" + options);
   if (!made.ok()) return made.error();
   if (!made.value().is_refused()) return Done{};
-  if (made.value().refusal.sqlstate == kIsThere) return taken;
+  const std::string& sqlstate = made.value().refusal.sqlstate;
+  if (sqlstate == kIsThere || sqlstate == kIsComing) {
+    return Error{Fault::transient, Cause::exists,
+                 "another session is making a database called " + postgres_line(database), ""};
+  }
   Error error = refused(made.value().refusal, connection_.user());
   error.hint = error.fault == Fault::rejected
                    ? "let that user make databases (ALTER ROLE \"" + connection_.user() +

@@ -1,6 +1,7 @@
 #include "controller/backup/restore_backup.h"
 
 #include "controller/backup/content.h"
+#include "controller/base/percent.h"
 #include "controller/crypto/encoding.h"
 #include "controller/crypto/sha256.h"
 
@@ -99,6 +100,13 @@ Result<> compare(const CheckedBackup& checked, DatabaseDumps& dumps, const Postg
   if (!dumped.ok()) return corrupt(key, dumped.error().message);
   const auto found = dumps.facts(made, ending);
   if (!found.ok()) return found.error();
+  // That says nothing about the backup: by another server or another Rowlock it may be equal.
+  if (dumped.value().content.hash_method != found.value().hash_method) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("{}: its hashes were taken by {}, and here they are taken by {}", key,
+                             dumped.value().content.hash_method, found.value().hash_method),
+                 "compare it with the Rowlock that made it"};
+  }
   const std::string differs = difference(dumped.value().content, found.value());
   if (!differs.empty()) return corrupt(key, "what was restored is not what was dumped: " + differs);
   return Done{};
@@ -118,21 +126,26 @@ Source object_source(ObjectStore& store, const std::string& key, const std::atom
   };
 }
 
+Result<> expect_no_database(DatabaseDumps& dumps, const PostgresAddress& server,
+                            const std::string& database) {
+  const auto listed = dumps.list(server);
+  if (!listed.ok()) return listed.error();
+  for (const ServerDatabase& each : listed.value()) {
+    if (each.name == database) {
+      return Error{Fault::rejected, Cause::other,
+                   fmt::format("the server has a database {} already", database),
+                   "restore into another name, or say that this one is to be put aside"};
+    }
+  }
+  return Done{};
+}
+
 PostgresAddress with_database(const PostgresAddress& server, const std::string& database) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
   const std::size_t host = server.url.find("://") + 3;
   const std::size_t query = std::min(server.url.find('?', host), server.url.size());
   const std::size_t path = std::min(server.url.find('/', host), query);
-  std::string name;
-  for (const char c : database) {
-    if (kPlain.find(c) != std::string_view::npos) {
-      name += c;
-    } else {
-      name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return {server.url.substr(0, path) + "/" + name + server.url.substr(query), server.password};
+  return {server.url.substr(0, path) + "/" + percent_encoded(database) + server.url.substr(query),
+          server.password};
 }
 
 Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& object,
@@ -187,7 +200,11 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
   if (auto at = go_to(reader, "dump"); !at.ok()) return at.error();
   const auto restored = dumps.restore(
       order, globals.value(), [&reader] { return reader.read(); }, ending);
-  if (!restored.ok()) return restored.error();
+  if (!restored.ok()) {
+    Error error = restored.error();
+    if (error.cause == Cause::exists) error.fault = Fault::transient;
+    return error;
+  }
   const PostgresAddress made = with_database(order.server, order.database);
   auto compared = compare(checked, dumps, made, object.key, ending);
   if (!compared.ok()) {

@@ -40,12 +40,19 @@ struct RestoredBackup {
 };
 
 // Restores it into a new database, and compares. `checked` is what check_backup() said of it. A
-// database that is not equal to what was dumped is dropped again: Cause::corrupt.
+// database that is not equal to what was dumped is dropped again: Cause::corrupt. One of that name
+// that is there already is of an earlier try whose server has not heard yet that it is over:
+// transient, to be dropped first. Requires: the name is nobody else's.
 Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& object,
                                       const CheckedBackup& checked, const SecretBytes& identities,
                                       DatabaseDumps& dumps, const RestoreOrder& order,
                                       const std::atomic<bool>& ending,
                                       const Progress& progress = {});
+
+// Rejected when the server has a database of that name: asked before hours are spent on one that
+// could not take it.
+Result<> expect_no_database(DatabaseDumps& dumps, const PostgresAddress& server,
+                            const std::string& database);
 
 // The bytes of an object, block by block, in their order.
 Source object_source(ObjectStore& store, const std::string& key, const std::atomic<bool>& ending);

@@ -23,6 +23,7 @@ enum class Cause {
   other,
   image_absent,  // The image is not on the node yet; pulling it may help.
   not_found,     // The thing named does not exist.
+  exists,        // There is something of that name already.
   unreachable,   // The endpoint did not answer at all: nothing is known about what it holds.
   deadline,      // No answer within the deadline: the change may or may not have been made.
   denied,        // This user, or this token, may not do that.

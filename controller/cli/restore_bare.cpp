@@ -93,13 +93,18 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
     return order.error();
   }
   const std::string database = database_of(options.into);
+  PostgresDumps dumps;
+  if (options.replaces.empty()) {
+    if (auto absent = expect_no_database(dumps, order.value().server, database); !absent.ok()) {
+      return absent.error();
+    }
+  }
   const Progress progress = progress_on(call.terminal);
   const BackupObject object{chosen.key, chosen.name, "", ""};
   auto checked = check_backup(*bare.store, object, bare.identities, ending, progress);
   if (!checked.ok()) {
     return checked.error();
   }
-  PostgresDumps dumps;
   if (auto dropped = dumps.drop(order.value().server, order.value().database); !dropped.ok()) {
     return dropped.error();
   }
@@ -175,7 +180,7 @@ Result<int> recover(const Call& call, const RecoverOptions& options) {
   if (!found.ok()) {
     return found.error();
   }
-  auto chosen = chosen_of(found.value(), "home", options.backup);
+  auto chosen = chosen_of(found.value(), options.policy, options.backup);
   if (!chosen.ok()) {
     return chosen.error();
   }

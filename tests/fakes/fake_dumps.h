@@ -50,7 +50,7 @@ class FakeDumps final : public DatabaseDumps {
   int sessions(const std::string& server, const std::string& database) const;
   std::vector<std::string> calls() const;  // "dump app", in their order.
 
-  Result<DumpFacts> dump(const DumpOrder& order, MemberWriter& members,
+  Result<DumpFacts> dump(const PostgresAddress& database, MemberWriter& members,
                          const std::atomic<bool>& ending) override;
   Result<> restore(const RestoreOrder& order, const std::string& globals, const Source& dump,
                    const std::atomic<bool>& ending) override;

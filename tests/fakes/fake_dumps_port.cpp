@@ -17,7 +17,8 @@ Error rejected(const std::string& what, const std::string& hint) {
 }
 
 Error taken(const std::string& name) {
-  return rejected("there is a database called " + name + " already", "name another one");
+  return Error{Fault::rejected, Cause::exists, "there is a database called " + name + " already",
+               "name another one"};
 }
 
 Error ended() { return Error{Fault::transient, Cause::other, "it was asked to end", ""}; }
@@ -165,10 +166,10 @@ Result<> FakeDumps::write_dump(const Database& database, MemberWriter& members, 
   return Done{};
 }
 
-Result<DumpFacts> FakeDumps::dump(const DumpOrder& order, MemberWriter& members,
+Result<DumpFacts> FakeDumps::dump(const PostgresAddress& database, MemberWriter& members,
                                   const std::atomic<bool>& ending) {
-  const std::string name = parts_of(order.database.url).second;
-  return attempt("dump", order.database, name, [&](Server& server) -> Result<DumpFacts> {
+  const std::string name = parts_of(database.url).second;
+  return attempt("dump", database, name, [&](Server& server) -> Result<DumpFacts> {
     if (!server.contains(name)) {
       return rejected("there is no database called " + name, "correct database.url");
     }

@@ -194,12 +194,19 @@ Test(live_rowlock_backup, killed_at_any_moment_no_half_object_is_taken_for_a_bac
     rig.home.edit(
         fmt::format("INSERT INTO backup_request (name, policy) VALUES ('r{}', 'app')", i));
   }
-  rig.await_verified();
+  // Every request is heard, every try has come to its end, and nothing is left to do.
+  rig.home.await("SELECT count(*) FROM backup_request_heard", "12");
+  rig.home.await(
+      "SELECT (SELECT count(*) FROM plan WHERE name = 'app' AND step <> 'wait') + (SELECT count(*) "
+      "FROM backup WHERE policy = 'app' AND (state IN ('due', 'running', 'verifying') OR "
+      "(state = 'failed' AND retry_at_ms > 0)))",
+      "0", 150);
+  cr_expect(std::to_string(rig.objects().size()) ==
+            rig.home.state("SELECT count(*) FROM backup WHERE state IN ('stored', 'verified')"));
   rig.home.kill();
 
   // Whatever is visible in the store opens to its end.
   for (const std::string& file : rig.objects()) {
-    if (!file.ends_with(".age")) continue;
     shell(fmt::format("age -d -i {} {} | tar --zstd -xO dump | pg_restore -f /dev/null",
                       rig.identity(), file));
   }

@@ -1,76 +1,23 @@
 // Backups: rows in, objects in a fake store and databases on a fake server out.
-#include "tests/backup/backup_files.h"
-#include "tests/schema/plan_world.h"
-#include "tests/store/files.h"
-
-#include <criterion/criterion.h>
-#include <fmt/format.h>
+#include "tests/schema/backed_world.h"
 
 using namespace rowlock;
 
 namespace {
 
-constexpr char kServer[] = "postgresql://admin@10.0.0.1:5432";
-constexpr char kStore[] = "file:///srv/backups";
 constexpr char kBothStores[] =
     "SELECT name, state FROM status WHERE kind = 'backup' AND name <> 'own' ORDER BY name";
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 
-// A database, a store that its identity opens, and no policy for the home.
-struct Backed : PlanWorld {
-  TempFolder folder;
-
-  Backed() {
-    fake_dumps.put_database(
-        kServer, "school",
-        {{"public.pupil", {"ann", "ben", "cid"}}, {"public.mark", {"1", "2", "3"}}});
-    write(folder / "identity", kIdentities[0] + "\n");
-    sql(fmt::format(
-        "INSERT INTO object_store (name, url, recipients, identity_file) VALUES ('files', '{}', "
-        "'[\"{}\"]', '{}'); INSERT INTO database (name, url) VALUES ('school', '{}');"
-        "INSERT INTO backup_policy (name, kind, store, enabled) VALUES ('own', 'home', 'files', 0)",
-        kStore, kRecipients[0], std::string(folder / "identity"), url("school")));
-  }
-  static std::string url(const std::string& name) { return kServer + ("/" + name); }
-  void insert_policy(const std::string& columns = "", const std::string& values = "") {
-    sql(
-        fmt::format("INSERT INTO backup_policy (name, database, store{}) "
-                    "VALUES ('nightly', 'school', 'files'{})",
-                    columns, values));
-  }
-  void run_policy(const std::string& columns = "", const std::string& values = "") {
-    insert_policy(columns, values);
-    settle();
-  }
-  // Two days later, and what is due then is done.
-  void next_day(int days = 1) {
-    for (int day = 0; day < days; ++day) {
-      pass_time_without_settling(kDayMs);
-      settle();
-    }
-  }
-  void wait_out() {  // Every backoff.
-    pass_time_without_settling(700'000);
-    settle();
-  }
-  std::string states() { return text("SELECT state FROM backup ORDER BY id"); }
-  std::string status() { return text("SELECT state FROM status WHERE name = 'nightly'"); }
-  std::string detail() { return text("SELECT detail FROM status WHERE name = 'nightly'"); }
-  std::size_t objects() { return stores.keys(kStore).size(); }
-  void flip_newest() {
-    const std::string key = text("SELECT object FROM backup ORDER BY id DESC LIMIT 1");
-    stores.flip_bit(kStore, key, stores.object(kStore, key)->bytes.size() * 4);
-  }
-};
-
-void expect_is(const std::string& wanted, const std::string& found) {
-  cr_expect(found == wanted, "'%s' in place of '%s'", found.c_str(), wanted.c_str());
-}
-
-void expect_in(const std::string& part, const std::string& whole) {
-  cr_expect(whole.find(part) != std::string::npos, "'%s' is not in '%s'", part.c_str(),
-            whole.c_str());
+// The object is there, nobody knows, and it cannot be taken back at once.
+void lose_one_finish(Backed& world) {
+  world.stores.set_faults(
+      [finishes = 0, aborts = 0](const std::string& call, const std::string&) mutable {
+        if (call == "finish" && finishes++ == 0) return FaultPlan::lose_answer;
+        if (call == "abort" && aborts++ == 0) return FaultPlan::unreachable;
+        return FaultPlan::none;
+      });
 }
 
 }  // namespace
@@ -83,8 +30,7 @@ Test(backup, the_first_is_made_at_once_restored_and_compared) {
   expect_is("converged", world.status());
   cr_expect_eq(world.objects(), 1);
   expect_is("school", world.text("SELECT source FROM backup"));
-  cr_expect(world.fake_dumps.databases(kServer) == std::vector<std::string>{"school"},
-            "a scratch database is left");
+  cr_expect(world.databases() == std::vector<std::string>{"school"}, "a scratch database is left");
   expect_in("next 1970-01-01 02:30 UTC", world.detail());
   expect_is("kept", world.text("SELECT target FROM rpo_rto"));
 }
@@ -147,17 +93,44 @@ Test(backup, a_store_that_fails_leaves_nothing_and_is_tried_again) {
 
 Test(backup, an_answer_that_was_lost_is_looked_for_and_nothing_is_made_twice) {
   Backed world;
-  bool is_lost = false;
-  world.stores.set_faults([&](const std::string& call, const std::string&) {
-    return call == "finish" && !std::exchange(is_lost, true) ? FaultPlan::lose_answer
-                                                             : FaultPlan::none;
-  });
+  lose_one_finish(world);
   world.run_policy();
   expect_is("failed", world.states());
   world.wait_out();
 
   expect_is("verified", world.states());
   cr_expect_eq(world.objects(), 1);
+}
+
+Test(backup, one_whose_answer_was_lost_is_found_even_when_the_next_is_due) {
+  Backed world;
+  lose_one_finish(world);
+  world.run_policy();
+  expect_is("failed", world.states());
+  world.sql("INSERT INTO backup_request (name, policy) VALUES ('now', 'nightly')");
+  world.settle();
+  world.wait_out();
+
+  expect_is("stored verified", world.states());
+  cr_expect_eq(world.objects(), 2);
+}
+
+Test(backup, a_failed_one_that_nobody_wants_any_more_leaves_nothing_half_done) {
+  Backed world;
+  world.stores.set_faults([&](const std::string& call, const std::string&) {
+    return call == "finish" || call == "abort" ? FaultPlan::fail_before : FaultPlan::none;
+  });
+  world.run_policy();
+  expect_is("failed", world.states());
+  cr_expect_eq(world.stores.pending_uploads(kStore).size(), 1);
+  world.stores.set_faults(nullptr);
+  world.stores.forget_running();
+  world.sql("DELETE FROM backup_policy WHERE name = 'nightly'");
+  world.wait_out();
+
+  expect_is("failed", world.states());
+  cr_expect(world.stores.pending_uploads(kStore).empty());
+  cr_expect(world.text("SELECT step FROM plan WHERE name = 'nightly'").empty());
 }
 
 Test(backup, what_a_killed_controller_left_is_settled) {
@@ -176,6 +149,8 @@ Test(backup, what_a_killed_controller_left_is_settled) {
   cr_expect_eq(world.objects(), 1);
 
   world.sql("UPDATE backup SET state = 'verifying'");
+  world.begin_again();
+  expect_is("stored", world.states());
   world.settle();
   expect_is("verified", world.states());
   world.sql("UPDATE backup SET expiring = 1");
@@ -193,7 +168,7 @@ Test(backup, what_does_not_hold_what_was_dumped_is_none) {
 
   expect_is("failed", world.states());
   expect_is("failed", world.status());
-  cr_expect(world.fake_dumps.databases(kServer) == std::vector<std::string>{"school"});
+  cr_expect(world.databases() == std::vector<std::string>{"school"});
   world.next_day();
   expect_is("expired verified", world.states());
   expect_is("converged", world.status());
@@ -206,7 +181,7 @@ Test(backup, a_restore_that_is_not_equal_to_what_was_dumped_is_found) {
 
   expect_is("failed", world.states());
   expect_in("has 2 rows, 3 were dumped", world.detail());
-  cr_expect(world.fake_dumps.databases(kServer) == std::vector<std::string>{"school"});
+  cr_expect(world.databases() == std::vector<std::string>{"school"});
 }
 
 Test(backup, another_file_in_its_place_is_found) {
@@ -339,7 +314,7 @@ Test(backup, assertions_are_asked_of_what_was_restored) {
   world.settle();
   expect_is("failed", world.states());
   expect_in("assertion enough is not true", world.detail());
-  cr_expect(world.fake_dumps.databases(kServer) == std::vector<std::string>{"school"});
+  cr_expect(world.databases() == std::vector<std::string>{"school"});
 }
 
 Test(backup, without_room_nothing_is_restored_and_it_is_said) {

@@ -140,11 +140,10 @@ void PlanWorld::make(const Row& planned) {
   values.emplace_back("outcome", std::string(name_of(outcome.kind)));
   values.emplace_back("detail", outcome.detail);
   values.insert(values.end(), outcome.values.begin(), outcome.values.end());
-  const std::string* after =
-      outcome.kind == Outcome::Kind::done ? nullptr : schema_.script(id + ".failed");
-  after = after != nullptr ? after : schema_.script(id + "." + outcome.result);
-  after = after != nullptr ? after
-                           : schema_.script(step.kind + "." + std::string(name_of(outcome.kind)));
+  const std::string* after = nullptr;
+  for (const std::string& script : scripts_after(step.kind, step.step, outcome)) {
+    after = after != nullptr ? after : schema_.script(script);
+  }
   cr_assert(after != nullptr, "no script after %s ended %s", id.c_str(), outcome.result.c_str());
   run(*after, values);
   run(*schema_.script("attempt.finish"), values);

@@ -1,0 +1,62 @@
+// What is in a database, as a manifest has it, and what counts as equal.
+#include "controller/backup/content.h"
+
+#include <criterion/criterion.h>
+
+using namespace rowlock;
+
+namespace {
+
+DumpFacts some_facts() {
+  DumpFacts facts;
+  facts.content.server_version = "15.16";
+  facts.content.lsn = "0/1A2B3C4";
+  facts.content.size_bytes = 9'000'000'000;
+  facts.content.hash_method = "columns-1";
+  facts.content.tables = {{"public.mark", 2, "aa"}, {"public.\"Odd \\ name\"", 0, "00"}};
+  facts.content.extensions = {"pgcrypto 1.3", "plpgsql 1.0"};
+  facts.program = "pg_dump 15.16";
+  facts.dump_bytes = 5'000'000'000;
+  return facts;
+}
+
+}  // namespace
+
+Test(content, comes_back_from_a_manifest_as_it_was) {
+  const DumpFacts facts = some_facts();
+  const auto read = dump_facts_of(json_of(facts));
+  cr_assert(read.ok());
+
+  cr_expect(json_of(read.value()).text() == json_of(facts).text());
+  cr_expect(difference(facts.content, read.value().content).empty());
+  cr_expect(!dump_facts_of(Json::object({})).ok());
+}
+
+Test(content, every_difference_is_one_sentence) {
+  const DatabaseFacts dumped = some_facts().content;
+  DatabaseFacts other = dumped;
+  other.tables[0].rows = 3;
+  cr_expect(difference(dumped, other) == "public.mark has 3 rows, 2 were dumped");
+  other = dumped;
+  other.tables[0].hash = "ab";
+  cr_expect(difference(dumped, other) == "public.mark has other content, in 2 rows as dumped");
+  other = dumped;
+  other.tables.erase(other.tables.begin());
+  cr_expect(difference(dumped, other) == "public.mark is missing");
+  cr_expect(difference(other, dumped) == "public.mark is there, and was not dumped");
+  other = dumped;
+  other.extensions.pop_back();
+  cr_expect(!difference(dumped, other).empty());
+}
+
+// Their versions are the server's to give: a newer one restores a good backup.
+Test(content, an_extension_of_another_version_is_no_difference) {
+  const DatabaseFacts dumped = some_facts().content;
+  DatabaseFacts other = dumped;
+  other.extensions[0] = "pgcrypto 1.4";
+  other.server_version = "16.1";
+  other.lsn = "0/0";
+  other.size_bytes = 1;
+
+  cr_expect(difference(dumped, other).empty());
+}
