@@ -1,5 +1,6 @@
 // `rowlock apply FILE…`: files of SQL as one edit of desired.db, shown before it is made, made
 // whole or not at all.
+#include "controller/cli/checked_edit.h"
 #include "controller/cli/opened.h"
 #include "controller/cli/wait.h"
 #include "controller/store/shell.h"
@@ -15,9 +16,6 @@
 
 namespace rowlock {
 namespace {
-
-constexpr int kInvariantRowsMax = 1000;
-constexpr int kInvariantTimeMs = 200;
 
 struct Script {
   std::string name;
@@ -78,30 +76,6 @@ Result<> run_script(Database& database, const Script& script) {
   }
 }
 
-// A row for each reason for which the edit would be refused; the engineer's own rules included.
-Result<Table> violations_of(Database& database) {
-  auto found = table_of(database, {"table_name", "row_key", "message"},
-                        "FROM violation_now ORDER BY table_name, row_key, message");
-  auto invariants = database.query("SELECT name, query, message FROM invariant ORDER BY name");
-  if (!found.ok() || !invariants.ok()) {
-    return !found.ok() ? found.error() : invariants.error();
-  }
-  Table table = found.value();
-  const auto columns = std::make_shared<const std::vector<std::string>>(table.columns);
-  for (const Row& invariant : invariants.value()) {
-    auto rows =
-        database.guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
-    if (rows.ok() && rows.value().empty()) {
-      continue;
-    }
-    const std::string message =
-        rows.ok() ? invariant.text("message") : "its query " + rows.error().message;
-    table.rows.emplace_back(
-        columns, std::vector<Value>{std::string("invariant"), invariant.text("name"), message});
-  }
-  return table;
-}
-
 // What the edit amounts to.
 struct Edit {
   std::int64_t rows_changed = 0;
@@ -143,16 +117,6 @@ std::string document_of(const Edit& edit, bool is_committed, const std::string& 
       "{{\"rows_changed\":{},\"committed\":{},\"plan\":{},\"violations\":{},\"wait\":{}}}\n",
       edit.rows_changed, is_committed, json_text(edit.plan), json_text(edit.violations),
       waited.empty() ? "null" : waited);
-}
-
-Error refusal_of(const Edit& edit) {
-  return {
-      Fault::rejected, Cause::other,
-      fmt::format("refused, nothing was written: {}", edit.violations.rows.front().text("message")),
-      edit.violations.rows.size() == 1
-          ? "correct it and apply again"
-          : fmt::format("correct it and the other {} reasons, and apply again",
-                        edit.violations.rows.size() - 1)};
 }
 
 // After the commit: the JSON document comes last, so that there is one whatever the wait gives.
@@ -210,7 +174,7 @@ Result<int> apply(const Call& call, const ApplyOptions& options) {
       call.terminal.print(document_of(edit, false, ""));
     }
     if (is_refused) {
-      return refusal_of(edit);
+      return refusal_of(edit.violations);
     }
     call.terminal.note("dry run: nothing was written");
     return kExitOk;

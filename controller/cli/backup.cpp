@@ -2,7 +2,8 @@
 // any other: a row of backup_request.
 #include "controller/base/time.h"
 #include "controller/cli/backup_verbs.h"
-#include "controller/cli/interrupts.h"
+#include "controller/cli/checked_edit.h"
+#include "controller/cli/follow.h"
 #include "controller/cli/opened.h"
 
 #include <fmt/format.h>
@@ -12,8 +13,6 @@
 namespace rowlock {
 
 namespace {
-
-constexpr std::int64_t kLookEveryMs = 200;
 
 Result<int> list(const Call& call) {
   auto opened = opened_state(call);
@@ -73,11 +72,11 @@ Result<Asked> ask(const Call& call, const BackupOptions& options) {
                  fmt::format("policy {} has no backup that could be verified", options.policy),
                  "rowlock backup " + options.policy};
   }
-  auto asked =
-      desired.run("INSERT INTO backup_request (name, policy, what) VALUES (:name, :policy, :what)",
-                  {{"name", request.request},
-                   {"policy", options.policy},
-                   {"what", std::string(options.verifies ? "verify" : "backup")}});
+  auto asked = edit(
+      desired, "INSERT INTO backup_request (name, policy, what) VALUES (:name, :policy, :what)",
+      {{"name", request.request},
+       {"policy", options.policy},
+       {"what", std::string(options.verifies ? "verify" : "backup")}});
   if (!asked.ok()) {
     return asked.error();
   }
@@ -85,13 +84,7 @@ Result<Asked> ask(const Call& call, const BackupOptions& options) {
 }
 
 // What came of the request, by the rows of every store that heard it.
-struct Come {
-  bool is_over = false;
-  bool is_good = true;
-  std::string line;
-};
-
-Result<Come> look(Database& state, const BackupOptions& options, const Asked& asked) {
+Result<Followed> look(Database& state, const BackupOptions& options, const Asked& asked) {
   auto rows = state.query(
       "SELECT t.store, h.name AS heard, b.name, b.state, b.detail, b.verify_detail, b.retry_at_ms, "
       "f.want FROM backup_target AS t "
@@ -108,14 +101,14 @@ Result<Come> look(Database& state, const BackupOptions& options, const Asked& as
   if (!rows.ok()) {
     return rows.error();
   }
-  Come come{true, true, ""};
+  Followed come{"", true, true};
   for (const Row& row : rows.value()) {
     const std::string state_now = row.is_null("heard") ? "asked for" : row.text("state");
     const bool is_settled = state_now == "verified" || state_now == "failed" ||
                             (state_now == "stored" && row.text("want") == "blind") ||
                             (state_now == "stored" && row.text("want") == "keep") ||
                             !row.text("verify_detail").empty();
-    come.is_over = come.is_over && is_settled;
+    come.is_settled = come.is_settled && is_settled;
     come.is_good = come.is_good && state_now != "failed" && row.text("verify_detail").empty();
     const std::string detail =
         row.text("verify_detail").empty() ? row.text("detail") : row.text("verify_detail");
@@ -124,38 +117,6 @@ Result<Come> look(Database& state, const BackupOptions& options, const Asked& as
     if (!row.is_null("heard") && !detail.empty()) come.line += ": " + detail;
   }
   return come;
-}
-
-Result<int> follow(const Call& call, const BackupOptions& options, const Asked& asked) {
-  auto opened = opened_state(call);
-  if (!opened.ok()) {
-    return opened.error();
-  }
-  Database state = std::move(opened).value();
-  const Interrupts interrupts;
-  const std::int64_t until_ms = system_now_ms() + options.timeout_ms;
-  std::string said;
-  while (true) {
-    auto come = look(state, options, asked);
-    if (!come.ok()) {
-      return come.error();
-    }
-    if (come.value().line != said) {
-      said = come.value().line;
-      call.terminal.note(said);
-    }
-    if (come.value().is_over) {
-      return come.value().is_good ? kExitOk : kExitFailed;
-    }
-    if (interrupts.sleep(kLookEveryMs)) {
-      call.terminal.note("stopped watching; it goes on, see `rowlock status`");
-      return kExitInterrupted;
-    }
-    if (system_now_ms() > until_ms) {
-      return Error{Fault::transient, Cause::deadline, "it has not ended in this time",
-                   "it goes on: see `rowlock status` and `rowlock why " + options.policy + "`"};
-    }
-  }
 }
 
 }  // namespace
@@ -172,7 +133,13 @@ Result<int> backup(const Call& call, const BackupOptions& options) {
     call.terminal.note("asked for; `rowlock status` shows what becomes of it");
     return kExitOk;
   }
-  return follow(call, options, asked.value());
+  auto opened = opened_state(call);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  Database state = std::move(opened).value();
+  return follow(call, state, options.timeout_ms,
+                [&] { return look(state, options, asked.value()); });
 }
 
 }  // namespace rowlock

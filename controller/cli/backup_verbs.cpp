@@ -73,6 +73,8 @@ void add_backup_verbs(CLI::App& parser, BackupArguments& said, const AddBackupVe
       parser, "recover", "A home from its backup, on a machine that has none",
       "rowlock recover --from s3://bucket --identity key.txt --home /var/lib/rowlock",
       BackupVerbNeeds::nothing, [&said](const Call& call) { return recover(call, said.recover); });
+  recover_parser->add_option("--policy", said.recover.policy,
+                             "the policy that backs the home up (default home)");
   recover_parser->add_option("--backup", said.recover.backup, "latest (default), or a name");
   add_bare(recover_parser, said.recover.bare);
   add(parser, "recovery-kit", "The page one needs in the night when all is lost: print it",

@@ -45,6 +45,7 @@ struct RestoreOptions {
 };
 
 struct RecoverOptions {
+  std::string policy = "home";  // The one of kind home.
   std::string backup = "latest";
   BareStoreOptions bare;
 };

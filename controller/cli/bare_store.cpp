@@ -133,6 +133,13 @@ Result<FoundBackup> chosen_of(const std::vector<FoundBackup>& found, const std::
         "name one of them");
   }
   if (chosen == nullptr) {
+    std::set<std::string> there;
+    for (const FoundBackup& each : found) there.insert(each.policy);
+    if (!there.empty() && !policy.empty() && !there.contains(policy)) {
+      return rejected(fmt::format("there is no backup of policy '{}', but of: {}", policy,
+                                  fmt::join(there, ", ")),
+                      "name one of them");
+    }
     return rejected(policy.empty()
                         ? fmt::format("there is no backup '{}'", backup)
                         : fmt::format("there is no backup '{}' of policy '{}'", backup, policy),

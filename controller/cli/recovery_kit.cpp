@@ -63,7 +63,7 @@ The last ones that were restored and found equal:
 2. The home:
 
      export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…      (S3 only)
-     rowlock recover {from} --identity KEY.txt --home /var/lib/rowlock
+     rowlock recover {from}{policy} --identity KEY.txt --home /var/lib/rowlock
      rowlock run --home /var/lib/rowlock &
 
    If secrets are used, open them: rowlock secret unseal, or give `rowlock run` the key as
@@ -105,6 +105,11 @@ Result<int> recovery_kit(const Call& call) {
       "SELECT b.name, b.store, b.object, datetime(b.verified_at_ms / 1000, 'unixepoch') || ' UTC' "
       "AS verified FROM backup_standing AS s JOIN backup AS b ON b.id = s.last_verified "
       "ORDER BY b.name");
+  auto policy = state.scalar("SELECT min(name) FROM backup_policy_now WHERE kind = 'home'");
+  if (!policy.ok()) {
+    return policy.error();
+  }
+  const std::string named = text_of(policy.value());
   if (!home.ok() || !stores.ok() || !backups.ok()) {
     return !home.ok() ? home.error() : !stores.ok() ? stores.error() : backups.error();
   }
@@ -112,7 +117,8 @@ Result<int> recovery_kit(const Call& call) {
       fmt::runtime(kPage), fmt::arg("home", text_of(home.value())),
       fmt::arg("date", rfc3339(system_now_ms())), fmt::arg("version", version()),
       fmt::arg("stores", stores_of(stores.value())),
-      fmt::arg("backups", backups_of(backups.value())), fmt::arg("from", from_of(stores.value()))));
+      fmt::arg("backups", backups_of(backups.value())), fmt::arg("from", from_of(stores.value())),
+      fmt::arg("policy", named.empty() || named == "home" ? "" : " --policy " + named)));
   return kExitOk;
 }
 

@@ -1,0 +1,68 @@
+#include "controller/cli/follow.h"
+
+#include "controller/base/time.h"
+#include "controller/cli/interrupts.h"
+#include "controller/cli/opened.h"
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::int64_t kLookEveryMs = 200;
+constexpr std::int64_t kSeekEveryMs = 2000;
+
+// What was asked for stays written for the next one.
+Result<> expect_controller(const Call& call, Database& state, std::int64_t& sought_at_ms) {
+  const std::int64_t now_ms = system_now_ms();
+  if (now_ms - sought_at_ms < kSeekEveryMs) {
+    return Done{};
+  }
+  sought_at_ms = now_ms;
+  auto sight = sight_of_controller(call.home, state);
+  if (!sight.ok()) {
+    return sight.error();
+  }
+  if (sight.value().presence == Presence::absent) {
+    return Error{Fault::transient, Cause::unreachable,
+                 "it is asked for, but no controller runs that would do it",
+                 "start it with `rowlock run --home " + call.home.folder() + "`"};
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<int> follow(const Call& call, Database& state, std::int64_t timeout_ms,
+                   const std::function<Result<Followed>()>& look) {
+  const Interrupts interrupts;
+  const std::int64_t until_ms = system_now_ms() + timeout_ms;
+  std::int64_t sought_at_ms = 0;
+  std::string said;
+  while (true) {
+    auto looked = look();
+    if (!looked.ok()) {
+      return looked.error();
+    }
+    const Followed& followed = looked.value();
+    if (followed.line != said) {
+      said = followed.line;
+      call.terminal.note(said);
+    }
+    if (followed.is_settled) {
+      return followed.is_good ? kExitOk : kExitFailed;
+    }
+    if (auto runs = expect_controller(call, state, sought_at_ms); !runs.ok()) {
+      return runs.error();
+    }
+    if (interrupts.sleep(kLookEveryMs)) {
+      call.terminal.note("stopped watching; it goes on, see `rowlock status`");
+      return kExitInterrupted;
+    }
+    if (system_now_ms() > until_ms) {
+      return Error{Fault::transient, Cause::deadline, "it has not ended in this time",
+                   "it goes on: see `rowlock status` and `rowlock why NAME`"};
+    }
+  }
+}
+
+}  // namespace rowlock

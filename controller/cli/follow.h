@@ -1,0 +1,24 @@
+// Watching one thing that was asked for, until it is settled. Ctrl-C ends the watching, and nothing
+// else. (`rowlock wait` watches everything: wait.h.)
+#pragma once
+
+#include "controller/cli/verbs.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace rowlock {
+
+struct Followed {
+  std::string line;  // How it stands; told whenever it changes.
+  bool is_settled = false;
+  bool is_good = true;
+};
+
+// Looks again and again. Returns the exit code: well, failed, or interrupted. An error when no
+// controller runs that could do it. `state` is state.db.
+Result<int> follow(const Call& call, Database& state, std::int64_t timeout_ms,
+                   const std::function<Result<Followed>()>& look);
+
+}  // namespace rowlock
