@@ -132,7 +132,9 @@ bench: ## Measure against the bare engine and print the ratios
 	@tools/setup build
 	@tools/setup test
 	+@$(AGAIN) build/release/rowlock build/release/bench build/release/apps/slow_app
-	@ROWLOCK_TEST_BINARY='$(CURDIR)/build/release/rowlock' tools/engine run build/release/bench
+	@[ '$(ONLY)' = backups ] || \
+	  ROWLOCK_TEST_BINARY='$(CURDIR)/build/release/rowlock' tools/engine run build/release/bench
+	@[ -n '$(filter-out backups,$(ONLY))' ] || tools/bench_backups
 
 simulate: ## Run the simulator over many seeds (SEEDS=10000), or one again (SEED=n)
 	@tools/setup build
