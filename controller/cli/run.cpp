@@ -19,6 +19,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <malloc.h>
 #include <thread>
 
 namespace rowlock {
@@ -30,6 +31,7 @@ constexpr std::int64_t kRetryLockedMs = 20;  // After desired.db was held by its
 
 constexpr int kGraceMs = 2000;  // For what takes long, to take back what it has begun.
 constexpr int kLookMs = 10;
+constexpr int kArenasMax = 2;
 
 // Steps on worker threads, their outcomes back on the loop.
 class WorkerExecutor final : public Executor {
@@ -321,6 +323,8 @@ int refused(const Error& error, int code) {
 
 int run(const Home& home, const RunOptions& options) {
   keep_memory_private();
+  // Each thread would keep for itself what a long step of it once needed.
+  ::mallopt(M_ARENA_MAX, kArenasMax);
   Log log(format_of(options.log_format), stderr);
   const SystemClock clock;
   const Schema schema;
