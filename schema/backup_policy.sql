@@ -200,6 +200,14 @@ FROM backup_request AS q
 JOIN backup_target AS t ON t.policy = q.policy
 WHERE NOT EXISTS (SELECT 1 FROM backup_request_heard AS h WHERE h.name = q.name AND h.store = t.store);
 
+-- A target's newest one that turned out to be none: another is made at once. When that one is none either, more of them
+-- would not be: it is left to the schedule.
+CREATE VIEW backup_to_replace AS
+SELECT n.target, b.name
+FROM backup_standing AS n
+JOIN backup AS b ON b.id = n.newest
+WHERE b.state = 'failed' AND b.stored_at_ms IS NOT NULL AND b.reason NOT LIKE 'in place of %';
+
 -- What is due for each target.
 CREATE VIEW backup_schedule_fact AS
 SELECT t.target,
@@ -223,6 +231,7 @@ SELECT t.target,
                          WHERE q.policy = t.policy AND q.store = t.store AND q.what = 'backup')  THEN 'due'
             WHEN NOT EXISTS (SELECT 1 FROM backup AS b WHERE b.policy = t.policy AND b.store = t.store)
               THEN 'due'
+            WHEN EXISTS (SELECT 1 FROM backup_to_replace AS b WHERE b.target = t.target)        THEN 'due'
             WHEN s.next_at_ms <= (SELECT now_ms FROM clock)                                      THEN 'due'
             ELSE                                                                                      'later'
             END AS state
@@ -339,7 +348,8 @@ FROM (SELECT t.policy || '-' || strftime('%Y%m%dT%H%M%SZ', :now_ms / 1000, 'unix
                        WHERE q.policy = t.policy AND q.store = t.store AND q.what = 'backup'),
                       CASE WHEN NOT EXISTS (SELECT 1 FROM backup AS b WHERE b.policy = t.policy AND b.store = t.store)
                              THEN 'the first one'
-                           ELSE 'scheduled' END) AS reason,
+                           ELSE COALESCE((SELECT 'in place of ' || b.name FROM backup_to_replace AS b
+                                          WHERE b.target = t.target), 'scheduled') END) AS reason,
              min(s.next_at_ms, :now_ms) AS due_at_ms
       FROM backup_target AS t
       JOIN backup_schedule AS s ON s.target = t.target
