@@ -37,8 +37,8 @@ SELECT t.target,
         WHERE b.policy = t.policy AND b.store = t.store AND b.state = 'verified' AND b.expiring = 0) AS last_verified
 FROM backup_target AS t;
 
--- Whether a target's newest good backup is to be restored and compared: by its schedule, since somebody asks, or since
--- an older verified one could be deleted once it has been.
+-- Whether a target's newest good backup is to be restored and compared: by its schedule, since somebody asks, since it
+-- was made in place of one that was none, or since an older verified one could be deleted once it has been.
 CREATE VIEW backup_verify_due AS
 SELECT n.target,
        n.policy,
@@ -50,6 +50,7 @@ JOIN backup AS g ON g.id = n.newest_good
 WHERE (s.verify_next_at_ms IS NULL AND g.state <> 'verified')
    OR s.verify_next_at_ms <= (SELECT now_ms FROM clock)
    OR EXISTS (SELECT 1 FROM backup_asked AS q WHERE q.policy = n.policy AND q.store = n.store AND q.what = 'verify')
+   OR (g.state <> 'verified' AND g.reason LIKE 'in place of %')
    OR (g.state <> 'verified'
        AND EXISTS (SELECT 1 FROM backup_forgettable AS f WHERE f.policy = n.policy AND f.store = n.store));
 
