@@ -348,7 +348,9 @@ WHERE id = :target;
 -- @run backup.verify.bad
 
 -- It does not hold what was dumped: it is none.
-UPDATE backup SET state = 'failed', detail = :detail, tries = 0, retry_at_ms = 0 WHERE id = :target;
+UPDATE backup
+SET state = 'failed', detail = :detail, verify_detail = :detail, tries = 0, retry_at_ms = 0
+WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT p.name, 'fail', p.ping_fail, :now_ms
@@ -387,8 +389,9 @@ UPDATE backup SET expiring = 1 WHERE id = :target;
 
 -- @run backup.expire.done
 
+-- Why it was none stays to be read.
 UPDATE backup
-SET state = 'expired', expired_at_ms = :now_ms, expiring = 0, tries = 0, retry_at_ms = 0, detail = ''
+SET state = 'expired', expired_at_ms = :now_ms, expiring = 0, tries = 0, retry_at_ms = 0, detail = verify_detail
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
