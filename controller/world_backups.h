@@ -91,7 +91,7 @@ class ObjectStore {
 
 // ---- Dumps --------------------------------------------------------------------------------------
 
-// Where the members of a backup go, one after the other.
+// Where the members of a backup go. By one thread at a time.
 class MemberWriter {
  public:
   virtual ~MemberWriter() = default;
@@ -100,7 +100,20 @@ class MemberWriter {
   virtual Result<> begin(const std::string& name, std::int64_t size_bytes) = 0;
   virtual Result<> write(std::string_view bytes) = 0;
   virtual Result<> end() = 0;
+
+  // The next bytes of one of several members that are written at the same time, which are called
+  // data.1, data.2 …: a piece, of about a megabyte. Requires: no member is open, and there are
+  // some.
+  virtual Result<> add_piece(const std::string& name, std::string_view bytes) = 0;
 };
+
+// The next bytes of a dump, and the member that they belong to: of one after the other, or of
+// several mixed as they were added. An empty name: there are no more.
+struct DumpPiece {
+  std::string member;
+  std::string bytes;
+};
+using DumpSource = std::function<Result<DumpPiece>()>;
 
 // What is in one table, as a transaction saw it.
 struct TableFacts {
@@ -144,15 +157,16 @@ class DatabaseDumps {
 
   // Writes the members `globals.sql` (roles and grants, without passwords when the user may not
   // read those) and `dump` (custom format of pg_dump, for pg_restore), both of one snapshot, and
-  // says what was in it. Rejected, with what to install, when there is no pg_dump that is new
-  // enough for the server.
-  virtual Result<DumpFacts> dump(const PostgresAddress& database, MemberWriter& members,
+  // says what was in it. With more jobs than one, in place of `dump`: `before`, `data.1` to at most
+  // `data.JOBS` at the same time, and `after`, to be restored in this order. Rejected, with what to
+  // install, when there is no pg_dump that is new enough for the server.
+  virtual Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
                                  const std::atomic<bool>& ending) = 0;
 
-  // Makes the database and restores the dump into it. What failed half-way is dropped again.
-  // Rejected when there is a database of that name.
+  // Makes the database and restores the dump into it, members that come mixed at the same time.
+  // What failed half-way is dropped again. Rejected when there is a database of that name.
   virtual Result<> restore(const RestoreOrder& order, const std::string& globals,
-                           const Source& dump, const std::atomic<bool>& ending) = 0;
+                           const DumpSource& dump, const std::atomic<bool>& ending) = 0;
 
   // What is in the database of the address, now.
   virtual Result<DatabaseFacts> facts(const PostgresAddress& database,

@@ -30,6 +30,8 @@ std::vector<std::string> recipients_of(const Row& input) {
   return recipients;
 }
 
+int jobs_of(const Row& input) { return static_cast<int>(input.integer("jobs")); }
+
 // The day in the zone of the policy: what is kept is counted by days there.
 std::string day_of(const Row& input, std::int64_t at_ms) {
   const auto zone = TimeZone::load(input.text("time_zone"));
@@ -64,7 +66,8 @@ Result<Json> write_content(const Step& step, World& world, MemberWriter& members
     }
     return Json::object({});
   }
-  const auto dumped = world.dumps().dump(server_of(step, "database"), members, world.ending());
+  const auto dumped =
+      world.dumps().dump(server_of(step, "database"), jobs_of(input), members, world.ending());
   if (!dumped.ok()) {
     return dumped.error();
   }
@@ -85,7 +88,8 @@ Result<Values> make(const Step& step, World& world) {
       recipients_of(input), header_of(input, taken_at_ms),
       [&world, &out](std::string_view bytes) -> Result<> {
         return world.ending() ? Result<>(stopping("upload the backup")) : out.write(bytes);
-      });
+      },
+      jobs_of(input) > 1);
   if (!file.ok()) {
     return file.error();
   }

@@ -26,6 +26,9 @@ CREATE TABLE backup_policy (
   recipients      TEXT NOT NULL DEFAULT '[]'         -- who can read it; '[]': as its store says
                   CONSTRAINT "backup_policy.recipients must be a JSON array of age recipients, such as '[""age1…""]'"
                   CHECK (json_valid(recipients) AND json_type(recipients) = 'array'),
+  jobs            INTEGER NOT NULL DEFAULT 1         -- so many tables of the database are dumped at the same time
+                  CONSTRAINT "backup_policy.jobs must be a whole number, 1 to 16"
+                  CHECK (typeof(jobs) = 'integer' AND jobs BETWEEN 1 AND 16),
   bytes_per_s     INTEGER NOT NULL DEFAULT 0         -- of its uploads on average; 0: as its store says
                   CONSTRAINT "backup_policy.bytes_per_s must be a whole number, 0 for no limit"
                   CHECK (typeof(bytes_per_s) = 'integer' AND bytes_per_s >= 0),
@@ -117,12 +120,12 @@ CREATE TABLE backup_request_heard (
 -- The policies in force: the rows, and one for this home itself as soon as there is a store, unless a row speaks of it.
 CREATE VIEW backup_policy_now AS
 SELECT name, kind, database, store, second_store, enabled, schedule, time_zone, window_ms, recipients,
-       bytes_per_s, keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_within_ms, verify_schedule,
-       verify_database, rpo_ms, rto_ms, unverified_ms, ping_start, ping_success, ping_fail
+       jobs, bytes_per_s, keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_within_ms,
+       verify_schedule, verify_database, rpo_ms, rto_ms, unverified_ms, ping_start, ping_success, ping_fail
 FROM backup_policy
 UNION ALL
 SELECT 'home', 'home', '', (SELECT min(name) FROM object_store), '', 1, '10 3 * * *', 'UTC', 0, '[]',
-       0, 0, 7, 5, 12, 0, 0, 'each',
+       1, 0, 0, 7, 5, 12, 0, 0, 'each',
        '', 93600000, 1800000, 691200000, '', '', ''
 WHERE EXISTS (SELECT 1 FROM object_store) AND NOT EXISTS (SELECT 1 FROM backup_policy WHERE kind = 'home');
 

@@ -45,9 +45,9 @@ PostgresDumps::PostgresDumps(PostgresDumpLimits limits) : limits_(std::move(limi
   forget_libpq_environment();
 }
 
-Result<DumpFacts> PostgresDumps::dump(const PostgresAddress& database, MemberWriter& members,
-                                      const std::atomic<bool>& ending) {
-  PostgresDumpRun run(limits_, database, members, ending);
+Result<DumpFacts> PostgresDumps::dump(const PostgresAddress& database, int jobs,
+                                      MemberWriter& members, const std::atomic<bool>& ending) {
+  PostgresDumpRun run(limits_, database, jobs, members, ending);
   auto result = run.run();
   if (!result.ok()) return attempted("dump " + run.place(), result.error());
   return result;
@@ -68,7 +68,7 @@ Result<DatabaseFacts> PostgresDumps::facts(const PostgresAddress& database,
 }
 
 Result<> PostgresDumps::restore(const RestoreOrder& order, const std::string& globals,
-                                const Source& dump, const std::atomic<bool>& ending) {
+                                const DumpSource& dump, const std::atomic<bool>& ending) {
   const auto restored = PostgresRestore(limits_, order, globals, dump, ending).run();
   if (restored.ok()) return restored;
   return attempted("restore the database " + postgres_line(order.database), restored.error());

@@ -35,11 +35,10 @@ class PostgresDumps final : public DatabaseDumps {
   // Requires: no other thread reads the environment while this is made.
   explicit PostgresDumps(PostgresDumpLimits limits = {});
 
-  // One table after the other: only then can it be passed on as one stream, without a copy
-  // anywhere.
-  Result<DumpFacts> dump(const PostgresAddress& database, MemberWriter& members,
+  // A table is dumped by one job from its beginning to its end: pg_dump cannot do with less.
+  Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
                          const std::atomic<bool>& ending) override;
-  Result<> restore(const RestoreOrder& order, const std::string& globals, const Source& dump,
+  Result<> restore(const RestoreOrder& order, const std::string& globals, const DumpSource& dump,
                    const std::atomic<bool>& ending) override;
   Result<DatabaseFacts> facts(const PostgresAddress& database,
                               const std::atomic<bool>& ending) override;

@@ -3,6 +3,7 @@
 #include "controller/adapters/postgres_text.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -15,12 +16,13 @@ constexpr std::int64_t kCallMs = 7 * 86'400'000LL;  // No dump takes longer.
 // This session has all tables by then, so that there is not much to wait for.
 constexpr std::int64_t kLockMs = 3000;
 constexpr int kTriesMax = 5;
+constexpr std::size_t kPieceBytes = 1024 * 1024;
 
 }  // namespace
 
 PostgresDumpRun::PostgresDumpRun(const PostgresDumpLimits& limits, const PostgresAddress& address,
-                                 MemberWriter& members, const std::atomic<bool>& ending)
-    : limits_(limits), address_(address), members_(members), caller_ends_(ending) {}
+                                 int jobs, MemberWriter& members, const std::atomic<bool>& ending)
+    : limits_(limits), address_(address), jobs_(jobs), members_(members), caller_ends_(ending) {}
 
 Result<DumpFacts> PostgresDumpRun::run() {
   if (const auto prepared = prepare(); !prepared.ok()) return prepared.error();
@@ -31,7 +33,6 @@ Result<DumpFacts> PostgresDumpRun::run() {
     content = dump_once();
   }
   if (!content.ok()) return content.error();
-  if (const auto closed = members_.end(); !closed.ok()) return closed.error();
   DumpFacts facts{std::move(content).value(), pg_dump_.version, dump_bytes_};
   correct_sequences(facts.content);
   return facts;
@@ -73,6 +74,11 @@ Result<DatabaseFacts> PostgresDumpRun::dump_once() {
   if (const auto begun = content_->begin(); !begun.ok()) return begun.error();
   const auto snapshot = content_->export_snapshot();
   if (!snapshot.ok()) return snapshot.error();
+  if (jobs_ > 1) {
+    auto parts = parts_of_data(*connection_, jobs_);
+    if (!parts.ok()) return parts.error();
+    parts_ = std::move(parts).value();
+  }
   Result<DatabaseFacts> content = DatabaseFacts{};
   bool has_content_failed_first = false;
   std::thread reader([&] {
@@ -101,56 +107,134 @@ bool PostgresDumpRun::is_in_somebodys_way() const {
   return waiting.ok() && !waiting.value().rows.empty();
 }
 
-std::vector<std::string> PostgresDumpRun::command(const PostgresProgram& program) const {
-  return {program.path, "--no-password", "--dbname=" + server_};
-}
-
 Result<> PostgresDumpRun::write_members(const std::string& snapshot) {
   if (!has_globals_) {
     if (const auto dumped = dump_globals(); !dumped.ok()) return dumped;
-    if (const auto begun = members_.begin("dump", -1); !begun.ok()) return begun;
     has_globals_ = true;
   }
-  return dump_database(snapshot);
+  return jobs_ > 1 ? dump_parts(snapshot) : dump_whole(snapshot);
 }
 
 Result<> PostgresDumpRun::dump_globals() {
   std::vector<std::string> words = command(pg_dumpall_);
   words.insert(words.end(), {"--globals-only", "--database=" + database_});
   if (!may_read_passwords_) words.push_back("--no-role-passwords");
-  if (const auto begun = members_.begin("globals.sql", -1); !begun.ok()) return begun;
-  std::int64_t bytes = 0;
-  if (const auto passed = pass_on(words, bytes, nullptr); !passed.ok()) return passed;
-  return members_.end();
+  const auto child = start(words);
+  if (!child.ok()) return child.error();
+  const auto passed = pass_on("globals.sql", *child.value(), nullptr);
+  dump_bytes_ = 0;  // That is no part of it.
+  return passed;
 }
 
-Result<> PostgresDumpRun::dump_database(const std::string& snapshot) {
+Result<> PostgresDumpRun::dump_whole(const std::string& snapshot) {
+  const auto child = start(dump_command(snapshot));
+  if (!child.ok()) return child.error();
+  return pass_on("dump", *child.value(), &archive_);
+}
+
+// All of them begin at once, so that each table is held before anything is written.
+Result<> PostgresDumpRun::dump_parts(const std::string& snapshot) {
+  std::vector<std::vector<std::string>> commands(parts_.size() + 2, dump_command(snapshot));
+  commands.front().push_back("--section=pre-data");
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const std::vector<std::string> options = options_of(parts_, i);
+    commands[i + 1].insert(commands[i + 1].end(), options.begin(), options.end());
+  }
+  commands.back().push_back("--section=post-data");
+  std::vector<std::unique_ptr<PostgresChild>> children;
+  for (std::vector<std::string>& words : commands) {
+    auto child = start(std::move(words));
+    if (!child.ok()) return child.error();
+    children.push_back(std::move(child).value());
+  }
+  if (const auto passed = pass_on("before", *children.front(), nullptr); !passed.ok()) {
+    return passed;
+  }
+  if (const auto dumped = dump_data(children); !dumped.ok()) return dumped;
+  return pass_on("after", *children.back(), nullptr);
+}
+
+Result<> PostgresDumpRun::dump_data(std::vector<std::unique_ptr<PostgresChild>>& children) {
+  std::optional<Error> failure;  // The first one: the others only follow from it.
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i + 1 < children.size(); ++i) {
+    threads.emplace_back([this, i, &child = *children[i], &failure] {
+      const auto passed =
+          pass_pieces("data." + std::to_string(i), child, i == 1 ? &archive_ : nullptr);
+      if (passed.ok()) return;
+      const std::lock_guard<std::mutex> lock(writing_);
+      if (!ending_.exchange(true) || !failure.has_value()) failure = passed.error();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return failure.has_value() ? Result<>(*failure) : Result<>(Done{});
+}
+
+// ---- Programs
+
+std::vector<std::string> PostgresDumpRun::command(const PostgresProgram& program) const {
+  return {program.path, "--no-password", "--dbname=" + server_};
+}
+
+std::vector<std::string> PostgresDumpRun::dump_command(const std::string& snapshot) const {
   std::vector<std::string> words = command(pg_dump_);
   words.insert(words.end(),
                {"--format=custom", "--compress=0", "--snapshot=" + snapshot,
                 "--lock-wait-timeout=" + std::to_string(std::min(limits_.stall_ms, kLockMs))});
-  return pass_on(words, dump_bytes_, &archive_);
+  return words;
 }
 
-Result<> PostgresDumpRun::pass_on(const std::vector<std::string>& words, std::int64_t& bytes,
-                                  PostgresArchive* archive) {
+Result<std::unique_ptr<PostgresChild>> PostgresDumpRun::start(
+    std::vector<std::string> words) const {
   PostgresChildOrder child_order;
-  child_order.command = words;
+  child_order.command = std::move(words);
   child_order.password = address_.password;
   child_order.connect_ms = limits_.connect_ms;
   child_order.stall_ms = limits_.stall_ms;
   child_order.must_end = [this] { return ending_ || caller_ends_; };
-  const auto started = PostgresChild::start(child_order);
-  if (!started.ok()) return started.error();
-  PostgresChild& child = *started.value();
+  return PostgresChild::start(child_order);
+}
+
+Result<> PostgresDumpRun::pass_on(const std::string& member, PostgresChild& child,
+                                  PostgresArchive* archive) {
+  if (open_ != member) {
+    if (const auto begun = members_.begin(member, -1); !begun.ok()) return begun;
+    open_ = member;
+  }
   while (true) {
     const auto came = child.read();
     if (!came.ok()) return came.error();
-    if (came.value().empty()) return child.finish();
+    if (came.value().empty()) break;
     if (archive != nullptr) archive->take(came.value());
     if (const auto written = members_.write(came.value()); !written.ok()) return written;
-    bytes += static_cast<std::int64_t>(came.value().size());
+    dump_bytes_ += static_cast<std::int64_t>(came.value().size());
   }
+  if (const auto ended = child.finish(); !ended.ok()) return ended;
+  open_.clear();
+  return members_.end();
+}
+
+Result<> PostgresDumpRun::pass_pieces(const std::string& member, PostgresChild& child,
+                                      PostgresArchive* archive) {
+  std::string piece;
+  const auto write = [&]() -> Result<> {
+    const std::lock_guard<std::mutex> lock(writing_);
+    dump_bytes_ += static_cast<std::int64_t>(piece.size());
+    return members_.add_piece(member, std::exchange(piece, {}));
+  };
+  while (true) {
+    const auto came = child.read();
+    if (!came.ok()) return came.error();
+    if (came.value().empty()) break;
+    if (archive != nullptr) archive->take(came.value());
+    piece += came.value();
+    if (piece.size() < kPieceBytes) continue;
+    if (const auto written = write(); !written.ok()) return written;
+  }
+  if (!piece.empty()) {
+    if (const auto written = write(); !written.ok()) return written;
+  }
+  return child.finish();
 }
 
 void PostgresDumpRun::correct_sequences(DatabaseFacts& facts) const {

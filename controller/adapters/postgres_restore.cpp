@@ -1,6 +1,6 @@
 #include "controller/adapters/postgres_restore.h"
 
-#include "controller/adapters/postgres_child.h"
+#include "controller/adapters/postgres_feeds.h"
 #include "controller/adapters/postgres_globals.h"
 #include "controller/adapters/postgres_program.h"
 #include "controller/adapters/postgres_server.h"
@@ -42,12 +42,15 @@ Result<std::unique_ptr<PostgresConnection>> PostgresRestore::connect(bool heeds_
 // How the database was made stands near the beginning of its dump.
 Result<> PostgresRestore::look_inside() {
   while (!archive_.is_done() && !archive_.has_database() &&
-         beginning_.size() < kBeginningBytesMax) {
-    const auto bytes = dump_();
-    if (!bytes.ok()) return bytes.error();
-    if (bytes.value().empty()) break;
-    archive_.take(bytes.value());
-    beginning_ += bytes.value();
+         beginning_.bytes.size() < kBeginningBytesMax) {
+    auto piece = dump_();
+    if (!piece.ok()) return piece.error();
+    next_ = std::move(piece).value();
+    if (beginning_.member.empty()) beginning_.member = next_.member;
+    if (next_.member.empty() || next_.member != beginning_.member) break;
+    archive_.take(next_.bytes);
+    beginning_.bytes += next_.bytes;
+    next_ = {};
   }
   if (archive_.major() != 0) {
     auto program = postgres_program("pg_restore", archive_.major(),
@@ -95,16 +98,17 @@ Result<> PostgresRestore::fill() {
   child_order.stall_ms = limits_.stall_ms;
   child_order.still_works = [this] { return still_works(); };
   child_order.must_end = [this] { return ending_.load(); };
-  const auto started = PostgresChild::start(child_order);
-  if (!started.ok()) return started.error();
-  PostgresChild& child = *started.value();
-  for (std::string bytes = std::move(beginning_); !bytes.empty();) {
-    if (const auto written = child.write(bytes); !written.ok()) return written;
+  PostgresFeeds feeds(std::move(child_order));
+  if (const auto begun = feeds.give(std::move(beginning_)); !begun.ok()) return begun;
+  for (DumpPiece piece = std::move(next_);;) {
+    if (!piece.member.empty()) {
+      if (const auto given = feeds.give(std::move(piece)); !given.ok()) return given;
+    }
     auto next = dump_();
     if (!next.ok()) return next.error();
-    bytes = std::move(next).value();
+    piece = std::move(next).value();
+    if (piece.member.empty()) return feeds.finish();
   }
-  return child.finish();
 }
 
 // It reads nothing while the server makes an index, which may take hours.

@@ -15,7 +15,8 @@ class PostgresRestore {
  public:
   // All of them outlive this.
   PostgresRestore(const PostgresDumpLimits& limits, const RestoreOrder& order,
-                  const std::string& globals, const Source& dump, const std::atomic<bool>& ending)
+                  const std::string& globals, const DumpSource& dump,
+                  const std::atomic<bool>& ending)
       : limits_(limits), order_(order), globals_(globals), dump_(dump), ending_(ending) {}
 
   // Requires: called once.
@@ -32,10 +33,11 @@ class PostgresRestore {
   const PostgresDumpLimits& limits_;
   const RestoreOrder& order_;
   const std::string& globals_;
-  const Source& dump_;
+  const DumpSource& dump_;
   const std::atomic<bool>& ending_;
   PostgresArchive archive_;
-  std::string beginning_;  // Of the dump: what was read to look inside.
+  DumpPiece beginning_;  // Of the dump: what was read to look inside,
+  DumpPiece next_;       // and what was read after it.
   std::string pg_restore_;
   bool is_made_ = false;
 };

@@ -99,17 +99,23 @@ Result<std::string> TarReader::next() {
   }
   current_ = std::exchange(ahead_, Entry());
   if (current_.name.empty()) return current_.name;
-  if (current_.piece > 1) {
-    return refusal(fmt::format("lacks the beginning of its member {}", current_.name));
-  }
-  if (!names_.insert(current_.name).second) {
-    return refusal(fmt::format("has its member {} twice", current_.name));
-  }
-  if (names_.size() > kMembersMax) {
-    return refusal(fmt::format("has more than {} members", kMembersMax));
-  }
+  if (auto begun = begin_run(); !begun.ok()) return begun.error();
   is_read_ = false;
   return current_.name;
+}
+
+Result<> TarReader::begin_run() {
+  const auto [known, is_new] = pieces_.emplace(current_.name, current_.piece);
+  if (current_.piece > 1) {
+    const bool follows = !is_new && known->second == current_.piece - 1 && current_.size_bytes > 0;
+    if (!follows) return refusal(fmt::format("lacks a piece of its member {}", current_.name));
+  } else if (!is_new) {
+    return refusal(fmt::format("has its member {} twice", current_.name));
+  }
+  if (pieces_.size() > kMembersMax) {
+    return refusal(fmt::format("has more than {} members", kMembersMax));
+  }
+  return Done{};
 }
 
 Result<std::string_view> TarReader::read() {
@@ -129,6 +135,7 @@ Result<std::string_view> TarReader::read() {
                          ahead_.piece == current_.piece + 1 && ahead_.size_bytes > 0;
     if (goes_on) current_ = std::exchange(ahead_, Entry());
     is_read_ = !goes_on;
+    if (is_read_) pieces_[current_.name] = current_.piece;
   }
   return std::string_view();
 }

@@ -1,6 +1,7 @@
 // What TarWriter wrote, read as a stream; members in pieces come as the one that they were. It
 // takes nothing else: a link, a folder, a name of another kind, one that comes twice, pieces with a
-// gap and bytes after the end are errors, whoever made the archive.
+// gap and bytes after the end are errors, whoever made the archive. Members that were written at
+// the same time come a run of pieces at a time.
 #pragma once
 
 #include "controller/archive/zstd_reader.h"
@@ -8,8 +9,8 @@
 #include "controller/world_backups.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -35,6 +36,9 @@ class TarReader {
   // read to its end. After an error every further call is that error.
   Result<std::string> next();
 
+  // Whether the member goes on where an earlier run of its pieces ended.
+  bool is_continued() const { return current_.piece > 1; }
+
   // The next bytes of the member, valid until the next call; empty at its end.
   Result<std::string_view> read();
 
@@ -48,6 +52,7 @@ class TarReader {
 
   static ssize_t give(archive* from, void* self, const void** bytes);
 
+  Result<> begin_run();
   Result<> look_ahead();
   Result<Entry> described(const std::string& path, std::int64_t size_bytes) const;
   Result<> check_end();
@@ -61,10 +66,10 @@ class TarReader {
   bool is_open_ = false;
   bool has_ended_ = false;
   Result<> state_ = Done{};
-  std::set<std::string> names_;
-  Entry ahead_;          // Found and not begun; no name: the end.
-  Entry current_;        // That is being read; no name: none is.
-  bool is_read_ = true;  // To its end.
+  std::map<std::string, int> pieces_;  // The last one of each member; 0: it is not in pieces.
+  Entry ahead_;                        // Found and not begun; no name: the end.
+  Entry current_;                      // That is being read; no name: none is.
+  bool is_read_ = true;                // To its end.
 };
 
 }  // namespace rowlock

@@ -91,7 +91,10 @@ Result<> TarWriter::write(std::string_view bytes) {
     const std::size_t count = std::min(kPieceBytes - piece_.size(), bytes.size());
     piece_.append(bytes.substr(0, count));
     bytes.remove_prefix(count);
-    if (piece_.size() == kPieceBytes) (void)write_piece().ok();
+    if (piece_.size() == kPieceBytes) {
+      (void)write_piece(name_, ++pieces_, piece_).ok();
+      piece_.clear();
+    }
   }
   return state_;
 }
@@ -105,10 +108,17 @@ Result<> TarWriter::end() {
   }
   // One of no size at all is one empty piece, so that it is there.
   if (is_in_pieces_ && (pieces_ == 0 || !piece_.empty())) {
-    if (auto written = write_piece(); !written.ok()) return written;
+    if (auto written = write_piece(name_, ++pieces_, piece_); !written.ok()) return written;
+    piece_.clear();
   }
   name_.clear();
   return Done{};
+}
+
+Result<> TarWriter::add_piece(const std::string& name, std::string_view bytes) {
+  CHECK(name_.empty() && !name.empty() && !bytes.empty());
+  if (!state_.ok()) return state_;
+  return write_piece(name, ++mixed_[name], bytes);
 }
 
 Result<> TarWriter::finish() {
@@ -139,15 +149,13 @@ Result<> TarWriter::write_entry(std::string_view bytes) {
   return state_;
 }
 
-Result<> TarWriter::write_piece() {
-  if (auto begun = begin_entry(fmt::format("{}/{:06}", name_, ++pieces_),
-                               static_cast<std::int64_t>(piece_.size()));
+Result<> TarWriter::write_piece(const std::string& name, int number, std::string_view bytes) {
+  if (auto begun = begin_entry(fmt::format("{}/{:06}", name, number),
+                               static_cast<std::int64_t>(bytes.size()));
       !begun.ok()) {
     return begun;
   }
-  auto written = write_entry(piece_);
-  piece_.clear();
-  return written;
+  return write_entry(bytes);
 }
 
 }  // namespace rowlock

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ class TarWriter {
   // Rejected when a member of known size got less than that.
   Result<> end();
 
+  // The next piece of one of several members that are written at the same time. Requires: no member
+  // is open, none of that name was, and there is something in it.
+  Result<> add_piece(const std::string& name, std::string_view bytes);
+
   // Requires: no member is open. Nothing may be called after.
   Result<> finish();
 
@@ -47,7 +52,7 @@ class TarWriter {
 
   Result<> begin_entry(const std::string& name, std::int64_t size_bytes);
   Result<> write_entry(std::string_view bytes);
-  Result<> write_piece();
+  Result<> write_piece(const std::string& name, int number, std::string_view bytes);
   Result<> failure(const std::string& attempt);
 
   Sink out_;
@@ -57,8 +62,9 @@ class TarWriter {
   std::string name_;         // Of the member that is open; empty: none is.
   std::int64_t left_ = 0;    // Of its size, not written yet.
   bool is_in_pieces_ = false;
-  int pieces_ = 0;     // Of it that are written,
-  std::string piece_;  // and the next one.
+  int pieces_ = 0;                    // Of it that are written,
+  std::string piece_;                 // and the next one.
+  std::map<std::string, int> mixed_;  // Pieces of each of those that are written at the same time.
 };
 
 }  // namespace rowlock

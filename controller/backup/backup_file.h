@@ -7,7 +7,8 @@
 //
 //   RESTORE.txt    how to restore it by hand
 //   backup.json    which backup this is: what BackupHeader holds
-//   …              what was backed up; a member of unknown size as NAME/000001, NAME/000002 …
+//   …              what was backed up; a member of unknown size as NAME/000001, NAME/000002 …,
+//                  and of those called data.1, data.2 … the pieces mixed as they came
 //   manifest.json  the header again, what the source said of its content, and for each member of
 //                  what was backed up its size and SHA-256; written last, so that a file without
 //                  it is none
@@ -56,9 +57,11 @@ struct BackupManifest {
 
 class BackupFileWriter : public MemberWriter {
  public:
-  // What it makes goes to `out`. Rejected when a recipient is none or there is none.
+  // What it makes goes to `out`. Rejected when a recipient is none or there is none. `is_in_parts`:
+  // RESTORE.txt tells of `before`, `data.1` … and `after` in place of `dump`.
   static Result<std::unique_ptr<BackupFileWriter>> begin(const std::vector<std::string>& recipients,
-                                                         const BackupHeader& header, Sink out);
+                                                         const BackupHeader& header, Sink out,
+                                                         bool is_in_parts = false);
   using MemberWriter::begin;
 
   // Ends the file with the manifest. Requires: no member is open.
@@ -78,11 +81,12 @@ class BackupFileReader {
 
   virtual const BackupHeader& header() const = 0;
 
-  // The name of the next member of what was backed up, one in pieces once; empty: there are no
-  // more, and then the whole file was read and agrees with its manifest.
+  // The name of the next member of what was backed up, one in pieces once, but for data.1 and the
+  // like, which come once for each run of their pieces; empty: there are no more, and then the
+  // whole file was read and agrees with its manifest.
   virtual Result<std::string> next() = 0;
 
-  // The next bytes of that member; empty at its end.
+  // The next bytes of that member; empty at its end, or where the run ends.
   virtual Result<std::string> read() = 0;
 
   // Requires: next() has said that there are no more.

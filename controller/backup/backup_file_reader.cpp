@@ -104,13 +104,9 @@ class StreamedBackup : public BackupFileReader {
       state_ = bytes.error();
       return bytes.error();
     }
-    MemberFacts& member = members_.back();
-    member.size_bytes += static_cast<std::int64_t>(bytes.value().size());
-    hash_.add(bytes.value());
-    if (bytes.value().empty()) {
-      is_member_open_ = false;
-      member.sha256 = to_hex(hash_.finish());
-    }
+    members_[current_].size_bytes += static_cast<std::int64_t>(bytes.value().size());
+    hashes_[current_].add(bytes.value());
+    if (bytes.value().empty()) is_member_open_ = false;
     return std::string(bytes.value());
   }
 
@@ -133,7 +129,18 @@ class StreamedBackup : public BackupFileReader {
       if (auto checked = check_manifest(); !checked.ok()) return checked.error();
       return std::string();
     }
-    members_.push_back({name.value(), 0, ""});
+    if (!tar_.is_continued()) {
+      current_ = members_.size();
+      members_.push_back({name.value(), 0, ""});
+      hashes_.emplace_back();
+    } else if (name.value().starts_with(kMixedMembers)) {
+      current_ = static_cast<std::size_t>(
+          std::find_if(members_.begin(), members_.end(),
+                       [&](const MemberFacts& each) { return each.name == name.value(); }) -
+          members_.begin());
+    } else {
+      return refusal(fmt::format("has its member {} torn apart", name.value()));
+    }
     is_member_open_ = true;
     return name;
   }
@@ -150,6 +157,9 @@ class StreamedBackup : public BackupFileReader {
       return refusal(fmt::format("has a member after its manifest: {}", behind.value()));
     }
     manifest_ = std::move(manifest).value();
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      members_[i].sha256 = to_hex(hashes_[i].finish());
+    }
     if (manifest_.header != header_) {
       return refusal(fmt::format("has the manifest of another backup: {} begins, {} ends it",
                                  header_.id, manifest_.header.id));
@@ -207,10 +217,11 @@ class StreamedBackup : public BackupFileReader {
 
   AgeSource age_;
   TarReader tar_;
-  Sha256 hash_;
   BackupHeader header_;
   BackupManifest manifest_;
-  std::vector<MemberFacts> members_;  // As they were read.
+  std::vector<MemberFacts> members_;  // As they were read,
+  std::vector<Sha256> hashes_;        // and what each comes to.
+  std::size_t current_ = 0;           // The one that is being read.
   bool is_member_open_ = false;
   bool has_ended_ = false;
   Result<> state_ = Done{};  // Once it is an error it stays that.

@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
+#include <vector>
 
 namespace rowlock {
 namespace {
@@ -31,31 +33,24 @@ class StreamedBackupFile : public BackupFileWriter {
     manifest_.header = header;
   }
 
-  Result<> write_head() {
+  Result<> write_head(bool is_in_parts) {
     if (auto begun = emit(age_.header()); !begun.ok()) return begun;
-    const std::string restore = restore_text(manifest_.header);
+    const std::string restore = restore_text(manifest_.header, is_in_parts);
     if (auto told = write_whole(kRestoreMember, restore); !told.ok()) return told;
     return write_whole(kHeaderMember, text_of(manifest_.header));
   }
 
   Result<> begin(const std::string& name, std::int64_t size_bytes) override {
     CHECK(!is_member_open_ && !is_finished_);
-    if (!is_free(name)) return our_fault("a backup can have no member called " + name);
-    if (manifest_.members.size() >= kContentMembersMax) {
-      return our_fault(fmt::format("a backup has more than {} members", kContentMembersMax));
-    }
+    if (auto listed = list(name); !listed.ok()) return listed;
     if (auto begun = tar_.begin(name, size_bytes); !begun.ok()) return begun;
     is_member_open_ = true;
-    manifest_.members.push_back({name, 0, ""});
     return Done{};
   }
 
   Result<> write(std::string_view bytes) override {
     CHECK(is_member_open_);
-    const auto size = static_cast<std::int64_t>(bytes.size());
-    member_hash_.add(bytes);
-    manifest_.members.back().size_bytes += size;
-    plain_bytes_ += size;
+    count(members_.size() - 1, bytes);
     return tar_.write(bytes);
   }
 
@@ -63,12 +58,25 @@ class StreamedBackupFile : public BackupFileWriter {
     CHECK(is_member_open_);
     if (auto ended = tar_.end(); !ended.ok()) return ended;
     is_member_open_ = false;
-    manifest_.members.back().sha256 = to_hex(member_hash_.finish());
     return Done{};
+  }
+
+  Result<> add_piece(const std::string& name, std::string_view bytes) override {
+    CHECK(!is_member_open_ && !is_finished_ && name.starts_with(kMixedMembers) && !bytes.empty());
+    const auto [place, is_new] = mixed_.emplace(name, members_.size());
+    if (is_new) {
+      if (auto listed = list(name); !listed.ok()) return listed;
+    }
+    count(place->second, bytes);
+    return tar_.add_piece(name, bytes);
   }
 
   Result<> finish(const Json& content) override {
     CHECK(!is_member_open_ && !is_finished_);
+    for (Member& member : members_) {
+      member.facts.sha256 = to_hex(member.hash.finish());
+      manifest_.members.push_back(member.facts);
+    }
     manifest_.content = content;
     const std::string text = text_of(manifest_);
     if (text.size() > kManifestBytesMax) {
@@ -93,11 +101,31 @@ class StreamedBackupFile : public BackupFileWriter {
   }
 
  private:
+  struct Member {
+    MemberFacts facts;
+    Sha256 hash;
+  };
+
   bool is_free(const std::string& name) const {
     return is_member_name(name) && name != kRestoreMember && name != kHeaderMember &&
            name != kManifestMember &&
-           std::none_of(manifest_.members.begin(), manifest_.members.end(),
-                        [&](const MemberFacts& each) { return each.name == name; });
+           std::none_of(members_.begin(), members_.end(),
+                        [&](const Member& each) { return each.facts.name == name; });
+  }
+
+  Result<> list(const std::string& name) {
+    if (!is_free(name)) return our_fault("a backup can have no member called " + name);
+    if (members_.size() >= kContentMembersMax) {
+      return our_fault(fmt::format("a backup has more than {} members", kContentMembersMax));
+    }
+    members_.push_back({{name, 0, ""}, Sha256()});
+    return Done{};
+  }
+
+  void count(std::size_t member, std::string_view bytes) {
+    members_[member].hash.add(bytes);
+    members_[member].facts.size_bytes += static_cast<std::int64_t>(bytes.size());
+    plain_bytes_ += static_cast<std::int64_t>(bytes.size());
   }
 
   Result<> write_whole(const std::string& name, std::string_view text) {
@@ -119,8 +147,9 @@ class StreamedBackupFile : public BackupFileWriter {
   Sink out_;
   TarWriter tar_;
   Sha256 file_hash_;
-  Sha256 member_hash_;
   BackupManifest manifest_;
+  std::vector<Member> members_;
+  std::map<std::string, std::size_t> mixed_;  // Where those are among them that come in pieces.
   bool is_member_open_ = false;
   bool is_finished_ = false;
   std::int64_t bytes_ = 0;
@@ -131,14 +160,15 @@ class StreamedBackupFile : public BackupFileWriter {
 }  // namespace
 
 Result<std::unique_ptr<BackupFileWriter>> BackupFileWriter::begin(
-    const std::vector<std::string>& recipients, const BackupHeader& header, Sink out) {
+    const std::vector<std::string>& recipients, const BackupHeader& header, Sink out,
+    bool is_in_parts) {
   auto age = AgeWriter::to(recipients);
   if (!age.ok()) return age.error();
   const std::string text = text_of(header);
   if (text.size() > kHeaderBytesMax) return our_fault("the header of a backup is too long");
   if (auto read = read_header(text); !read.ok()) return our_fault(read.error().message);
   auto file = std::make_unique<StreamedBackupFile>(std::move(age).value(), header, std::move(out));
-  if (auto begun = file->write_head(); !begun.ok()) return begun.error();
+  if (auto begun = file->write_head(is_in_parts); !begun.ok()) return begun.error();
   return Result<std::unique_ptr<BackupFileWriter>>(std::move(file));
 }
 

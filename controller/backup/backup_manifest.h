@@ -10,6 +10,7 @@
 namespace rowlock {
 
 constexpr char kRestoreMember[] = "RESTORE.txt";
+constexpr char kMixedMembers[] = "data.";  // So begin the names of those whose pieces come mixed.
 constexpr char kHeaderMember[] = "backup.json";
 constexpr char kManifestMember[] = "manifest.json";
 
@@ -25,6 +26,6 @@ std::string text_of(const BackupManifest& manifest);
 Result<BackupManifest> read_manifest(std::string_view text);
 
 // RESTORE.txt: how to restore it by hand.
-std::string restore_text(const BackupHeader& header);
+std::string restore_text(const BackupHeader& header, bool is_in_parts = false);
 
 }  // namespace rowlock

@@ -84,6 +84,21 @@ Result<> go_to(BackupFileReader& file, const std::string& member) {
   }
 }
 
+// What is left of the file, from the member on that it is at.
+DumpSource dump_of(BackupFileReader& file, std::string member) {
+  return [&file, member = std::move(member)]() mutable -> Result<DumpPiece> {
+    while (!member.empty()) {
+      auto bytes = file.read();
+      if (!bytes.ok()) return bytes.error();
+      if (!bytes.value().empty()) return DumpPiece{member, std::move(bytes).value()};
+      auto next = file.next();
+      if (!next.ok()) return next.error();
+      member = std::move(next).value();
+    }
+    return DumpPiece{};
+  };
+}
+
 Result<std::string> whole_member(BackupFileReader& file) {
   std::string text;
   while (true) {
@@ -197,9 +212,11 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
   if (auto at = go_to(reader, "globals.sql"); !at.ok()) return at.error();
   auto globals = whole_member(reader);
   if (!globals.ok()) return globals.error();
-  if (auto at = go_to(reader, "dump"); !at.ok()) return at.error();
-  const auto restored = dumps.restore(
-      order, globals.value(), [&reader] { return reader.read(); }, ending);
+  auto member = reader.next();
+  if (!member.ok()) return member.error();
+  if (member.value().empty()) return corrupt(object.key, "it has no dump");
+  const auto restored =
+      dumps.restore(order, globals.value(), dump_of(reader, std::move(member).value()), ending);
   if (!restored.ok()) {
     Error error = restored.error();
     if (error.cause == Cause::exists) error.fault = Fault::transient;

@@ -30,12 +30,22 @@ constexpr char kPostgres[] =
 The database, as a new one called NEW:
 
   createdb -T template0 NEW
-  age -d -i IDENTITY FILE | tar --zstd -xO dump | pg_restore -d NEW
-
+{fill}
 Without the roles, everything belonging to yourself: pg_restore --no-owner --no-acl -d NEW
 What should be in it, with counts and hashes for each table:
 
   age -d -i IDENTITY FILE | tar --zstd -xO manifest.json
+)";
+
+constexpr char kWhole[] = R"(  age -d -i IDENTITY FILE | tar --zstd -xO dump | pg_restore -d NEW
+)";
+
+// Its tables first, then their rows, then what is made of those.
+constexpr char kParts[] =
+    R"(  parts=$(age -d -i IDENTITY FILE | tar --zstd -t | cut -d / -f 1 | grep -F data. | sort -u)
+  for part in before $parts after; do
+    age -d -i IDENTITY FILE | tar --zstd -xO $part | pg_restore -d NEW
+  done
 )";
 
 constexpr char kHome[] = R"(The home, into the new folder /var/lib/rowlock:
@@ -54,7 +64,7 @@ that it made.
 
 }  // namespace
 
-std::string restore_text(const BackupHeader& header) {
+std::string restore_text(const BackupHeader& header, bool is_in_parts) {
   const bool is_home = header.kind == "home";
   return fmt::format(kHead, fmt::arg("id", header.id),
                      fmt::arg("what", is_home ? "the home " + header.home
@@ -64,7 +74,8 @@ std::string restore_text(const BackupHeader& header) {
                      fmt::arg("more", is_home ? ""
                                               : "; createdb, psql and pg_restore, as new as "
                                                 "the server or newer")) +
-         (is_home ? kHome : kPostgres);
+         (is_home ? kHome
+                  : fmt::format(kPostgres, fmt::arg("fill", is_in_parts ? kParts : kWhole)));
 }
 
 }  // namespace rowlock

@@ -105,11 +105,10 @@ Result<Followed> look(Database& state, const BackupOptions& options, const Asked
   for (const Row& row : rows.value()) {
     const std::string state_now = row.is_null("heard") ? "asked for" : row.text("state");
     // One that turned out to be none is soon replaced, and deleted.
-    const bool is_settled = state_now == "verified" || state_now == "failed" ||
-                            state_now == "expired" ||
-                            (state_now == "stored" && row.text("want") == "blind") ||
-                            (state_now == "stored" && row.text("want") == "keep") ||
-                            !row.text("verify_detail").empty();
+    const bool is_settled =
+        state_now == "verified" || state_now == "failed" || state_now == "expired" ||
+        (state_now == "stored" && row.text("want") == "blind") ||
+        (state_now == "stored" && row.text("want") == "keep") || !row.text("verify_detail").empty();
     come.is_settled = come.is_settled && is_settled;
     come.is_good = come.is_good && state_now != "failed" && row.text("verify_detail").empty();
     const std::string detail =

@@ -3,6 +3,7 @@
 #include "controller/adapters/postgres_archive.h"
 #include "controller/adapters/postgres_content.h"
 #include "controller/adapters/postgres_globals.h"
+#include "controller/adapters/postgres_parts.h"
 
 #include <criterion/criterion.h>
 
@@ -180,4 +181,29 @@ Test(postgres_content, a_row_of_any_width_is_hashed_within_bounds) {
     deepest = std::max(deepest, depth);
   }
   cr_expect(depth == 0 && deepest < 200, "%d", deepest);
+}
+
+Test(postgres_parts, no_part_is_larger_than_it_must_be_and_the_first_takes_the_rest) {
+  const std::vector<PostgresPartTable> tables = {
+      {"a", {}, 10}, {"b", {"b_id_seq"}, 70}, {"c", {}, 30}, {"d", {}, 40}, {"e", {}, 50}};
+  const auto names = [](const std::vector<PostgresPart>& parts) {
+    std::string text;
+    for (const PostgresPart& part : parts) {
+      for (const PostgresPartTable& table : part) text += table.name;
+      text += ' ';
+    }
+    return text;
+  };
+
+  cr_expect(names(shared_out(tables, 1)) == "bedca ");
+  cr_expect(names(shared_out(tables, 3)) == "b ea dc ", "%s", names(shared_out(tables, 3)).c_str());
+  cr_expect(names(shared_out({{"a", {}, 1}}, 4)) == "a ");
+  cr_expect(names(shared_out({}, 4)) == " ");
+
+  const std::vector<PostgresPart> parts = {{{"a", {}, 9}}, {{"b", {"b_id_seq"}, 7}, {"c", {}, 1}}};
+  using Options = std::vector<std::string>;
+  cr_expect(options_of(parts, 0) ==
+            Options({"--section=data", "--exclude-table-data=b", "--exclude-table-data=c"}));
+  cr_expect(options_of(parts, 1) ==
+            Options({"--section=data", "--table=b", "--exclude-table-data=b_id_seq", "--table=c"}));
 }

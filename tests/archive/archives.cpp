@@ -37,6 +37,10 @@ std::string archive_of(const Members& members) {
       },
       1'000'000);
   for (const auto& [name, content] : members) {
+    if (name.ends_with('+')) {
+      cr_assert(writer.add_piece(name.substr(0, name.size() - 1), content).ok());
+      continue;
+    }
     const bool is_in_pieces = name.ends_with('*');
     const std::string plain_name = name.substr(0, name.size() - (is_in_pieces ? 1 : 0));
     const auto size = static_cast<std::int64_t>(content.size());

@@ -19,7 +19,7 @@ Source source_of(std::string bytes, std::size_t block = 1000);
 // Name and content, in order.
 using Members = std::vector<std::pair<std::string, std::string>>;
 
-// By TarWriter; those whose names end with a '*' are of unknown size.
+// By TarWriter; those whose names end with a '*' are of unknown size, and with a '+' a next piece.
 std::string archive_of(const Members& members);
 
 // All that TarReader gives of it; empty and the error's message, when it refuses.

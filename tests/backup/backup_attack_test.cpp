@@ -186,6 +186,26 @@ Test(backup_attack, members_that_differ_from_the_manifest_are_found) {
             "the archive has its member globals.sql twice");
 }
 
+Test(backup_attack, pieces_that_come_mixed_are_those_of_data_alone) {
+  const std::string roles = "globals.sql";
+  const Members parts = {{"data.1+", "a"}, {"data.2+", "b"}, {"data.1+", "c"}};
+  const auto with = [&](const Members& put, const Members& listed) {
+    Members members = head_of(postgres_header());
+    members.insert(members.end(), put.begin(), put.end());
+    members.emplace_back("manifest.json", manifest_of(postgres_header(), listed));
+    return fault_of(forged(members));
+  };
+
+  cr_expect(with(parts, {{"data.1", "ac"}, {"data.2", "b"}}).empty());
+  cr_expect(with(parts, {{"data.1", "ca"}, {"data.2", "b"}}) ==
+            "the backup file has another content in its member data.1 than its manifest lists");
+  cr_expect(with(parts, {{"data.1", "a"}, {"data.2", "b"}}) ==
+            "the backup file has 2 bytes in its member data.1, its manifest lists 1");
+  cr_expect(with({{roles + "+", "a"}, {"data.2+", "b"}, {roles + "+", "c"}},
+                 {{roles, "ac"}, {"data.2", "b"}}) ==
+            "the backup file has its member globals.sql torn apart");
+}
+
 Test(backup_attack, members_out_of_their_order_are_found) {
   const Members good = honest(postgres_header(), {{"dump*", "rows"}});
   const auto ordered = [&](const std::vector<std::size_t>& order) {

@@ -58,6 +58,30 @@ Test(backup_file, members_of_every_size_come_back_with_their_header_and_facts, .
   }
 }
 
+Test(backup_file, members_that_are_written_at_the_same_time_come_back_mixed) {
+  const std::string content = noise(100'000);
+  const Members mixed = {{"globals.sql*", "roles"}, {"before*", "tables"}, {"data.1+", content},
+                         {"data.2+", "rows"},       {"data.1+", "end"},    {"after*", "indexes"}};
+  const std::string file = backup_of(postgres_header(), mixed);
+
+  std::string fault;
+  const Members members = members_of(file, fault);
+
+  cr_assert(fault.empty(), "%s", fault.c_str());
+  cr_expect(members == Members({{"globals.sql", "roles"},
+                                {"before", "tables"},
+                                {"data.1", content},
+                                {"data.2", "rows"},
+                                {"data.1", "end"},
+                                {"after", "indexes"}}));
+  const auto checked = check_backup_file(SecretBytes(kIdentities[0]), source_of(file, 1000));
+  cr_assert(checked.ok());
+  const std::vector<MemberFacts>& facts = checked.value().members;
+  cr_assert_eq(facts.size(), 5);
+  const MemberFacts mended{"data.1", 100'003, to_hex(sha256(content + "end"))};
+  cr_expect(facts[2] == mended);
+}
+
 Test(backup_file, the_stock_tools_give_the_same_bytes, .timeout = 60) {
   const TempFolder folder;
   const std::string content = noise(3 * kPiece + 1);

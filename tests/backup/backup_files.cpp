@@ -7,6 +7,8 @@
 
 #include <criterion/criterion.h>
 
+#include <algorithm>
+
 namespace rowlock {
 
 const std::vector<std::string> kRecipients = {
@@ -36,19 +38,27 @@ Json some_content() {
 
 std::string backup_of(const BackupHeader& header, const Members& members,
                       const std::vector<std::string>& recipients) {
+  const bool is_in_parts = std::any_of(members.begin(), members.end(),
+                                       [](const auto& each) { return each.first == "before*"; });
   std::string file;
   auto begun = BackupFileWriter::begin(
       recipients.empty() ? std::vector<std::string>{kRecipients[0]} : recipients, header,
       [&file](std::string_view bytes) -> Result<> {
         file += bytes;
         return Done{};
-      });
+      },
+      is_in_parts);
   cr_assert(begun.ok(), "%s", begun.ok() ? "" : begun.error().message.c_str());
   BackupFileWriter& writer = *begun.value();
   std::int64_t plain_bytes = 0;
   for (const auto& [name, content] : members) {
     const bool is_in_pieces = name.ends_with('*');
     const auto size = static_cast<std::int64_t>(content.size());
+    if (name.ends_with('+')) {
+      cr_assert(writer.add_piece(name.substr(0, name.size() - 1), content).ok());
+      plain_bytes += size;
+      continue;
+    }
     cr_assert(
         writer.begin(name.substr(0, name.size() - (is_in_pieces ? 1 : 0)), is_in_pieces ? -1 : size)
             .ok());
@@ -75,7 +85,7 @@ Members head_of(const BackupHeader& header) {
 std::string manifest_of(const BackupHeader& header, const Members& content) {
   BackupManifest manifest{header, some_content(), {}};
   for (const auto& [name, bytes] : content) {
-    const std::string plain_name = name.substr(0, name.find('*'));
+    const std::string plain_name = name.substr(0, name.find_first_of("*+"));
     manifest.members.push_back(
         {plain_name, static_cast<std::int64_t>(bytes.size()), to_hex(sha256(bytes))});
   }

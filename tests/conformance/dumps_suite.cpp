@@ -36,12 +36,12 @@ class Case : public SuiteCase {
     return result;
   }
   DumpFacts dump(const std::string& database, MemoryMembers& members) const {
-    const auto dumped = dumps.dump({fixture.address_of(database)}, members, never);
+    const auto dumped = dumps.dump({fixture.address_of(database)}, 1, members, never);
     succeeds(dumped, "dump");
     return dumped.ok() ? dumped.value() : DumpFacts{};
   }
   Result<> restore(const std::string& database, const Source& source) const {
-    return dumps.restore({fixture.server, database}, "", source, never);
+    return dumps.restore({fixture.server, database}, "", dump_of(source), never);
   }
   DatabaseFacts facts(const std::string& database) const {
     const auto read = dumps.facts(fixture.address_of(database), never);
@@ -95,6 +95,33 @@ void what_is_dumped_is_restored(const Case& c) {
   c.expect(c.names() == Names{"rl_one", "rl_two"}, "both databases");
 }
 
+void what_is_dumped_in_parts_is_restored(const Case& c) {
+  c.fixture.make("rl_one");
+  MemoryMembers members;
+  const auto dumped = c.dumps.dump({c.fixture.address_of("rl_one")}, 2, members, c.never);
+  c.succeeds(dumped, "dump in parts");
+  Names names;
+  for (const auto& [name, bytes] : members.members) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  c.expect(names.size() >= 4 && names[0] == "globals.sql" && names[1] == "before" &&
+               names[2].starts_with("data.") && names.back() == "after" && !members.is_open,
+           "the members globals.sql, before, data.1 and after");
+
+  c.succeeds(c.dumps.restore({c.fixture.server, "rl_two"}, "", dump_in(members), c.never),
+             "restore from parts");
+  if (dumped.ok()) {
+    c.are_equal(dumped.value().content, c.facts("rl_two"), "of the dump and what was restored");
+  }
+  std::string& part = std::find_if(members.members.begin(), members.members.end(), [](auto& each) {
+                        return each.first == "data.1";
+                      })->second;
+  part.resize(part.size() / 2);
+  c.expect(!c.dumps.restore({c.fixture.server, "rl_three"}, "", dump_in(members), c.never).ok(),
+           "half a part to be none");
+  c.expect(c.names() == Names{"rl_one", "rl_two"}, "nothing of what failed");
+}
+
 void one_row_that_differs_is_seen(const Case& c) {
   c.fixture.make("rl_one");
   const DatabaseFacts before = c.facts("rl_one");
@@ -135,7 +162,7 @@ void a_restore_that_fails_leaves_nothing(const Case& c) {
            "half a dump to be none");
   c.fails(c.restore("rl_two", source_of("no dump at all")), Fault::rejected, "no dump");
   const std::atomic<bool> now{true};
-  c.expect(!c.dumps.restore({c.fixture.server, "rl_two"}, "", source_of(dump), now).ok(),
+  c.expect(!c.dumps.restore({c.fixture.server, "rl_two"}, "", dump_of(source_of(dump)), now).ok(),
            "a restore that shall end to end");
   c.expect(c.names() == Names{"rl_one"}, "no other database");
 }
@@ -148,7 +175,7 @@ void a_dump_ends_when_it_is_told_to(const Case& c) {
     ending = true;
     return Done{};
   };
-  c.expect(!c.dumps.dump({c.fixture.address_of("rl_one")}, members, ending).ok(),
+  c.expect(!c.dumps.dump({c.fixture.address_of("rl_one")}, 1, members, ending).ok(),
            "a dump that shall end to fail");
   c.expect(!c.dumps.facts(c.fixture.address_of("rl_one"), ending).ok(),
            "facts that shall end to fail");
@@ -160,7 +187,7 @@ void a_writer_that_fails_fails_the_dump(const Case& c) {
   members.on_write = []() -> Result<> {
     return Error{Fault::transient, Cause::other, "the store is full", ""};
   };
-  const auto dumped = c.dumps.dump({c.fixture.address_of("rl_one")}, members, c.never);
+  const auto dumped = c.dumps.dump({c.fixture.address_of("rl_one")}, 1, members, c.never);
   c.expect(!dumped.ok() && dumped.error().message.find("the store is full") != std::string::npos,
            "the writer's own words");
 }
@@ -193,7 +220,7 @@ void a_drop_ends_sessions_and_may_be_repeated(const Case& c) {
   }
   c.expect(!c.dumps.facts(c.fixture.address_of("rl_one"), c.never).ok(), "no facts of none");
   MemoryMembers members;
-  c.fails(c.dumps.dump({c.fixture.address_of("rl_one")}, members, c.never), Fault::rejected,
+  c.fails(c.dumps.dump({c.fixture.address_of("rl_one")}, 1, members, c.never), Fault::rejected,
           "a dump of none");
 }
 
@@ -217,7 +244,7 @@ void where_no_server_answers_nothing_is_known(const Case& c) {
     c.expect(!result.ok() && result.error().cause == Cause::unreachable, what + " to be unknown");
   };
   MemoryMembers members;
-  is_unreachable(c.dumps.dump({none}, members, c.never), "dump");
+  is_unreachable(c.dumps.dump({none}, 1, members, c.never), "dump");
   is_unreachable(c.dumps.facts(none, c.never), "facts");
   is_unreachable(c.dumps.list(none), "list");
   is_unreachable(c.dumps.room(none), "room");
@@ -231,6 +258,7 @@ void where_no_server_answers_nothing_is_known(const Case& c) {
 void check_dumps(DatabaseDumps& dumps, const DumpsFixture& fixture) {
   const std::pair<const char*, void (*)(const Case&)> cases[] = {
       {"what is dumped is restored", what_is_dumped_is_restored},
+      {"what is dumped in parts is restored", what_is_dumped_in_parts_is_restored},
       {"one row that differs is seen", one_row_that_differs_is_seen},
       {"nothing is restored over another database", nothing_is_restored_over_another_database},
       {"a restore that fails leaves nothing", a_restore_that_fails_leaves_nothing},

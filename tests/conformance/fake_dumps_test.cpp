@@ -57,23 +57,23 @@ Test(fake_dumps, fail_as_they_are_told_to) {
   MemoryMembers members;
 
   fake.set_broken(kServer, "app");
-  cr_expect(!fake.dump({address_of("app")}, members, never).ok() && members.is_open);
+  cr_expect(!fake.dump({address_of("app")}, 1, members, never).ok() && members.is_open);
   fake.set_broken(kServer, "app", false);
   members = {};
-  const auto dumped = fake.dump({address_of("app")}, members, never);
+  const auto dumped = fake.dump({address_of("app")}, 1, members, never);
   cr_assert(dumped.ok());
 
   fake.set_faults([](const std::string& call, const std::string&) {
     return call == "restore" ? FaultPlan::lose_answer : FaultPlan::none;
   });
-  const auto lost = fake.restore(order, "", source_of(members.member("dump")), never);
+  const auto lost = fake.restore(order, "", dump_of(source_of(members.member("dump"))), never);
   cr_expect(!lost.ok() && lost.error().cause == Cause::deadline);
   cr_expect(fake.tables(kServer, "copy") == fake.tables(kServer, "app"));
   cr_assert(fake.drop(order.server, "copy").ok());
 
   fake.set_faults({});
   fake.set_loses_rows(true);
-  cr_assert(fake.restore(order, "", source_of(members.member("dump")), never).ok());
+  cr_assert(fake.restore(order, "", dump_of(source_of(members.member("dump"))), never).ok());
   const auto restored = fake.facts(address_of("copy"), never);
   cr_assert(restored.ok());
   cr_expect(restored.value().tables[0].rows == dumped.value().content.tables[0].rows - 1);

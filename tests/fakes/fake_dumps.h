@@ -50,9 +50,9 @@ class FakeDumps final : public DatabaseDumps {
   int sessions(const std::string& server, const std::string& database) const;
   std::vector<std::string> calls() const;  // "dump app", in their order.
 
-  Result<DumpFacts> dump(const PostgresAddress& database, MemberWriter& members,
+  Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
                          const std::atomic<bool>& ending) override;
-  Result<> restore(const RestoreOrder& order, const std::string& globals, const Source& dump,
+  Result<> restore(const RestoreOrder& order, const std::string& globals, const DumpSource& dump,
                    const std::atomic<bool>& ending) override;
   Result<DatabaseFacts> facts(const PostgresAddress& database,
                               const std::atomic<bool>& ending) override;
@@ -75,8 +75,8 @@ class FakeDumps final : public DatabaseDumps {
   template <typename Act>
   auto attempt(const std::string& call, const PostgresAddress& address, const std::string& database,
                Act act) -> decltype(act(std::declval<Server&>()));
-  static Result<> write_dump(const Database& database, MemberWriter& members, DumpFacts& facts,
-                             const std::atomic<bool>& ending);
+  static Result<> write_dump(const Database& database, int jobs, MemberWriter& members,
+                             DumpFacts& facts, const std::atomic<bool>& ending);
   Result<std::string> answer(const Database& database, const std::string& query) const;
 
   mutable std::mutex mutex_;

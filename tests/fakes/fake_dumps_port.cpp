@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <utility>
 
 namespace rowlock {
@@ -10,6 +11,7 @@ namespace {
 
 constexpr char kMagic[] = "FAKEDUMP\n";
 constexpr char kEnd[] = "end\n";
+constexpr char kGlobals[] = "CREATE ROLE postgres;\n";
 constexpr std::int64_t kRowBytes = 100;
 
 Error rejected(const std::string& what, const std::string& hint) {
@@ -144,20 +146,38 @@ auto FakeDumps::attempt(const std::string& call, const PostgresAddress& address,
   return result;
 }
 
-Result<> FakeDumps::write_dump(const Database& database, MemberWriter& members, DumpFacts& facts,
-                               const std::atomic<bool>& ending) {
+// With several jobs the halves of the rows come mixed.
+Result<> FakeDumps::write_dump(const Database& database, int jobs, MemberWriter& members,
+                               DumpFacts& facts, const std::atomic<bool>& ending) {
   const std::string dump = text_of(database.tables);
-  const std::pair<const char*, std::string> parts[] = {{"globals.sql", "CREATE ROLE postgres;\n"},
-                                                       {"dump", dump}};
-  for (const auto& [name, bytes] : parts) {
-    if (const auto begun = members.begin(name, -1); !begun.ok()) return begun;
+  const auto write = [&](const std::string& bytes) -> Result<> {
     for (const std::string& half :
          {bytes.substr(0, bytes.size() / 2), bytes.substr(bytes.size() / 2)}) {
       if (ending) return ended();
       if (const auto written = members.write(half); !written.ok()) return written;
       if (ending) return ended();
-      if (database.is_broken && bytes == dump) return broken();
+      if (database.is_broken && bytes != kGlobals) return broken();
     }
+    return Done{};
+  };
+  const std::size_t fifth = dump.size() / 5;
+  std::vector<std::pair<std::string, std::string>> parts = {{"globals.sql", kGlobals}};
+  if (jobs == 1) {
+    parts.emplace_back("dump", dump);
+  } else {
+    parts.emplace_back("before", dump.substr(0, fifth));
+    parts.emplace_back("data.1", dump.substr(fifth, fifth));
+    parts.emplace_back("data.2", dump.substr(3 * fifth, fifth));
+    parts.emplace_back("data.1", dump.substr(2 * fifth, fifth));
+    parts.emplace_back("after", dump.substr(4 * fifth));
+  }
+  for (const auto& [name, bytes] : parts) {
+    if (name.starts_with("data.")) {
+      if (const auto added = members.add_piece(name, bytes); !added.ok()) return added;
+      continue;
+    }
+    if (const auto begun = members.begin(name, -1); !begun.ok()) return begun;
+    if (const auto written = write(bytes); !written.ok()) return written;
     if (const auto closed = members.end(); !closed.ok()) return closed;
   }
   facts.content = facts_of(database.tables);
@@ -166,7 +186,7 @@ Result<> FakeDumps::write_dump(const Database& database, MemberWriter& members, 
   return Done{};
 }
 
-Result<DumpFacts> FakeDumps::dump(const PostgresAddress& database, MemberWriter& members,
+Result<DumpFacts> FakeDumps::dump(const PostgresAddress& database, int jobs, MemberWriter& members,
                                   const std::atomic<bool>& ending) {
   const std::string name = parts_of(database.url).second;
   return attempt("dump", database, name, [&](Server& server) -> Result<DumpFacts> {
@@ -175,23 +195,25 @@ Result<DumpFacts> FakeDumps::dump(const PostgresAddress& database, MemberWriter&
     }
     if (!missing_program_.empty()) return rejected("there is no pg_dump", missing_program_);
     DumpFacts facts;
-    const auto written = write_dump(server[name], members, facts, ending);
+    const auto written = write_dump(server[name], jobs, members, facts, ending);
     return written.ok() ? Result<DumpFacts>(facts) : Result<DumpFacts>(written.error());
   });
 }
 
-Result<> FakeDumps::restore(const RestoreOrder& order, const std::string&, const Source& dump,
+Result<> FakeDumps::restore(const RestoreOrder& order, const std::string&, const DumpSource& dump,
                             const std::atomic<bool>& ending) {
   return attempt("restore", order.server, order.database, [&](Server& server) -> Result<> {
     if (server.contains(order.database)) return taken(order.database);
-    std::string text;
+    std::map<std::string, std::string> parts;
     while (true) {
-      const auto bytes = dump();
-      if (!bytes.ok()) return bytes.error();
+      const auto piece = dump();
+      if (!piece.ok()) return piece.error();
       if (ending) return ended();
-      if (bytes.value().empty()) break;
-      text += bytes.value();
+      if (piece.value().member.empty()) break;
+      parts[piece.value().member] += piece.value().bytes;
     }
+    std::string text;
+    for (const char* name : {"dump", "before", "data.1", "data.2", "after"}) text += parts[name];
     if (!text.starts_with(kMagic)) return rejected("this is no dump", "restore it by hand");
     std::optional<Tables> tables = tables_in(text);
     if (!tables) return Error{Fault::transient, Cause::other, "the dump ends too early", ""};

@@ -4,6 +4,7 @@
 #include "controller/world_backups.h"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,6 +32,13 @@ class MemoryMembers final : public MemberWriter {
     is_open = false;
     return Done{};
   }
+  Result<> add_piece(const std::string& name, std::string_view bytes) override {
+    if (on_write) {
+      if (const auto result = on_write(); !result.ok()) return result;
+    }
+    members.emplace_back(name, bytes);
+    return Done{};
+  }
 
   // Empty when there is none of that name.
   std::string member(const std::string& name) const {
@@ -52,6 +60,32 @@ inline Source source_of(const std::string& bytes, std::size_t piece_bytes = 6553
     const std::size_t from = std::min(*at, bytes.size());
     *at = from + piece_bytes;
     return bytes.substr(from, piece_bytes);
+  };
+}
+
+// The dump that those bytes are.
+inline DumpSource dump_of(Source bytes) {
+  return [bytes = std::move(bytes)]() -> Result<DumpPiece> {
+    auto next = bytes();
+    if (!next.ok()) return next.error();
+    if (next.value().empty()) return DumpPiece{};
+    return DumpPiece{"dump", std::move(next).value()};
+  };
+}
+
+// The one that those members are.
+inline DumpSource dump_in(const MemoryMembers& members) {
+  const auto left = std::make_shared<std::deque<DumpPiece>>();
+  for (const auto& [name, bytes] : members.members) {
+    for (std::size_t at = 0; name != "globals.sql" && at < bytes.size(); at += 65536) {
+      left->push_back({name, bytes.substr(at, 65536)});
+    }
+  }
+  return [left]() -> Result<DumpPiece> {
+    if (left->empty()) return DumpPiece{};
+    DumpPiece piece = std::move(left->front());
+    left->pop_front();
+    return piece;
   };
 }
 

@@ -12,16 +12,27 @@ using namespace rowlock;
 
 namespace {
 
-// Dumped, restored elsewhere and compared; what was restored stays as "copy".
-DatabaseFacts comes_back(PostgresDumpRig& c, const std::string& database = "app") {
+DatabaseFacts comes_back_as(PostgresDumpRig& c, const std::string& database,
+                            const std::string& copy) {
   MemoryMembers members;
   const auto dumped = c.dump(members, database);
   cr_assert(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
-  const auto restored = c.restore(members);
-  cr_assert(restored.ok(), "%s", restored.ok() ? "" : restored.error().message.c_str());
-  const std::string differs = difference(dumped.value().content, c.facts("copy"));
-  cr_expect(differs.empty(), "%s", differs.c_str());
+  const auto restored = c.restore(members, copy);
+  cr_assert(restored.ok(), "%d jobs: %s", c.jobs,
+            restored.ok() ? "" : restored.error().message.c_str());
+  const std::string differs = difference(dumped.value().content, c.facts(copy));
+  cr_expect(differs.empty(), "%d jobs: %s", c.jobs, differs.c_str());
   return dumped.value().content;
+}
+
+// Dumped, restored elsewhere and compared, in parts and as a whole; what was restored stays as
+// "copy".
+DatabaseFacts comes_back(PostgresDumpRig& c, const std::string& database = "app") {
+  c.jobs = 3;
+  (void)comes_back_as(c, database, "copy_of_parts");
+  cr_assert(c.dumps.drop(c.address("postgres"), "copy_of_parts").ok());
+  c.jobs = 1;
+  return comes_back_as(c, database, "copy");
 }
 
 std::string hash_of(const DatabaseFacts& facts, const std::string& table) {

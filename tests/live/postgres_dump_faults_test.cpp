@@ -109,7 +109,7 @@ Test(live_postgres_dump_faults, whoever_wants_a_table_for_itself_gets_it_first, 
                 real_folder() + "/pg_dump \"$@\"");
 
   MemoryMembers members;
-  const auto dumped = dumps.dump({c.address("app")}, members, c.ending);
+  const auto dumped = dumps.dump({c.address("app")}, 1, members, c.ending);
 
   cr_assert(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
   const auto restored = c.restore(members);
@@ -160,12 +160,12 @@ Test(live_postgres_dump_faults, a_program_that_ends_badly_has_dumped_nothing, .t
 
   stands_in(folder, "pg_dump", "15.0",
             real_folder() + "/pg_dump \"$@\"; echo 'it went wrong' >&2; exit 3");
-  const auto dumped = dumps.dump({c.address("app")}, members, c.ending);
+  const auto dumped = dumps.dump({c.address("app")}, 1, members, c.ending);
   fails(dumped, Fault::transient, "pg_dump ended with exit code 3: it went wrong");
   cr_expect(members.is_open && members.member("dump").size() > 1'000'000);
 
   stands_in(folder, "pg_dumpall", "15.0", "echo 'no globals' >&2; exit 1");
-  fails(dumps.dump({c.address("app")}, members, c.ending), Fault::transient,
+  fails(dumps.dump({c.address("app")}, 1, members, c.ending), Fault::transient,
         "pg_dumpall ended with exit code 1: no globals");
 }
 
@@ -178,9 +178,10 @@ Test(live_postgres_dump_faults, a_program_older_than_the_server_is_named, .timeo
   MemoryMembers members;
   const std::string major = c.rig.ask("SELECT current_setting('server_version_num')::int / 10000");
 
-  fails(dumps.dump({c.address("app")}, members, c.ending), Fault::rejected, "there is no pg_dump");
+  fails(dumps.dump({c.address("app")}, 1, members, c.ending), Fault::rejected,
+        "there is no pg_dump");
   stands_in(folder, "pg_dump", "9.6.24", "exit 0");
-  const auto dumped = dumps.dump({c.address("app")}, members, c.ending);
+  const auto dumped = dumps.dump({c.address("app")}, 1, members, c.ending);
   fails(dumped, Fault::rejected, "pg_dump 9 is the newest on this machine");
   cr_expect(dumped.error().hint == "install the package postgresql-client-" + major, "%s",
             dumped.error().hint.c_str());
@@ -206,13 +207,13 @@ Test(live_postgres_dump_faults, a_program_sees_the_password_in_its_own_file_alon
     return Done{};
   };
 
-  const auto dumped = c.dumps.dump({address}, members, c.ending);
+  const auto dumped = c.dumps.dump({address}, 1, members, c.ending);
 
   cr_assert(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
   cr_expect(seen.find("PGPASSFILE") != std::string::npos);
   cr_expect(seen.find("Odd:") == std::string::npos && seen.find("PGOPTIONS") == std::string::npos);
   address.password = std::make_shared<const SecretBytes>(std::string_view("Two\nlines"));
-  cr_expect(!c.dumps.dump({address}, members, c.ending).ok());
+  cr_expect(!c.dumps.dump({address}, 1, members, c.ending).ok());
 }
 
 // ---- Servers ------------------------------------------------------------------------------------
@@ -321,7 +322,7 @@ Test(live_postgres_dump_faults, a_user_who_may_not_is_told_what_is_missing, .tim
   const auto dump_as = [&](const std::string& user, const std::string& password,
                            const std::string& database) {
     MemoryMembers members;
-    return c.dumps.dump({c.rig.as(user, password, database)}, members, c.ending);
+    return c.dumps.dump({c.rig.as(user, password, database)}, 1, members, c.ending);
   };
 
   fails(dump_as("clerk", "Wrong0", "app"), Fault::rejected, "SQLSTATE 28P01");
@@ -336,7 +337,7 @@ Test(live_postgres_dump_faults, a_user_who_may_not_is_told_what_is_missing, .tim
   c.run({"ALTER ROLE clerk BYPASSRLS"});
 
   MemoryMembers members;
-  const auto dumped = c.dumps.dump({c.rig.as("clerk", "Clerk0")}, members, c.ending);
+  const auto dumped = c.dumps.dump({c.rig.as("clerk", "Clerk0")}, 1, members, c.ending);
   cr_assert(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
   cr_expect(difference(dumped.value().content, c.facts("app")).empty());
   const std::string globals = members.member("globals.sql");

@@ -32,12 +32,12 @@ void PostgresDumpRig::fill(const std::string& database) const {
 }
 
 Result<DumpFacts> PostgresDumpRig::dump(MemoryMembers& members, const std::string& database) {
-  return dumps.dump({address(database)}, members, ending);
+  return dumps.dump({address(database)}, jobs, members, ending);
 }
 
 Result<> PostgresDumpRig::restore(const MemoryMembers& members, const std::string& database) {
   return dumps.restore({address("postgres"), database}, members.member("globals.sql"),
-                       source_of(members.member("dump")), ending);
+                       dump_in(members), ending);
 }
 
 DatabaseFacts PostgresDumpRig::facts(const std::string& database) {

@@ -31,6 +31,7 @@ class PostgresDumpRig {
 
   PostgresRig rig;
   PostgresDumps dumps;
+  int jobs = 1;
   std::atomic<bool> ending{false};
 };
 

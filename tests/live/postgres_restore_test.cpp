@@ -39,7 +39,7 @@ struct Dumped {
   }
   Result<> restore(const Source& source, bool has_roles = false, bool keeps_owners = false) {
     return rig.dumps.restore({rig.address("postgres"), "copy", has_roles, keeps_owners},
-                             members.member("globals.sql"), source, rig.ending);
+                             members.member("globals.sql"), dump_of(source), rig.ending);
   }
 
   PostgresDumpRig rig;

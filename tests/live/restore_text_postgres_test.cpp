@@ -30,24 +30,52 @@ std::string printed_by(const PostgresRig& rig, const std::string& command) {
 
 }  // namespace
 
-Test(live_restore_text, a_database_is_restored_by_hand, .timeout = 120) {
+// Two tables that belong to each other, and to a role.
+struct School {
   PostgresRig rig;
-  rig.ask(
-      "CREATE TABLE pupil AS SELECT i AS id, md5(i::text) AS name FROM "
-      "generate_series(1, 20000) AS i");
-  rig.ask("ALTER TABLE pupil OWNER TO admin");
-  const std::string hash = "SELECT md5(string_agg(id || name, ',' ORDER BY id)) FROM pupil";
-  const std::string file =
-      backup_of(postgres_header(), {{"globals.sql*", printed_by(rig, "pg_dumpall --globals-only")},
-                                    {"dump*", printed_by(rig, "pg_dump -Fc -Z0 app")}});
-  const TempFolder folder;
+  TempFolder folder;
 
-  type_what_restore_text_says(file, folder, {{"NEW", "app_again"}},
-                              "export PGHOST='" + rig.socket_folder() +
-                                  "' PGPORT=" + std::to_string(rig.port()) + " PGUSER=postgres");
+  School() {
+    rig.ask(
+        "CREATE TABLE pupil AS SELECT i AS id, md5(i::text) AS name FROM "
+        "generate_series(1, 20000) AS i");
+    rig.ask("ALTER TABLE pupil OWNER TO admin");
+    rig.ask("ALTER TABLE pupil ADD PRIMARY KEY (id)");
+    rig.ask("CREATE TABLE mark AS SELECT i AS id, i AS pupil FROM generate_series(1, 20000) AS i");
+    rig.ask("ALTER TABLE mark ADD FOREIGN KEY (pupil) REFERENCES pupil");
+  }
 
-  cr_expect(rig.ask("SELECT count(*) FROM pupil", "app_again") == "20000");
-  cr_expect(rig.ask(hash, "app_again") == rig.ask(hash));
-  cr_expect(rig.ask("SELECT tableowner FROM pg_tables WHERE tablename = 'pupil'", "app_again") ==
-            "admin");
+  void expect_back(const Members& members) {
+    type_what_restore_text_says(backup_of(postgres_header(), members), folder,
+                                {{"NEW", "app_again"}},
+                                "export PGHOST='" + rig.socket_folder() +
+                                    "' PGPORT=" + std::to_string(rig.port()) + " PGUSER=postgres");
+    const std::string hash = "SELECT md5(string_agg(id || name, ',' ORDER BY id)) FROM pupil";
+    cr_expect(rig.ask(hash, "app_again") == rig.ask(hash));
+    cr_expect(rig.ask("SELECT count(*) FROM mark", "app_again") == "20000");
+    cr_expect(rig.ask("SELECT tableowner FROM pg_tables WHERE tablename = 'pupil'", "app_again") ==
+              "admin");
+    cr_expect(rig.ask("SELECT count(*) FROM pg_constraint WHERE contype IN ('p', 'f') "
+                      "AND connamespace = 'public'::regnamespace",
+                      "app_again") == "2");
+  }
+};
+
+Test(live_restore_text, a_database_is_restored_by_hand, .timeout = 120) {
+  School school;
+  const PostgresRig& rig = school.rig;
+  school.expect_back({{"globals.sql*", printed_by(rig, "pg_dumpall --globals-only")},
+                      {"dump*", printed_by(rig, "pg_dump -Fc -Z0 app")}});
+}
+
+Test(live_restore_text, a_database_in_parts_is_restored_by_hand, .timeout = 120) {
+  School school;
+  const PostgresRig& rig = school.rig;
+  const std::string dump = "pg_dump -Fc -Z0 app ";
+  school.expect_back(
+      {{"globals.sql*", printed_by(rig, "pg_dumpall --globals-only")},
+       {"before*", printed_by(rig, dump + "--section=pre-data")},
+       {"data.1+", printed_by(rig, dump + "--section=data --exclude-table-data=public.mark")},
+       {"data.2+", printed_by(rig, dump + "--section=data --table=public.mark")},
+       {"after*", printed_by(rig, dump + "--section=post-data")}});
 }

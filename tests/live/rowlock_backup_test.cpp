@@ -120,7 +120,7 @@ Test(live_rowlock_backup, a_database_is_backed_up_restored_and_compared_and_rest
 
 Test(live_rowlock_backup, what_is_there_is_put_aside_only_when_that_is_said, .timeout = 300) {
   Rig rig;
-  rig.insert_policy();
+  rig.insert_policy(", jobs", ", 3");
   rig.await_verified();
   require(rig.server.ask("UPDATE pupil SET name = 'spoiled'").empty(), "");
 

@@ -189,6 +189,19 @@ Test(backup, a_restore_that_is_not_equal_to_what_was_dumped_is_found) {
   expect_is("expired expired verified", world.states());
 }
 
+Test(backup, one_of_several_jobs_is_in_parts_and_restored_as_any_other) {
+  Backed world;
+  world.run_policy(", jobs", ", 4");
+  expect_is("verified", world.states());
+  const auto object =
+      world.stores.object(kStore, world.text("SELECT object FROM backup ORDER BY id DESC LIMIT 1"));
+  std::string fault;
+  const Members members = members_of(object->bytes, fault);
+  std::string names;
+  for (const auto& [name, bytes] : members) names += name + " ";
+  expect_is("globals.sql before data.1 data.2 data.1 after ", names);
+}
+
 Test(backup, another_file_in_its_place_is_found) {
   Backed world;
   world.insert_policy();
