@@ -11,19 +11,21 @@ namespace rowlock {
 
 Result<std::shared_ptr<ObjectStore>> S3Store::open(const StoreAddress& address,
                                                    const std::atomic<bool>& ending,
-                                                   const S3Deadlines& deadlines) {
+                                                   const S3Deadlines& deadlines,
+                                                   PartBytes part_bytes) {
   Result<S3Place> place = read_s3_place(address);
   if (!place.ok()) return place.error();
   auto client = std::make_shared<S3Client>(std::move(place).value(), address.access_key_id,
                                            address.secret_access_key, ending, deadlines);
   return std::shared_ptr<ObjectStore>(
-      std::make_shared<S3Store>(std::move(client), address.bytes_per_s));
+      std::make_shared<S3Store>(std::move(client), address.bytes_per_s, part_bytes));
 }
 
-S3Store::S3Store(std::shared_ptr<S3Client> client, std::int64_t bytes_per_s)
+S3Store::S3Store(std::shared_ptr<S3Client> client, std::int64_t bytes_per_s, PartBytes part_bytes)
     : client_(std::move(client)),
       conditions_(std::make_shared<S3Conditions>()),
-      bytes_per_s_(bytes_per_s) {}
+      bytes_per_s_(bytes_per_s),
+      part_bytes_(part_bytes) {}
 
 Result<StoreFacts> S3Store::probe() {
   Result<StoreFacts> facts = probe_bucket(*client_);
@@ -41,7 +43,7 @@ Result<std::unique_ptr<Upload>> S3Store::upload(const std::string& key) {
                          "remove it first, or use another key"});
   }
   return std::unique_ptr<Upload>(
-      std::make_unique<S3Upload>(client_, conditions_, key, bytes_per_s_));
+      std::make_unique<S3Upload>(client_, conditions_, key, bytes_per_s_, part_bytes_));
 }
 
 Result<std::optional<StoredObject>> S3Store::look(const std::string& key) {

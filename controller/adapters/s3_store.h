@@ -19,9 +19,10 @@ class S3Store final : public ObjectStore {
   // Rejected when the address is none. `ending` outlives this and all its uploads.
   static Result<std::shared_ptr<ObjectStore>> open(const StoreAddress& address,
                                                    const std::atomic<bool>& ending,
-                                                   const S3Deadlines& deadlines = {});
+                                                   const S3Deadlines& deadlines = {},
+                                                   PartBytes part_bytes = s3_part_bytes);
 
-  S3Store(std::shared_ptr<S3Client> client, std::int64_t bytes_per_s);
+  S3Store(std::shared_ptr<S3Client> client, std::int64_t bytes_per_s, PartBytes part_bytes);
 
   Result<StoreFacts> probe() override;
   Result<std::unique_ptr<Upload>> upload(const std::string& key) override;
@@ -36,6 +37,7 @@ class S3Store final : public ObjectStore {
   std::shared_ptr<S3Client> client_;
   std::shared_ptr<S3Conditions> conditions_;
   std::int64_t bytes_per_s_;
+  PartBytes part_bytes_;
 };
 
 }  // namespace rowlock

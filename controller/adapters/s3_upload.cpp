@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMiB = 1024 * 1024;
 
+constexpr std::size_t kDoubledBytesMax = 8 * kMiB;  // Parts up to this fill while one is sent.
+
 void make_room(std::string& buffer, std::size_t size) {
   if (buffer.capacity() >= size) return;
   std::string().swap(buffer);  // Or both would be held for a moment.
@@ -42,19 +44,20 @@ bool S3RunningUploads::has(const std::string& id) const {
   return std::find(ids_.begin(), ids_.end(), id) != ids_.end();
 }
 
-std::size_t part_bytes(int number) {
-  if (number <= 1000) return 8 * kMiB;
-  if (number <= 3000) return 12 * kMiB;
-  return 20 * kMiB;
+std::size_t s3_part_bytes(int number) {
+  if (number <= 2000) return 5 * kMiB;  // The least that S3 takes.
+  if (number <= 4000) return kDoubledBytesMax;
+  return 2 * kDoubledBytesMax;
 }
 
 S3Upload::S3Upload(std::shared_ptr<S3Client> client, std::shared_ptr<S3Conditions> conditions,
-                   std::string key, std::int64_t bytes_per_s)
+                   std::string key, std::int64_t bytes_per_s, PartBytes part_bytes)
     : client_(std::move(client)),
       conditions_(std::move(conditions)),
       key_(std::move(key)),
       what_("write " + key_),
       pace_(bytes_per_s),
+      part_bytes_(part_bytes),
       sha256_(StreamDigest::Method::sha256) {}
 
 S3Upload::~S3Upload() {
@@ -70,7 +73,7 @@ Result<> S3Upload::write(std::string_view bytes) {
   sha256_.add(bytes);
   size_bytes_ += static_cast<std::int64_t>(bytes.size());
   while (!bytes.empty()) {
-    const std::size_t size = part_bytes(parts_ + 1);
+    const std::size_t size = part_bytes_(parts_ + 1);
     if (filling_.size() == size) {
       if (Result<> handed = hand_over(); !handed.ok()) return handed;
       continue;
@@ -101,6 +104,16 @@ Result<> S3Upload::hand_over() {
   }
   changed_.notify_all();
   filling_.clear();
+  return part_bytes_(parts_ + 1) <= kDoubledBytesMax ? Result<>(Done{}) : take_turns();
+}
+
+// Two that large are too much to hold: what was sent is filled anew.
+Result<> S3Upload::take_turns() {
+  if (Result<> waited = wait_until_sent(); !waited.ok()) return waited;
+  const std::lock_guard lock(mutex_);
+  filling_.swap(sending_);
+  filling_.clear();
+  std::string().swap(sending_);
   return Done{};
 }
 

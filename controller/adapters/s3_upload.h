@@ -1,6 +1,6 @@
 // One object of a bucket, while it is written: what fits into one part is put in one piece,
-// anything larger part by part, each sent by a thread of its own while the next one fills. Two
-// parts are all that is held in memory.
+// anything larger part by part, each sent by a thread of its own while the next one fills. No more
+// than 16 MiB are held in memory: of an object of over 26 GB, parts are filled and sent by turns.
 #pragma once
 
 #include "controller/adapters/digest.h"
@@ -43,15 +43,16 @@ class S3RunningUploads {
   std::vector<std::string> ids_;
 };
 
-// Of the part with that number, from 1: they grow, so that their number suffices for large objects
+// Of a part with that number, from 1: they grow, so that their number suffices for large objects
 // and their size does for small ones.
-std::size_t part_bytes(int number);
+std::size_t s3_part_bytes(int number);
+using PartBytes = std::size_t (*)(int number);
 constexpr int kPartsMax = 10'000;
 
 class S3Upload final : public Upload {
  public:
   S3Upload(std::shared_ptr<S3Client> client, std::shared_ptr<S3Conditions> conditions,
-           std::string key, std::int64_t bytes_per_s);
+           std::string key, std::int64_t bytes_per_s, PartBytes part_bytes);
   ~S3Upload() override;
   S3Upload(const S3Upload&) = delete;
   S3Upload& operator=(const S3Upload&) = delete;
@@ -67,6 +68,7 @@ class S3Upload final : public Upload {
 
   Result<> begin_parts();
   Result<> hand_over();  // What has filled becomes what is sent.
+  Result<> take_turns();
   Result<> wait_until_sent();
   void stop_sending();
   void send_parts();  // On the thread.
@@ -88,6 +90,7 @@ class S3Upload final : public Upload {
   const std::string key_;
   const std::string what_;  // "write KEY"
   Pace pace_;
+  PartBytes part_bytes_;
   StreamDigest sha256_;
   std::int64_t size_bytes_ = 0;
   std::string expected_etag_;

@@ -14,7 +14,7 @@ namespace rowlock {
 
 namespace {
 
-constexpr std::int64_t kBlockBytes = 4 * 1024 * 1024;
+constexpr std::int64_t kBlockBytes = 2 * 1024 * 1024;
 
 Error corrupt(const std::string& object, const std::string& what) {
   return Error{Fault::rejected, Cause::corrupt, fmt::format("{}: {}", object, what),

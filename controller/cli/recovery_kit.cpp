@@ -85,7 +85,7 @@ Without Rowlock, a file that was downloaded opens with age, tar, zstd and Postgr
      createdb NEW
      age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO dump | pg_restore --no-owner -d NEW
      age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO globals.sql       (roles and grants)
-     age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO RESTORE.txt       (what it is)
+     age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO RESTORE.txt       (how, in full)
 
 A home opens the same way: age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -x -C EMPTY-FOLDER
 )";

@@ -31,6 +31,7 @@ constexpr std::int64_t kRetryLockedMs = 20;  // After desired.db was held by its
 
 constexpr int kGraceMs = 2000;  // For what takes long, to take back what it has begun.
 constexpr int kLookMs = 10;
+constexpr int kMappedBytesMin = 256 * 1024;
 constexpr int kArenasMax = 2;
 
 // Steps on worker threads, their outcomes back on the loop.
@@ -325,6 +326,8 @@ int run(const Home& home, const RunOptions& options) {
   keep_memory_private();
   // Each thread would keep for itself what a long step of it once needed.
   ::mallopt(M_ARENA_MAX, kArenasMax);
+  // And what a transfer needs is to go back to the system when it has ended, however often.
+  ::mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   Log log(format_of(options.log_format), stderr);
   const SystemClock clock;
   const Schema schema;

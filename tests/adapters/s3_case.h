@@ -24,11 +24,12 @@ constexpr S3Deadlines kShortS3Deadlines = {.connect_ms = 2'000,
                                            .tries_max = 3,
                                            .backoff_ms = 1,
                                            .backoff_max_ms = 2};
-constexpr std::size_t kLargeObjectBytes = 17 * 1024 * 1024 + 5;  // Two whole parts, and a rest.
+constexpr std::size_t kLargeObjectBytes = 17 * 1024 * 1024 + 5;  // Three whole parts, and a rest.
 
 struct S3Case {
-  explicit S3Case(const S3Deadlines& deadlines = kShortS3Deadlines)
-      : store(S3Store::open(s3.address(), ending, deadlines).value()) {}
+  explicit S3Case(const S3Deadlines& deadlines = kShortS3Deadlines,
+                  PartBytes part_bytes = s3_part_bytes)
+      : store(S3Store::open(s3.address(), ending, deadlines, part_bytes).value()) {}
 
   using Mishap = StandInS3::Mishap;
 

@@ -88,6 +88,21 @@ Test(s3_store, a_bucket_can_be_named_by_its_host, .timeout = 60) {
   cr_expect(c.store->remove("a/b").ok() && c.s3.objects().empty());
 }
 
+// As the last parts of a very large object are.
+Test(s3_store, parts_too_large_to_hold_two_are_filled_and_sent_by_turns, .timeout = 120) {
+  constexpr std::size_t kMiB = 1024 * 1024;
+  S3Case c(kShortS3Deadlines, [](int number) {
+    return number <= 2 ? 5 * kMiB : number <= 3 ? 8 * kMiB : 16 * kMiB;
+  });
+  for (const std::size_t size : {18 * kMiB, 34 * kMiB, 34 * kMiB + 1, 61 * kMiB + 7}) {
+    const std::string bytes = sample_bytes(size, 3);
+    const std::string key = "large-" + std::to_string(size);
+    const auto put = c.put(key, bytes);
+    cr_assert(put.ok(), "%s", put.ok() ? "" : put.error().message.c_str());
+    cr_expect(c.store->read(key, 0, static_cast<std::int64_t>(size) + 1).value() == bytes);
+  }
+}
+
 Test(s3_store, a_store_that_knows_no_condition_is_asked_without, .timeout = 60) {
   S3Case c;
   c.s3.set_faults([](const StandInS3::Asked& asked) {

@@ -27,6 +27,12 @@ long ms_since(std::chrono::steady_clock::time_point began) {
       .count();
 }
 
+std::string shell(const std::string& script) {
+  const auto ran = run_command({"/bin/bash", "-c", script}, 10'000);
+  require(ran.ok() && ran.value().exit_code == 0, script);
+  return ran.value().output;
+}
+
 void must(const LiveHome& home, const std::vector<std::string>& verb) {
   int code = 0;
   const std::string said = home.verb(verb, &code);
@@ -111,4 +117,47 @@ Test(live_rowlock_drill, from_a_bucket_and_an_identity_to_a_converged_platform, 
   fmt::print(stderr,
              "drill: home made after {} ms, jobs run after {} ms, the database after {} ms\n",
              recovered_ms, converged_ms, restored_ms);
+}
+
+Test(live_rowlock_drill, a_large_database_goes_to_a_bucket_and_back_in_little_memory,
+     .timeout = 600) {
+  SwiftRig swift;
+  PostgresRig server;
+  TempFolder folder;
+  LiveHome home;
+  swift.make_bucket("large");
+  write(folder / "identity", kIdentities[0] + "\n");
+  for (const char* table : {"one", "two", "three"}) {
+    require(server
+                .ask(fmt::format("CREATE TABLE {} AS SELECT i AS id, md5(i::text) AS a, "
+                                 "md5((-i)::text) AS b, md5(i || 'x') AS c "
+                                 "FROM generate_series(1, 600000) AS i",
+                                 table))
+                .empty(),
+            "the tables could not be made");
+  }
+  home.start_and_reach();
+  must(home, {"secret", "init", "--shares", "1", "--threshold", "1", "--key-file",
+              home.folder() + ".key"});
+  fill(home, folder, swift.address("large"),
+       fmt::format("postgresql://postgres@/app?host={}&port={}", server.socket_folder(),
+                   server.port()));
+  const auto peak_mib = [&] {
+    return std::stol(shell(
+        fmt::format("awk '/VmHWM/ {{ print int($2 / 1024) }}' /proc/{}/status", home.process())));
+  };
+  const std::string states =
+      "SELECT state FROM backup WHERE policy = 'app' ORDER BY id DESC LIMIT 1";
+  home.await(states, "verified", 300);
+  const long whole_mib = peak_mib();
+  home.accept("UPDATE backup_policy SET jobs = 3 WHERE name = 'app'");
+  must(home, {"backup", "app"});
+  home.await(states, "verified", 300);
+  const long parts_mib = peak_mib();
+
+  fs::remove(home.folder() + ".key");
+  fmt::print(stderr, "memory: {} MB backed up in {} MiB, by three jobs in {} MiB\n",
+             home.state("SELECT max(dump_bytes) / 1000000 FROM backup"), whole_mib, parts_mib);
+  cr_expect_lt(whole_mib, 64);
+  cr_expect_lt(parts_mib, 80);
 }
