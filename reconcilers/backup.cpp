@@ -9,9 +9,13 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace rowlock {
 
 namespace {
+
+constexpr std::int64_t kWheneverBegun = std::numeric_limits<std::int64_t>::max();
 
 Error stopping(const std::string& attempt) {
   return {Fault::transient, Cause::other, attempt + ": Rowlock is stopping", ""};
@@ -110,12 +114,13 @@ Result<Values> make(const Step& step, World& world) {
 
 // ---- Found again
 
-// What is not there whole is taken back.
+// What is not there whole is taken back. Its key is its alone, so that all uploads of it go: when
+// one was begun is said by the store's clock, which may be ahead of this one.
 Result<Values> settle(const Step& step, World& world) {
   const Row& input = *step.input;
   const std::string object = input.text("object");
   const auto store = store_of(step, world);
-  const auto aborted = store->abort_uploads(object, world.clock().now_ms() + 1);
+  const auto aborted = store->abort_uploads(object, kWheneverBegun);
   if (!aborted.ok()) {
     return aborted.error();
   }
