@@ -259,7 +259,7 @@ Error PostgresChild::failure() const {
   const std::string how = WIFSIGNALED(status_)
                               ? " was ended by signal " + std::to_string(WTERMSIG(status_))
                               : " ended with exit code " + std::to_string(WEXITSTATUS(status_));
-  const std::string said = postgres_line(words_);
+  const std::string said = postgres_program_line(words_);
   return Error{Fault::transient, Cause::other, name_ + how + (said.empty() ? "" : ": " + said), ""};
 }
 

@@ -25,6 +25,17 @@ std::string with_each(const std::string& text, const std::string& old, const std
   return result + text.substr(at);
 }
 
+// The rest of the first line at or after `from` with that mark in it, without the end of the
+// sentence; empty: there is none. Lines that go on with a tab are another sentence.
+std::string marked_line(const std::string& words, const std::string& mark, std::size_t from = 0) {
+  const std::size_t found = words.find(mark, from);
+  if (found == std::string::npos) return "";
+  const std::size_t begin = found + mark.size();
+  std::string line = words.substr(begin, words.find('\n', begin) - begin);
+  while (line.ends_with('.') || line.ends_with(' ')) line.pop_back();
+  return line;
+}
+
 }  // namespace
 
 bool is_role_name(std::string_view name) {
@@ -86,6 +97,18 @@ std::string postgres_line(const std::string& words) {
     line += (line.empty() ? "" : " ") + word;
   }
   return utf8_sanitised(line.substr(0, kWordsBytesMax));
+}
+
+// pg_dump: error: Dumping the contents of table "t" failed: PQgetCopyData() failed.
+// pg_dump: detail: Error message from server: server closed the connection unexpectedly
+//         This probably means the server terminated abnormally
+// pg_dump: detail: Command was: COPY public.t (n) TO stdout;
+std::string postgres_program_line(const std::string& words) {
+  const std::string error = marked_line(words, ": error: ");
+  if (error.empty()) return postgres_line(words);
+  const std::string detail =
+      marked_line(words, ": detail: Error message from server: ", words.find(": error: "));
+  return postgres_line(detail.empty() ? error : error + ": " + detail);
 }
 
 }  // namespace rowlock

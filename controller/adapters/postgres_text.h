@@ -32,4 +32,8 @@ std::string without_verifier(const std::string& words, const std::string& verifi
 // As one line of valid UTF-8, of a length that fits into a message.
 std::string postgres_line(const std::string& words);
 
+// The one sentence in what one of PostgreSQL's programs said: its first error, and what the server
+// said of that, without the advice and the statement that come after.
+std::string postgres_program_line(const std::string& words);
+
 }  // namespace rowlock

@@ -119,3 +119,22 @@ Test(postgres_error, a_connection_fails_in_libpqs_own_words_too) {
   cr_expect(not_connected(starting).cause == Cause::other);
   cr_expect(read_connect_failure("").message.empty());
 }
+
+Test(postgres_text, of_what_a_program_says_one_sentence_is_told) {
+  cr_expect(postgres_program_line(
+                "pg_dump: error: Dumping the contents of table \"t\" failed: PQgetCopyData() "
+                "failed.\npg_dump: detail: Error message from server: server closed the connection "
+                "unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or "
+                "while processing the request.\npg_dump: detail: Command was: COPY public.t (n) TO "
+                "stdout;\n") ==
+            "Dumping the contents of table \"t\" failed: PQgetCopyData() failed: server closed the "
+            "connection unexpectedly");
+  cr_expect(
+      postgres_program_line(
+          "pg_restore: while PROCESSING TOC:\npg_restore: from TOC entry 9; 1 2 TABLE t o\n"
+          "pg_restore: error: could not execute query: ERROR:  relation \"t\" already exists\n"
+          "Command was: CREATE TABLE t ();\n\n\npg_restore: error: could not go on\n") ==
+      "could not execute query: ERROR: relation \"t\" already exists");
+  cr_expect(postgres_program_line("out of\n memory\n") == "out of memory");
+  cr_expect(postgres_program_line("").empty());
+}
