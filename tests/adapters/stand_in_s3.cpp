@@ -2,6 +2,7 @@
 #include "tests/adapters/stand_in_s3.h"
 
 #include "controller/base/percent.h"
+#include "controller/base/time.h"
 
 #include <criterion/criterion.h>
 
@@ -18,7 +19,9 @@ namespace rowlock {
 
 namespace {
 
-constexpr std::time_t kAheadS = 20 * 60;
+constexpr std::int64_t kAheadMs = 20 * 60'000;
+constexpr auto kSlow = std::chrono::seconds(1);
+constexpr auto kLook = std::chrono::milliseconds(5);
 
 // The bucket is in the path, or in the name of the host.
 void read_target(std::string target, StandInS3::Asked& asked) {
@@ -66,6 +69,11 @@ bool receive(int connection, std::string& buffer) {
   if (count <= 0) return false;
   buffer.append(bytes, static_cast<std::size_t>(count));
   return true;
+}
+
+bool is_gone(int connection) {
+  char byte;
+  return ::recv(connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 bool send_all(int connection, std::string_view bytes) {
@@ -175,17 +183,19 @@ bool StandInS3::exchange(int connection, std::string& buffer) {
     }
     return false;
   }
-  const bool is_done =
-      fault == Mishap::none || fault == Mishap::answer_lost || fault == Mishap::answer_cut;
+  if (!await_turn(connection, fault)) return false;
+  const bool is_done = fault == Mishap::none || fault == Mishap::answer_lost ||
+                       fault == Mishap::answer_cut || fault == Mishap::slow ||
+                       fault == Mishap::held;
   Answer answer = fault_answer(fault);
   if (is_done) {
     const std::lock_guard lock(mutex_);
     answer = answer_to(asked);
   }
   if (fault == Mishap::answer_lost) return false;
-  const std::time_t now = std::time(nullptr) + (fault == Mishap::skewed ? kAheadS : 0);
+  const std::int64_t now = now_ms() + (fault == Mishap::skewed ? kAheadMs : 0);
   std::string head =
-      "HTTP/1.1 " + std::to_string(answer.status) + " Said\r\nDate: " + http_date(now) +
+      "HTTP/1.1 " + std::to_string(answer.status) + " Said\r\nDate: " + http_date(now / 1000) +
       "\r\nContent-Length: " +
       std::to_string(answer.length >= 0 ? answer.length
                                         : static_cast<std::int64_t>(answer.body.size())) +
@@ -199,6 +209,22 @@ bool StandInS3::exchange(int connection, std::string& buffer) {
   }
   return send_all(connection, all);
 }
+
+// False: nothing is to be done, for nobody is there to hear of it.
+bool StandInS3::await_turn(int connection, Mishap fault) const {
+  const auto began = std::chrono::steady_clock::now();
+  const auto is_over = [&] {
+    if (fault == Mishap::slow) return std::chrono::steady_clock::now() - began >= kSlow;
+    return fault != Mishap::held || !holds;
+  };
+  while (!is_over()) {
+    if (ends_ || is_gone(connection)) return false;
+    std::this_thread::sleep_for(kLook);
+  }
+  return fault != Mishap::held || !is_gone(connection);
+}
+
+std::int64_t StandInS3::now_ms() const { return system_now_ms() + clock_ahead_ms; }
 
 StandInS3::Answer StandInS3::fault_answer(Mishap fault) const {
   switch (fault) {
@@ -223,6 +249,8 @@ StandInS3::Answer StandInS3::fault_answer(Mishap fault) const {
       return {501, error_xml("NotImplemented", "A header is not implemented."), {}, -1};
     case Mishap::none:
     case Mishap::silent:
+    case Mishap::slow:
+    case Mishap::held:
     case Mishap::dropped:
     case Mishap::answer_lost:
     case Mishap::answer_cut: break;
@@ -292,7 +320,7 @@ int StandInS3::requests() const {
 
 void StandInS3::leave_upload(const std::string& key) {
   const std::lock_guard lock(mutex_);
-  uploads_["left-" + std::to_string(++next_id_)] = {key, {}};
+  uploads_["left-" + std::to_string(++next_id_)] = {key, {}, now_ms()};
 }
 
 }  // namespace rowlock

@@ -41,6 +41,8 @@ class StandInS3 {
     slow_down,
     bad_gateway,        // With a page for people in place of XML.
     silent,             // No answer, as long as the client waits.
+    slow,               // All is done, after a second.
+    held,               // All is done once `holds` is false, if the client is there still.
     dropped,            // Nothing is done, and the connection closed.
     answer_lost,        // All is done, and the connection closed.
     answer_cut,         // All is done, and half of the answer given.
@@ -68,6 +70,8 @@ class StandInS3 {
   std::atomic<bool> ignores_ranges = false;
   std::atomic<bool> forgets_where = false;  // Lists that go on do not say where.
   std::atomic<int> page_keys_max = 1000;
+  std::atomic<std::int64_t> clock_ahead_ms = 0;
+  std::atomic<bool> holds = true;  // What is `held`.
 
   // -- For those who check.
   StoreAddress address(const std::string& prefix = "") const;
@@ -93,6 +97,7 @@ class StandInS3 {
   struct Pending {
     std::string key;
     std::map<int, std::string> parts;
+    std::int64_t begun_at_ms = 0;
   };
   struct Answer {
     int status = 200;
@@ -104,7 +109,9 @@ class StandInS3 {
   void serve();
   void converse(int connection);
   bool exchange(int connection, std::string& buffer);  // False: it is over.
+  bool await_turn(int connection, Mishap fault) const;
   Answer fault_answer(Mishap fault) const;
+  std::int64_t now_ms() const;  // By its own clock.
 
   // All below require mutex_ to be held.
   Answer answer_to(const Asked& asked);

@@ -79,12 +79,14 @@ StandInS3::Answer StandInS3::put(const Asked& asked) {
 }
 
 StandInS3::Answer StandInS3::create(const Asked& asked) {
-  const std::string id = "upload&" + std::to_string(++next_id_);
-  uploads_[id] = {asked.key, {}};
+  // Unlike those of any other service.
+  const std::string number = std::to_string(port_) + "-" + std::to_string(++next_id_);
+  const std::string id = "upload&" + number;
+  uploads_[id] = {asked.key, {}, now_ms()};
   return {200,
           "<?xml version=\"1.0\"?><InitiateMultipartUploadResult xmlns=\"http://s3/\"><UploadId>"
           "upload&amp;" +
-              std::to_string(next_id_) + "</UploadId></InitiateMultipartUploadResult>",
+              number + "</UploadId></InitiateMultipartUploadResult>",
           {},
           -1};
 }
@@ -202,7 +204,7 @@ StandInS3::Answer StandInS3::list_uploads(const Asked& asked) const {
       escaped.insert(at + 1, "amp;");
     }
     body += "<Upload><Key>" + upload.key + "</Key><UploadId>" + escaped + "</UploadId><Initiated>" +
-            rfc3339(system_now_ms()) + "</Initiated></Upload>";
+            rfc3339(upload.begun_at_ms) + "</Initiated></Upload>";
   }
   return {200, body + "</ListMultipartUploadsResult>", {}, -1};
 }
