@@ -51,7 +51,7 @@ Faults reads_from(int number, Mishap fault) {
     return is_read(asked) && ++count >= number ? fault : Mishap::none;
   };
 }
-constexpr int kIntoTheRestore = 8;
+constexpr int kIntoTheRestore = 13;
 
 // From that request on, the store does nothing any more.
 Faults everything_from(const std::function<bool(const Asked&)>& is_first, Mishap first,
