@@ -13,6 +13,7 @@ constexpr std::int64_t kWalkEveryMs = 5000;  // How often the slow walk goes on,
 constexpr std::size_t kWalkNames = 20;       // and by how many names.
 constexpr std::int64_t kPruneEveryMs = 60000;
 constexpr std::size_t kNotesMax = 10000;
+constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are over before.
 
 constexpr std::string_view kPlanOfName =
     "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name";
@@ -130,7 +131,11 @@ Result<Controller::Pass> Controller::pass() {
       make(std::move(step), now_ms);
     }
   }
+  write_progress(now_ms);
   pass.due_at_ms = walk_at_ms_;
+  for (const Telling& telling : telling_) {
+    pass.due_at_ms = std::min(*pass.due_at_ms, telling.ask_at_ms);
+  }
   for (const auto& [name, due_at_ms] : due_at_ms_) {
     pass.due_at_ms = std::min(*pass.due_at_ms, due_at_ms);
   }
@@ -359,6 +364,26 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
   return Done{};
 }
 
+// Beside the turn: no plan looks at it, and a line that could not be written is followed by the
+// next.
+void Controller::write_progress(std::int64_t now_ms) {
+  for (Telling& telling : telling_) {
+    if (telling.ask_at_ms > now_ms) {
+      continue;
+    }
+    telling.ask_at_ms = now_ms + kProgressEveryMs;
+    if (const auto told = telling.progress->news(); told.has_value()) {
+      (void)parts_.state
+          .run_unsynced(*parts_.schema.script("attempt.tell"), {{"kind", telling.kind},
+                                                                {"target", telling.target},
+                                                                {"phase", told->phase},
+                                                                {"done_bytes", told->done_bytes},
+                                                                {"all_bytes", told->all_bytes}})
+          .ok();
+    }
+  }
+}
+
 const Reconciler& Controller::hands_of(const Step& step) const {
   const auto reconciler = parts_.reconcilers.find(step.kind);
   CHECK(reconciler != parts_.reconcilers.end());
@@ -391,6 +416,10 @@ void Controller::make(Step step, std::int64_t now_ms) {
   const Reconciler& hands = hands_of(step);
   World& world = parts_.world;
   const std::string lane = hands.lane(step);
+  if (hands.tells_progress(step)) {
+    step.progress = std::make_shared<StepProgress>();
+    telling_.push_back({step.kind, step.target, step.progress, now_ms + kProgressEveryMs});
+  }
   ++under_way_;
   parts_.executor.submit(
       lane, [step, &hands, &world] { return hands.apply(step, world); },
@@ -399,6 +428,8 @@ void Controller::make(Step step, std::int64_t now_ms) {
           return;
         }
         --under_way_;
+        std::erase_if(telling_,
+                      [&](const Telling& telling) { return telling.progress == step.progress; });
         finished_.push_back({step, std::move(outcome), now_ms});
         log_outcome(finished_.back(), parts_.world.clock().now_ms());
         parts_.wake();

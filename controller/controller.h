@@ -78,6 +78,13 @@ class Controller {
     std::string script;
     Values values;
   };
+  // A step under way that tells how far it is.
+  struct Telling {
+    std::string kind;
+    std::string target;
+    std::shared_ptr<StepProgress> progress;
+    std::int64_t ask_at_ms;
+  };
 
   Result<> accept();
   Result<> turn(std::int64_t now_ms, std::vector<Step>& to_make);
@@ -89,6 +96,7 @@ class Controller {
   Result<bool> pack(Step& step, std::int64_t now_ms);
   const Reconciler& hands_of(const Step& step) const;
   Result<> take_dirty();
+  void write_progress(std::int64_t now_ms);
   void make(Step step, std::int64_t now_ms);
   void log_outcome(const Finished& finished, std::int64_t now_ms);
   const std::string* script_after(const Finished& finished) const;
@@ -103,6 +111,7 @@ class Controller {
   std::deque<Finished> unpacked_;                  // Steps of this turn that could not be packed.
   std::deque<Finished> finished_;                  // Steps that ended and are not recorded yet.
   std::deque<Note> notes_;
+  std::vector<Telling> telling_;
   std::string walked_to_;  // Where the slow walk over all names stands.
   std::int64_t walk_at_ms_ = 0;
   std::int64_t prune_at_ms_ = 0;

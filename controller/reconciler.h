@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/base/result.h"
+#include "controller/step_progress.h"
 #include "controller/store/database.h"
 #include "controller/world.h"
 
@@ -24,7 +25,7 @@ struct Parcel {
 };
 
 // One step of the plan, with all that is needed to make it: the row of KIND_input for its target. A
-// value: a worker shares nothing with the loop.
+// value: a worker shares nothing with the loop but the place where it tells how far it is.
 struct Step {
   std::string kind;
   std::string name;    // What the engineer calls the thing: the job, the node.
@@ -32,7 +33,16 @@ struct Step {
   std::string step;
   std::string reason;
   std::optional<Row> input;
-  std::shared_ptr<const Parcel> parcel;  // What pack() made; null for most steps.
+  std::shared_ptr<const Parcel> parcel;              // What pack() made; null for most steps.
+  std::shared_ptr<StepProgress> progress = nullptr;  // Null when tells_progress() denies it.
+
+  // Nothing when there is nobody to tell.
+  TellProgress teller() const {
+    if (progress == nullptr) return {};
+    return [to = progress](const std::string& phase, std::int64_t bytes, std::int64_t all) {
+      to->tell(phase, bytes, all);
+    };
+  }
 };
 
 // How a step ended. A closed set: what follows from each is a script of scripts_after(), with
@@ -71,6 +81,9 @@ class Reconciler {
   // hangs holds up no other. Steps that only look have a lane of their own, so that long work does
   // not make Rowlock blind.
   virtual std::string lane(const Step& step) const = 0;
+
+  // Whether making the step takes so long that it tells how far it is.
+  virtual bool tells_progress(const Step& /*step*/) const { return false; }
 
   // What the step takes along. Called on the loop thread, within the transaction that marks the
   // step: what it writes is synced before the step is made. After an error what it wrote is undone,

@@ -88,10 +88,15 @@ Result<Values> make(const Step& step, World& world) {
     return upload.error();
   }
   Upload& out = *upload.value();
+  const TellProgress progress = step.teller();
+  std::int64_t sent = 0;
   auto file = BackupFileWriter::begin(
       recipients_of(input), header_of(input, taken_at_ms),
-      [&world, &out](std::string_view bytes) -> Result<> {
-        return world.ending() ? Result<>(stopping("upload the backup")) : out.write(bytes);
+      [&](std::string_view bytes) -> Result<> {
+        if (world.ending()) return stopping("upload the backup");
+        sent += static_cast<std::int64_t>(bytes.size());
+        if (progress) progress("dumping", sent, 0);
+        return out.write(bytes);
       },
       jobs_of(input) > 1);
   if (!file.ok()) {
@@ -104,6 +109,7 @@ Result<Values> make(const Step& step, World& world) {
   if (auto finished = file.value()->finish(content.value()); !finished.ok()) {
     return finished.error();
   }
+  if (progress) progress("reading back", 0, 0);
   if (auto finished = out.finish(); !finished.ok()) {
     return finished.error();
   }
@@ -184,7 +190,7 @@ Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& s
     return room.error();
   }
   const auto restored = restore_backup(store, object_of(input), checked, identities, world.dumps(),
-                                       order, world.ending());
+                                       order, world.ending(), step.teller());
   if (!restored.ok()) {
     return restored.error();
   }
@@ -202,6 +208,7 @@ Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& s
 Result<std::int64_t> try_home(const Step& step, World& world, ObjectStore& store,
                               const SecretBytes& identities) {
   const std::int64_t began_at_ms = world.clock().now_ms();
+  if (const TellProgress progress = step.teller()) progress("unpacking", 0, 0);
   auto file = BackupFileReader::open(
       identities, object_source(store, step.input->text("object"), world.ending()));
   if (!file.ok()) {
@@ -220,7 +227,8 @@ Result<Values> verify(const Step& step, World& world) {
     return identities.error();
   }
   const auto store = store_of(step, world);
-  const auto checked = check_backup(*store, object_of(input), identities.value(), world.ending());
+  const auto checked =
+      check_backup(*store, object_of(input), identities.value(), world.ending(), step.teller());
   if (!checked.ok()) {
     return checked.error();
   }

@@ -14,6 +14,9 @@ class Backups final : public Reconciler {
 
   std::string_view kind() const override { return "backup"; }
   std::string lane(const Step& step) const override;
+  bool tells_progress(const Step& step) const override {
+    return step.step == "run" || step.step == "verify";
+  }
   Result<std::shared_ptr<const Parcel>> pack(const Step& step, std::int64_t now_ms) const override;
   Outcome apply(const Step& step, World& world) const override;
 

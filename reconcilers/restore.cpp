@@ -27,7 +27,8 @@ Result<std::int64_t> restore(const Step& step, World& world) {
   const auto store = store_of(step, world);
   const BackupObject object{input.text("object"), input.text("backup"), input.text("home"),
                             input.text("sha256")};
-  const auto checked = check_backup(*store, object, identities.value(), world.ending());
+  const auto checked =
+      check_backup(*store, object, identities.value(), world.ending(), step.teller());
   if (!checked.ok()) {
     return checked.error();
   }
@@ -41,7 +42,7 @@ Result<std::int64_t> restore(const Step& step, World& world) {
     return dropped.error();
   }
   const auto restored = restore_backup(*store, object, checked.value(), identities.value(),
-                                       world.dumps(), order, world.ending());
+                                       world.dumps(), order, world.ending(), step.teller());
   if (!restored.ok()) {
     return restored.error();
   }

@@ -14,6 +14,7 @@ class Restores final : public Reconciler {
 
   std::string_view kind() const override { return "restore"; }
   std::string lane(const Step& step) const override { return "restore/" + step.target; }
+  bool tells_progress(const Step& step) const override { return step.step == "restore"; }
   Result<std::shared_ptr<const Parcel>> pack(const Step& step, std::int64_t now_ms) const override;
   Outcome apply(const Step& step, World& world) const override;
 

@@ -80,7 +80,9 @@ SELECT 'backup' AS kind,
                                                           || ' has neither identity_secret nor identity_file'
             WHEN o.newest_state IS NULL              THEN 'not begun'
             WHEN o.newest_state IN ('due', 'running', 'verifying')
-              THEN o.newest_state || '; last verified ' || a.verified
+              THEN COALESCE((SELECT g.detail FROM progress AS g
+                             WHERE g.kind = 'backup' AND g.target = CAST(s.newest AS TEXT)), o.newest_state)
+                   || '; last verified ' || a.verified
             ELSE 'last verified ' || a.verified || ', ' || o.kept || ' kept; next ' || o.next_text END AS detail,
        o.since_ms
 FROM backup_outlook AS o

@@ -178,9 +178,11 @@ SELECT 'restore' AS kind,
             WHEN s.state = 'failed' THEN 'failed'
             ELSE                         'converging' END AS state,
        CASE WHEN s.state = 'done'   THEN b.name || ' was restored in ' || s.restore_ms || ' ms'
-            WHEN s.detail <> ''     THEN s.detail
-            WHEN s.restore IS NULL  THEN 'not begun'
-            ELSE s.state || ': ' || b.name END AS detail,
+            WHEN s.state = 'failed' THEN s.detail
+            ELSE COALESCE((SELECT g.detail FROM progress AS g WHERE g.kind = 'restore' AND g.target = r.name),
+                          CASE WHEN s.detail <> ''    THEN s.detail
+                               WHEN s.restore IS NULL THEN 'not begun'
+                               ELSE s.state || ': ' || b.name END) END AS detail,
        COALESCE(s.finished_at_ms, s.started_at_ms, (SELECT now_ms FROM clock)) AS since_ms
 FROM restore AS r
 LEFT JOIN restore_run AS s ON s.restore = r.name

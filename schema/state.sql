@@ -24,7 +24,11 @@ CREATE TABLE attempt (
   finished_at_ms INTEGER,
   -- lost: Rowlock was stopped
   outcome        TEXT CHECK (outcome IN ('done', 'transient', 'rejected', 'broken', 'lost')),
-  detail         TEXT NOT NULL DEFAULT ''
+  detail         TEXT NOT NULL DEFAULT '',
+  -- While it is under way, how far it is by its own word: at most once a second, and only for what takes longer.
+  phase          TEXT NOT NULL DEFAULT '',
+  done_bytes     INTEGER NOT NULL DEFAULT 0,
+  all_bytes      INTEGER NOT NULL DEFAULT 0    -- 0: not known
 );
 CREATE INDEX attempt_open ON attempt (kind, target) WHERE finished_at_ms IS NULL;
 CREATE INDEX attempt_by_target ON attempt (kind, target, finished_at_ms);
@@ -57,6 +61,25 @@ CREATE VIEW violation AS
 SELECT table_name, row_key, message FROM refusal
 UNION
 SELECT table_name, row_key, message FROM violation_now;
+
+-- How far the steps are that take long, and in words.
+CREATE VIEW progress AS
+SELECT a.kind,
+       a.name,
+       a.target,
+       a.step,
+       a.phase,
+       a.done_bytes,
+       a.all_bytes,
+       a.phase || CASE WHEN a.all_bytes >= 10000000
+                         THEN ': ' || (a.done_bytes / 1000000) || ' of ' || (a.all_bytes / 1000000) || ' MB'
+                       WHEN a.all_bytes > 0
+                         THEN ': ' || (a.done_bytes / 1000) || ' of ' || (a.all_bytes / 1000) || ' KB'
+                       WHEN a.done_bytes >= 10000000 THEN ': ' || (a.done_bytes / 1000000) || ' MB so far'
+                       WHEN a.done_bytes > 0         THEN ': ' || (a.done_bytes / 1000) || ' KB so far'
+                       ELSE '' END AS detail
+FROM attempt AS a
+WHERE a.finished_at_ms IS NULL AND a.phase <> '';
 
 -- How a job stands, in one row.
 CREATE VIEW job_status AS
@@ -191,7 +214,8 @@ WHERE ended_at_ms < (SELECT ended_at_ms FROM route_target WHERE ended_at_ms IS N
 
 -- A step that was under way when the last controller ended has an unknown outcome: the world is looked at again.
 UPDATE attempt
-SET finished_at_ms = :now_ms, outcome = 'lost', detail = 'Rowlock was stopped before the outcome was known'
+SET finished_at_ms = :now_ms, outcome = 'lost', detail = 'Rowlock was stopped before the outcome was known',
+    phase = '', done_bytes = 0, all_bytes = 0
 WHERE finished_at_ms IS NULL;
 UPDATE instance
 SET hinted = 1
@@ -214,8 +238,14 @@ ON CONFLICT (only) DO UPDATE SET now_ms = excluded.now_ms, started_at_ms = exclu
 INSERT INTO attempt (kind, name, target, step, reason, started_at_ms)
 VALUES (:kind, :name, :target, :step, :reason, :now_ms);
 
+-- @run attempt.tell
+
+UPDATE attempt
+SET phase = :phase, done_bytes = :done_bytes, all_bytes = :all_bytes
+WHERE kind = :kind AND target = :target AND finished_at_ms IS NULL;
+
 -- @run attempt.finish
 
 UPDATE attempt
-SET finished_at_ms = :now_ms, outcome = :outcome, detail = :detail
+SET finished_at_ms = :now_ms, outcome = :outcome, detail = :detail, phase = '', done_bytes = 0, all_bytes = 0
 WHERE kind = :kind AND target = :target AND finished_at_ms IS NULL;

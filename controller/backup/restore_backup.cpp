@@ -45,7 +45,7 @@ struct Watched {
 };
 
 Source watched(Source from, const std::shared_ptr<Watched>& watch, std::int64_t all,
-               const std::string& phase, const Progress& progress) {
+               const std::string& phase, const TellProgress& progress) {
   return [from = std::move(from), watch, all, phase, progress]() -> Result<std::string> {
     auto block = from();
     if (!block.ok()) {
@@ -165,7 +165,7 @@ PostgresAddress with_database(const PostgresAddress& server, const std::string& 
 
 Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& object,
                                    const SecretBytes& identities, const std::atomic<bool>& ending,
-                                   const Progress& progress) {
+                                   const TellProgress& progress) {
   const auto there = store.look(object.key);
   if (!there.ok()) return there.error();
   if (!there.value().has_value()) {
@@ -198,7 +198,8 @@ Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& objec
 Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& object,
                                       const CheckedBackup& checked, const SecretBytes& identities,
                                       DatabaseDumps& dumps, const RestoreOrder& order,
-                                      const std::atomic<bool>& ending, const Progress& progress) {
+                                      const std::atomic<bool>& ending,
+                                      const TellProgress& progress) {
   const auto began = std::chrono::steady_clock::now();
   auto watch = std::make_shared<Watched>();
   auto file =
@@ -223,6 +224,7 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
     return error;
   }
   const PostgresAddress made = with_database(order.server, order.database);
+  if (progress) progress("comparing", 0, 0);
   auto compared = compare(checked, dumps, made, object.key, ending);
   if (!compared.ok()) {
     (void)dumps.drop(order.server, order.database).ok();  // The error that counts is the first.

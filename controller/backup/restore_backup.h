@@ -4,10 +4,10 @@
 #pragma once
 
 #include "controller/backup/backup_file.h"
+#include "controller/step_progress.h"
 #include "controller/world_backups.h"
 
 #include <atomic>
-#include <functional>
 #include <string>
 
 namespace rowlock {
@@ -20,10 +20,6 @@ struct BackupObject {
   std::string sha256;  // Of the object, in hex.
 };
 
-// Told now and then, from 0 to `all`.
-using Progress =
-    std::function<void(const std::string& phase, std::int64_t bytes, std::int64_t all)>;
-
 struct CheckedBackup {
   BackupManifest manifest;
   std::int64_t size_bytes = 0;
@@ -33,7 +29,7 @@ struct CheckedBackup {
 // Cause::corrupt when it is not whole, or is not that backup; other errors say nothing about it.
 Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& object,
                                    const SecretBytes& identities, const std::atomic<bool>& ending,
-                                   const Progress& progress = {});
+                                   const TellProgress& progress = {});
 
 struct RestoredBackup {
   std::int64_t took_ms = 0;  // From the first byte that was downloaded to restore it.
@@ -47,7 +43,7 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
                                       const CheckedBackup& checked, const SecretBytes& identities,
                                       DatabaseDumps& dumps, const RestoreOrder& order,
                                       const std::atomic<bool>& ending,
-                                      const Progress& progress = {});
+                                      const TellProgress& progress = {});
 
 // Rejected when the server has a database of that name: asked before hours are spent on one that
 // could not take it.

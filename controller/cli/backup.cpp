@@ -87,12 +87,13 @@ Result<Asked> ask(const Call& call, const BackupOptions& options) {
 Result<Followed> look(Database& state, const BackupOptions& options, const Asked& asked) {
   auto rows = state.query(
       "SELECT t.store, h.name AS heard, b.name, b.state, b.detail, b.verify_detail, b.retry_at_ms, "
-      "f.want FROM backup_target AS t "
+      "f.want, g.phase, g.detail AS progress FROM backup_target AS t "
       "LEFT JOIN backup_request_heard AS h ON h.name = :request AND h.store = t.store "
       "LEFT JOIN backup_standing AS s ON s.target = t.target "
       "LEFT JOIN backup AS b ON b.policy = t.policy AND b.store = t.store AND CASE WHEN :verifies "
       "THEN b.id IN (SELECT value FROM json_each(:ids)) ELSE b.id = s.newest END "
       "LEFT JOIN backup_fact AS f ON f.id = b.id "
+      "LEFT JOIN progress AS g ON g.kind = 'backup' AND g.target = CAST(b.id AS TEXT) "
       "WHERE t.policy = :policy ORDER BY t.store",
       {{"request", asked.request},
        {"ids", asked.ids},
@@ -101,7 +102,8 @@ Result<Followed> look(Database& state, const BackupOptions& options, const Asked
   if (!rows.ok()) {
     return rows.error();
   }
-  Followed come{"", true, true};
+  Followed come;
+  come.is_settled = true;
   for (const Row& row : rows.value()) {
     const std::string state_now = row.is_null("heard") ? "asked for" : row.text("state");
     // One that turned out to be none is soon replaced, and deleted.
@@ -116,6 +118,10 @@ Result<Followed> look(Database& state, const BackupOptions& options, const Asked
     come.line += fmt::format("{}{}: {}{}{}", come.line.empty() ? "" : "\n", row.text("store"),
                              row.text("name"), row.text("name").empty() ? "" : " ", state_now);
     if (!row.is_null("heard") && !detail.empty()) come.line += ": " + detail;
+    if (!row.is_null("phase")) {
+      come.phase = row.text("phase");
+      come.progress = row.text("progress");
+    }
   }
   return come;
 }

@@ -3,6 +3,7 @@
 #include "controller/base/time.h"
 #include "controller/cli/interrupts.h"
 #include "controller/cli/opened.h"
+#include "controller/cli/progress_line.h"
 
 namespace rowlock {
 
@@ -38,15 +39,20 @@ Result<int> follow(const Call& call, Database& state, std::int64_t timeout_ms,
   const std::int64_t until_ms = system_now_ms() + timeout_ms;
   std::int64_t sought_at_ms = 0;
   std::string said;
+  ProgressLine progress(call.terminal);
   while (true) {
     auto looked = look();
     if (!looked.ok()) {
       return looked.error();
     }
     const Followed& followed = looked.value();
-    if (followed.line != said) {
+    if (!followed.line.empty() && followed.line != said) {
       said = followed.line;
+      progress.end();
       call.terminal.note(said);
+    }
+    if (!followed.phase.empty()) {
+      progress.show(followed.phase, followed.progress, system_now_ms());
     }
     if (followed.is_settled) {
       return followed.is_good ? kExitOk : kExitFailed;
@@ -55,6 +61,7 @@ Result<int> follow(const Call& call, Database& state, std::int64_t timeout_ms,
       return runs.error();
     }
     if (interrupts.sleep(kLookEveryMs)) {
+      progress.end();
       call.terminal.note("stopped watching; it goes on, see `rowlock status`");
       return kExitInterrupted;
     }

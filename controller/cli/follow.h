@@ -11,7 +11,9 @@
 namespace rowlock {
 
 struct Followed {
-  std::string line;  // How it stands; told whenever it changes.
+  std::string line;      // How it stands; told whenever it changes. Empty: as before.
+  std::string phase;     // What takes long just now; empty: nothing does,
+  std::string progress;  // and how far that is.
   bool is_settled = false;
   bool is_good = true;
 };

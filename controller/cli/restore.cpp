@@ -40,21 +40,31 @@ Result<std::string> ask(const Call& call, const RestoreOptions& options) {
   return name;
 }
 
+// While a step tells how far it is, that is all there is to say.
 Result<Followed> look(Database& state, const std::string& name) {
   auto rows = state.query(
-      "SELECT 'refused: ' || message AS line, 'failed' AS state FROM refusal "
-      "WHERE table_name = 'restore' AND row_key = :name UNION ALL "
-      "SELECT detail, state FROM status WHERE kind = 'restore' AND name = :name",
+      "SELECT 'refused: ' || message AS line, 'failed' AS state, NULL AS phase, NULL AS progress "
+      "FROM refusal WHERE table_name = 'restore' AND row_key = :name UNION ALL "
+      "SELECT s.detail, s.state, g.phase, g.detail FROM status AS s LEFT JOIN progress AS g "
+      "ON g.kind = s.kind AND g.target = s.name WHERE s.kind = 'restore' AND s.name = :name",
       {{"name", name}});
   if (!rows.ok()) {
     return rows.error();
   }
   if (rows.value().empty()) {
-    return Followed{"asked for", false, true};
+    Followed none;
+    none.line = "asked for";
+    return none;
   }
   const Row& row = rows.value().front();
   const std::string now = row.text("state");
-  return Followed{row.text("line"), now == "converged" || now == "failed", now != "failed"};
+  Followed come;
+  come.line = row.is_null("phase") ? row.text("line") : "";
+  come.phase = row.text("phase");
+  come.progress = row.text("progress");
+  come.is_settled = now == "converged" || now == "failed";
+  come.is_good = now != "failed";
+  return come;
 }
 
 }  // namespace

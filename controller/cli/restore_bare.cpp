@@ -6,6 +6,7 @@
 #include "controller/base/time.h"
 #include "controller/cli/bare_store.h"
 #include "controller/cli/interrupts.h"
+#include "controller/cli/progress_line.h"
 
 #include <fmt/format.h>
 
@@ -36,21 +37,6 @@ Result<int> list(const Call& call, const BareStore& bare) {
   }
   call.terminal.show(table_from({"name", "policy", "taken", "size_bytes", "key"}, std::move(rows)));
   return kExitOk;
-}
-
-// Phases on lines of their own, and how far on a terminal.
-Progress progress_on(const Terminal& terminal) {
-  auto said = std::make_shared<std::string>();
-  return [&terminal, said](const std::string& phase, std::int64_t bytes, std::int64_t all) {
-    const std::string part = all > 0 ? fmt::format("{} {} %", phase, bytes * 100 / all) : phase;
-    if (terminal.shows_progress()) {
-      if (part != *said) fmt::print(stderr, "\r{}\x1b[K{}", part, bytes >= all ? "\n" : "");
-      *said = part;
-    } else if (phase != *said) {
-      terminal.note(phase);
-      *said = phase;
-    }
-  };
 }
 
 std::string database_of(const std::string& url) {
@@ -99,7 +85,8 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
       return absent.error();
     }
   }
-  const Progress progress = progress_on(call.terminal);
+  ProgressLine line(call.terminal);
+  const TellProgress progress = line.teller();
   const BackupObject object{chosen.key, chosen.name, "", ""};
   auto checked = check_backup(*bare.store, object, bare.identities, ending, progress);
   if (!checked.ok()) {
@@ -120,6 +107,7 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
     (void)dumps.drop(order.value().server, order.value().database).ok();
     return renamed.error();
   }
+  line.end();
   call.terminal.note(fmt::format("{} is restored as {}, equal to what was dumped, in {}",
                                  chosen.name, database, human_duration(restored.value().took_ms)));
   if (!aside.empty()) {
@@ -185,8 +173,8 @@ Result<int> recover(const Call& call, const RecoverOptions& options) {
     return chosen.error();
   }
   const BackupObject object{chosen.value().key, chosen.value().name, "", ""};
-  auto checked =
-      check_backup(*store.store, object, identities.value(), ending, progress_on(call.terminal));
+  ProgressLine line(call.terminal);
+  auto checked = check_backup(*store.store, object, identities.value(), ending, line.teller());
   if (!checked.ok()) {
     return checked.error();
   }
@@ -198,6 +186,7 @@ Result<int> recover(const Call& call, const RecoverOptions& options) {
   if (auto made = unpack_home(*file.value(), call.home.folder()); !made.ok()) {
     return made.error();
   }
+  line.end();
   call.terminal.print(fmt::format("made {0} from {1}\n\nnext:\n  rowlock run --home {0}\n",
                                   call.home.folder(), chosen.value().name));
   return kExitOk;

@@ -184,7 +184,8 @@ Result<Glance> glance_at(const Call& call, Database& state, const std::string& n
       values);
   auto moment = state.query(
       "SELECT now_ms, (SELECT COALESCE(max(id), 0) FROM revision) AS revision FROM clock");
-  for (const auto* read : {&refusals, &deploying}) {
+  auto telling = texts(state, "SELECT kind || '/' || name FROM progress", {});
+  for (const auto* read : {&refusals, &deploying, &telling}) {
     if (!read->ok()) {
       return read->error();
     }
@@ -194,8 +195,12 @@ Result<Glance> glance_at(const Call& call, Database& state, const std::string& n
       return read->error();
     }
   }
-  Glance glance{
-      !pending.ok() || pending.value(), refusals.value(), status.value(), deploying.value(), 0, 0};
+  Glance glance;
+  glance.is_pending = !pending.ok() || pending.value();
+  glance.refusals = refusals.value();
+  glance.status = status.value();
+  glance.telling = telling.value();
+  glance.deploying = deploying.value();
   if (!moment.value().empty()) {
     glance.revision = moment.value().front().integer("revision");
     glance.clock_ms = moment.value().front().integer("now_ms");

@@ -17,6 +17,7 @@ struct Glance {
   bool is_pending = false;            // desired.db holds rows that are not in force.
   std::vector<std::string> refusals;  // Why they were refused, if they were.
   std::vector<Row> status;            // Of what is waited for: kind, name, state, detail.
+  std::vector<std::string> telling;   // KIND/NAME of what tells each second how far it is.
   std::vector<std::string>
       deploying;  // Jobs whose failure is of the past: a new deployment is due.
   std::int64_t revision = 0;
@@ -62,8 +63,12 @@ class Progress {
 
   const Terminal& terminal_;
   std::int64_t began_at_ms_;
-  std::size_t lines_ = 0;                    // On the terminal now.
-  std::map<std::string, std::string> said_;  // The last line for each resource.
+  std::size_t lines_ = 0;  // On the terminal now.
+  struct Said {
+    std::string line;
+    std::int64_t at_ms = 0;
+  };
+  std::map<std::string, Said> said_;  // The last for each resource.
 };
 
 }  // namespace rowlock

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLinesMax = 10;  // Resources shown at a time.
 constexpr std::size_t kUsualWidth = 80;
+constexpr std::int64_t kTellEveryMs = 10'000;  // Of what tells each second how far it is.
 
 std::size_t converged_in(const Glance& glance) {
   return static_cast<std::size_t>(
@@ -21,6 +22,19 @@ std::size_t converged_in(const Glance& glance) {
 
 std::string tally_of(const Glance& glance) {
   return fmt::format("[{}/{}]", converged_in(glance), glance.status.size());
+}
+
+// A policy with two stores has two resources, POLICY/STORE.
+bool is_telling(const Glance& glance, const std::string& resource) {
+  return std::any_of(glance.telling.begin(), glance.telling.end(), [&](const std::string& each) {
+    return (resource + "/").starts_with(each + "/");
+  });
+}
+
+// But for figures.
+std::string words_of(std::string line) {
+  std::erase_if(line, [](char c) { return c >= '0' && c <= '9'; });
+  return line;
 }
 
 }  // namespace
@@ -72,10 +86,13 @@ void Progress::tell_changes(const Glance& glance, std::int64_t now_ms) {
   for (const Row& row : glance.status) {
     std::string line = fmt::format("{} {} {}: {}", row.text("kind"), row.text("name"),
                                    row.text("state"), printable(row.text("detail")));
-    std::string& last = said_[row.text("kind") + "/" + row.text("name")];
-    if (line != last) {
+    const std::string resource = row.text("kind") + "/" + row.text("name");
+    Said& last = said_[resource];
+    const bool is_due = words_of(line) != words_of(last.line) ||
+                        now_ms - last.at_ms >= kTellEveryMs || !is_telling(glance, resource);
+    if (line != last.line && is_due) {
       fmt::print(stderr, "{} {} {}\n", rfc3339(now_ms), tally_of(glance), line);
-      last = std::move(line);
+      last = {std::move(line), now_ms};
     }
   }
   std::fflush(stderr);

@@ -322,6 +322,20 @@ Result<> Database::run(std::string_view script, const Values& values) {
   return connection_->run(script, values);
 }
 
+// Not by run(): a PRAGMA takes effect when it is compiled, and a kept one never again.
+Result<> Database::run_unsynced(std::string_view statement, const Values& values) {
+  const auto set = [this](const char* pragma) {
+    return sqlite3_exec(connection_->handle, pragma, nullptr, nullptr, nullptr);
+  };
+  if (const int code = set("PRAGMA synchronous=NORMAL"); code != SQLITE_OK) {
+    return connection_->error(code);
+  }
+  auto result = connection_->run(statement, values);
+  const int code = set("PRAGMA synchronous=FULL");
+  CHECK(code == SQLITE_OK);  // Without it every later commit could be lost.
+  return result;
+}
+
 Result<std::vector<Row>> Database::query(std::string_view query, const Values& values) {
   auto& scripts = connection_->scripts;
   auto known = scripts.find(std::string(query));

@@ -67,6 +67,11 @@ class Database {
   // the first error.
   Result<> run(std::string_view script, const Values& values = {});
 
+  // Runs one statement, and does not have it synced: a power cut may take it back, and nothing
+  // else. For what is written often and is of no use later. Requires: the file is in WAL mode with
+  // synchronous=FULL, and no transaction is open.
+  Result<> run_unsynced(std::string_view statement, const Values& values);
+
   // The rows of the one statement in `query`. Compiled once, kept for the next time.
   Result<std::vector<Row>> query(std::string_view query, const Values& values = {});
 

@@ -3,6 +3,7 @@
 #include "controller/controller.h"
 
 #include "reconcilers/registry.h"
+#include "tests/backup/backup_files.h"
 #include "tests/fakes/fake_backup_world.h"
 #include "tests/fakes/fake_key_sets.h"
 #include "tests/fakes/fake_postgres.h"
@@ -261,6 +262,75 @@ Test(controller, a_lost_node_past_a_deadline_does_not_keep_it_busy) {
   const auto pass = boat.pass();
 
   cr_expect_gt(*pass.due_at_ms, now_ms + 100);
+}
+
+Test(controller, a_step_that_takes_long_says_how_far_it_is_and_wakes_no_plan) {
+  Boat boat;
+  const TempFolder folder;
+  constexpr char kServer[] = "postgresql://admin@10.0.0.1:5432";
+  boat.world.fake_dumps.put_database(kServer, "school", {{"public.pupil", {"ann", "ben"}}});
+  write(folder / "identity", kIdentities[0] + "\n");
+  std::vector<std::string> told;
+  const auto look = [&] {
+    boat.world.time.ms += 1000;
+    const auto pass = boat.pass();
+    cr_expect(pass.names.empty(), "%s is planned", pass.names.begin()->c_str());
+    cr_expect_eq(*pass.due_at_ms, boat.world.time.ms + 1000);
+    told.push_back(boat.text("SELECT step || ' ' || detail FROM progress") + " | " +
+                   boat.text("SELECT detail FROM status WHERE name = 'nightly'"));
+    cr_expect(boat.text("SELECT done_bytes <= all_bytes OR all_bytes = 0 FROM progress") == "1");
+    return FaultPlan::none;
+  };
+  // In the midst of the two steps: when an upload is completed, and when a dump is restored.
+  boat.world.stores.set_faults([&](const std::string& call, const std::string&) {
+    return call == "finish" ? look() : FaultPlan::none;
+  });
+  boat.world.fake_dumps.set_faults([&](const std::string& call, const std::string&) {
+    return call == "restore" ? look() : FaultPlan::none;
+  });
+
+  cr_assert(
+      boat.shell
+          .run(fmt::format(
+              "INSERT INTO object_store (name, url, recipients, identity_file) VALUES ('files', "
+              "'file:///srv/backups', '[\"{}\"]', '{}'); INSERT INTO database (name, url) VALUES "
+              "('school', '{}/school'); INSERT INTO backup_policy (name, kind, store, enabled) "
+              "VALUES ('own', 'home', 'files', 0); INSERT INTO backup_policy (name, database, "
+              "store) VALUES ('nightly', 'school', 'files')",
+              kRecipients[0], std::string(folder / "identity"), kServer))
+          .empty());
+  boat.settle();
+
+  cr_assert_eq(told.size(), 2);
+  cr_expect(told[0] == "run reading back | reading back; last verified never", "%s",
+            told[0].c_str());
+  cr_expect(told[1].find("verify restoring: ") == 0, "%s", told[1].c_str());
+  cr_expect(told[1].find(" KB | restoring: ") != std::string::npos, "%s", told[1].c_str());
+  cr_expect(boat.text("SELECT state FROM backup") == "verified");
+  cr_expect(boat.text("SELECT count(*) FROM progress") == "0");
+  cr_expect(boat.text("SELECT sum(done_bytes) + sum(phase <> '') FROM attempt") == "0");
+}
+
+Test(controller, a_step_that_is_over_within_a_second_says_nothing) {
+  Boat boat;
+  const TempFolder folder;
+  std::string told;
+  boat.world.stores.set_faults([&](const std::string& call, const std::string&) {
+    boat.world.time.ms += call == "finish" ? 900 : 0;
+    boat.pass();
+    told += boat.text("SELECT detail FROM progress");
+    return FaultPlan::none;
+  });
+
+  cr_assert(boat.shell
+                .run(fmt::format("INSERT INTO object_store (name, url, recipients) VALUES ('files',"
+                                 " 'file:///srv/backups', '[\"{}\"]')",
+                                 kRecipients[0]))
+                .empty());
+  boat.settle();
+
+  cr_expect(boat.text("SELECT state FROM backup") == "stored");
+  cr_expect(told.empty(), "%s", told.c_str());
 }
 
 Test(controller, a_hint_for_something_unknown_is_harmless) {

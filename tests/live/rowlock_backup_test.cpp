@@ -118,6 +118,31 @@ Test(live_rowlock_backup, a_database_is_backed_up_restored_and_compared_and_rest
   cr_expect(rig.server.ask("SELECT count(*) FROM \"Odd name\"") == "3");
 }
 
+// By rows that take their time to be taken in, and a store that takes its time.
+Test(live_rowlock_backup, what_takes_long_says_how_far_it_is, .timeout = 300) {
+  Rig rig;
+  require(rig.server
+              .ask("CREATE FUNCTION slow(int) RETURNS boolean LANGUAGE sql AS 'SELECT "
+                   "pg_catalog.pg_sleep(0.001) IS NOT NULL'; CREATE TABLE slow (id int, CHECK "
+                   "(slow(id))); INSERT INTO slow SELECT generate_series(1, 2000)")
+              .empty(),
+          "the table could not be made");
+  rig.insert_policy(", bytes_per_s", ", 8000");
+  rig.await_verified();
+  int code = 0;
+  const std::string backed_up = rig.home.verb({"backup", "app"}, &code);
+  cr_expect(code == 0, "%s", backed_up.c_str());
+  cr_expect(backed_up.find("dumping: ") != std::string::npos, "%s", backed_up.c_str());
+  cr_expect(backed_up.find("KB so far") != std::string::npos, "%s", backed_up.c_str());
+  cr_expect(backed_up.find("restoring: ") != std::string::npos, "%s", backed_up.c_str());
+
+  const std::string restored = rig.home.verb({"restore", "app", "--into", rig.url("again")}, &code);
+  cr_expect(code == 0, "%s", restored.c_str());
+  cr_expect(restored.find("restoring: ") != std::string::npos, "%s", restored.c_str());
+  cr_expect(rig.server.ask("SELECT count(*) FROM slow", "again") == "2000");
+  cr_expect(rig.home.state("SELECT count(*) FROM progress") == "0");
+}
+
 Test(live_rowlock_backup, what_is_there_is_put_aside_only_when_that_is_said, .timeout = 300) {
   Rig rig;
   rig.insert_policy(", jobs", ", 3");

@@ -4,6 +4,7 @@
 #include "tests/store/files.h"
 
 #include <criterion/criterion.h>
+#include <fmt/format.h>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 using rowlock::Database;
 using rowlock::Row;
 using rowlock::TempFolder;
+using rowlock::text_of;
 using rowlock::Transaction;
 using rowlock::Value;
 
@@ -185,6 +187,23 @@ Test(database, a_question_asked_before_a_table_changed_answers_in_the_columns_of
   cr_assert(rows.ok());
   cr_expect(rows.value().front().columns() == (std::vector<std::string>{"x", "z"}));
   cr_expect_eq(rows.value().front().integer("z"), 3);
+}
+
+Test(database, what_is_not_synced_leaves_everything_after_it_synced) {
+  TempFolder folder;
+  Database database = opened(folder / "a.db");
+  cr_assert(database.run("CREATE TABLE t (x)").ok());
+  cr_assert(database.query("PRAGMA journal_mode=WAL").ok());
+
+  for (std::int64_t i = 1; i <= 3; ++i) {
+    cr_expect(database.run_unsynced("INSERT INTO t VALUES (:x)", {{"x", i}}).ok());
+    // Of its own text each time: the answer is worked out when the question is compiled.
+    const auto level = database.scalar(fmt::format("PRAGMA synchronous -- {}", i));
+    cr_expect(text_of(level.value()) == "2");
+  }
+  cr_expect(!database.run_unsynced("INSERT INTO nothing VALUES (1)", {}).ok());
+  cr_expect(text_of(database.scalar("PRAGMA synchronous").value()) == "2");
+  cr_expect(text_of(opened(folder / "a.db").scalar("SELECT sum(x) FROM t").value()) == "6");
 }
 
 Test(database, a_guarded_query_reads_and_does_nothing_else) {
