@@ -5,6 +5,8 @@
 --              │          │                   └─ the server refuses: discarding ──discard──▶ failed, for good
 --              │          └─ it is no backup, or the server refuses: failed
 --              └─ there is no such backup: failed
+--
+-- A row that is deleted half-way: what was made for it is discarded, and then the run is forgotten.
 
 -- @desired
 
@@ -40,6 +42,10 @@ CREATE TABLE restore_run (
   restore_ms     INTEGER,
   tries          INTEGER NOT NULL DEFAULT 0,
   retry_at_ms    INTEGER NOT NULL DEFAULT 0,
+  -- Where a database of its own may lie since the last try, for when the row is deleted; '': none was ever begun.
+  server_url     TEXT NOT NULL DEFAULT '',
+  server_secret  TEXT NOT NULL DEFAULT '',
+  server_key     TEXT NOT NULL DEFAULT '',
   detail         TEXT NOT NULL DEFAULT ''
 );
 
@@ -98,11 +104,17 @@ LEFT JOIN restore_run AS s ON s.restore = r.name
 LEFT JOIN backup AS b ON b.id = s.backup
 LEFT JOIN object_store AS o ON o.name = b.store
 UNION ALL
-SELECT s.restore, 0,
+SELECT s.restore, s.retry_at_ms,
        CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
                          WHERE a.kind = 'restore' AND a.target = s.restore AND a.finished_at_ms IS NULL) THEN 'busy'
-            ELSE                                                                                          'free' END,
-       'gone'
+            WHEN s.server_secret <> '' AND (SELECT state FROM seal) IS NOT 'open'                     THEN 'sealed'
+            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                           THEN 'backoff'
+            ELSE                                                                                           'free'
+            END,
+       -- A server that does not come back within so many tries, which take an hour, is not waited for.
+       CASE WHEN s.state IN ('chosen', 'restored')   AND s.server_url <> ''                    THEN 'left'
+            WHEN s.state = 'discarding' AND s.tries < 60                                       THEN 'left'
+            ELSE                                                                                    'gone' END
 FROM restore_run AS s
 WHERE s.restore NOT IN (SELECT name FROM restore);
 
@@ -115,6 +127,7 @@ CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
   ('sealed',  'discarding', 'wait',    'the secret store is sealed: rowlock secret unseal'),
   ('sealed',  'done',       'none',    ''),
   ('sealed',  'failed',     'none',    ''),
+  ('sealed',  'left',       'wait',    'the secret store is sealed: rowlock secret unseal'),
   ('sealed',  'gone',       'forget',  'the row was deleted'),
   ('backoff', 'new',        'choose',  'somebody asks for it'),
   ('backoff', 'chosen',     'wait',    'the last try failed; tries again'),
@@ -122,6 +135,7 @@ CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
   ('backoff', 'discarding', 'wait',    'the last try failed; tries again'),
   ('backoff', 'done',       'none',    ''),
   ('backoff', 'failed',     'none',    ''),
+  ('backoff', 'left',       'wait',    'the last try failed; tries again'),
   ('backoff', 'gone',       'forget',  'the row was deleted'),
   ('free',    'new',        'choose',  'somebody asks for it'),
   ('free',    'chosen',     'restore', 'the backup is chosen'),
@@ -129,6 +143,7 @@ CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
   ('free',    'discarding', 'discard', 'it cannot take the name that was asked for'),
   ('free',    'done',       'none',    ''),
   ('free',    'failed',     'none',    ''),
+  ('free',    'left',       'discard', 'the row was deleted half-way'),
   ('free',    'gone',       'forget',  'the row was deleted');
 
 CREATE VIEW restore_plan AS
@@ -142,6 +157,7 @@ FROM restore_fact AS f
 CROSS JOIN restore_rule AS r ON r.hold = f.hold AND (r.state = '*' OR r.state = f.state)
 WHERE r.step <> 'none';
 
+-- What was made for a row that is gone can be discarded, and nothing else.
 CREATE VIEW restore_input AS
 SELECT r.name AS target,
        r.into_url AS server_url,
@@ -169,7 +185,13 @@ FROM restore AS r
 JOIN restore_place AS p ON p.restore = r.name
 LEFT JOIN restore_run AS s ON s.restore = r.name
 LEFT JOIN backup AS b ON b.id = s.backup
-LEFT JOIN object_store AS o ON o.name = b.store;
+LEFT JOIN object_store AS o ON o.name = b.store
+UNION ALL
+SELECT s.restore, s.server_url, s.server_secret, s.server_key, NULL, NULL, NULL,
+       'rowlock_restore_' || replace(s.restore, '-', '_'), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL
+FROM restore_run AS s
+WHERE s.restore NOT IN (SELECT name FROM restore);
 
 CREATE VIEW restore_status AS
 SELECT 'restore' AS kind,
@@ -186,7 +208,13 @@ SELECT 'restore' AS kind,
        COALESCE(s.finished_at_ms, s.started_at_ms, (SELECT now_ms FROM clock)) AS since_ms
 FROM restore AS r
 LEFT JOIN restore_run AS s ON s.restore = r.name
-LEFT JOIN backup AS b ON b.id = s.backup;
+LEFT JOIN backup AS b ON b.id = s.backup
+UNION ALL
+SELECT 'restore', s.restore, 'converging',
+       'is being discarded: ' || CASE s.detail WHEN '' THEN 'the row was deleted half-way' ELSE s.detail END,
+       s.started_at_ms
+FROM restore_run AS s
+WHERE s.restore NOT IN (SELECT name FROM restore);
 
 CREATE VIEW restore_why AS
 SELECT 'restore' AS kind, s.restore AS name, s.restore AS target,
@@ -204,7 +232,7 @@ SELECT restore FROM restore_run;
 CREATE TEMP TRIGGER wake_restore_insert AFTER INSERT ON restore BEGIN INSERT INTO dirty VALUES (NEW.name); END;
 CREATE TEMP TRIGGER wake_restore_delete AFTER DELETE ON restore BEGIN INSERT INTO dirty VALUES (OLD.name); END;
 CREATE TEMP TRIGGER wake_restore_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
-  INSERT INTO dirty SELECT name FROM restore;
+  INSERT INTO dirty SELECT name FROM restore UNION SELECT restore FROM restore_run;
 END;
 
 -- @run restore.choose
@@ -224,6 +252,13 @@ WHERE c.restore = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'restore', restore, restore, state, detail FROM restore_run WHERE restore = :target;
+
+-- @run restore.restore
+
+UPDATE restore_run
+SET (server_url, server_secret, server_key) = (SELECT r.into_url, r.secret, r.key FROM restore AS r
+                                               WHERE r.name = :target)
+WHERE restore = :target;
 
 -- @run restore.restore.done
 
@@ -248,6 +283,13 @@ WHERE s.restore = :target;
 -- What was restored is of no use to anybody under its own name.
 UPDATE restore_run SET state = 'discarding', detail = :detail, tries = 0, retry_at_ms = 0 WHERE restore = :target;
 
+-- @run restore.discard
+
+-- Of a row that was deleted: its own tries are over.
+UPDATE restore_run
+SET state = 'discarding', detail = 'the row was deleted half-way', tries = 0
+WHERE restore = :target AND state <> 'discarding';
+
 -- @run restore.discard.done
 
 UPDATE restore_run SET state = 'failed', finished_at_ms = :now_ms WHERE restore = :target;
@@ -261,6 +303,10 @@ SELECT :now_ms, 'restore', restore, restore, 'failed', detail FROM restore_run W
 UPDATE restore_run
 SET tries = tries + 1, retry_at_ms = :now_ms + min(60000, 2000 << min(tries, 5))
 WHERE restore = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'restore', restore, restore, 'discard failed', :detail FROM restore_run
+WHERE restore = :target AND tries <= 3;
 
 -- @run restore.failed
 
@@ -283,5 +329,12 @@ INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'restore', :target, :target, 'failed', :detail);
 
 -- @run restore.forget
+
+-- What could not be discarded in its time.
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'restore', restore, restore, 'left behind',
+       'DROP DATABASE rowlock_restore_' || replace(restore, '-', '_') || ' on the server of ' || server_url
+FROM restore_run
+WHERE restore = :target AND state = 'discarding';
 
 DELETE FROM restore_run WHERE restore = :target;

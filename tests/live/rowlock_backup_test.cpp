@@ -141,6 +141,17 @@ Test(live_rowlock_backup, what_takes_long_says_how_far_it_is, .timeout = 300) {
   cr_expect(restored.find("restoring: ") != std::string::npos, "%s", restored.c_str());
   cr_expect(rig.server.ask("SELECT count(*) FROM slow", "again") == "2000");
   cr_expect(rig.home.state("SELECT count(*) FROM progress") == "0");
+
+  // A row that is deleted in the midst leaves nothing on the server.
+  rig.home.edit(
+      fmt::format("INSERT INTO restore (name, policy, into_url) VALUES ('half', 'app', '{}')",
+                  rig.url("half")));
+  rig.home.await("SELECT count(*) FROM progress WHERE target = 'half' AND phase = 'restoring'",
+                 "1");
+  rig.home.accept_deletion("DELETE FROM restore WHERE name = 'half'", "restore", 1);
+  rig.home.await("SELECT count(*) FROM restore_run WHERE restore = 'half'", "0");
+  cr_expect(rig.server.ask("SELECT count(*) FROM pg_database WHERE datname LIKE 'rowlock%' OR "
+                           "datname = 'half'") == "0");
 }
 
 Test(live_rowlock_backup, what_is_there_is_put_aside_only_when_that_is_said, .timeout = 300) {

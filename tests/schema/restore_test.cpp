@@ -24,6 +24,16 @@ struct Restored : Backed {
     const auto tables = fake_dumps.tables(kServer, database);
     return tables.has_value() ? tables->at("public.pupil") : FakeDumps::Rows{};
   }
+  // Once the run is in that state.
+  void delete_row_when(const std::string& state) {
+    after_step = [this, state] {
+      if (run() == state) sql("DELETE FROM restore");
+    };
+  }
+  bool is_forgotten() {
+    return text("SELECT count(*) FROM restore_run") == "0" &&
+           text("SELECT count(*) FROM status WHERE kind = 'restore'") == "0";
+  }
   std::string violations() { return text("SELECT message FROM violation_now"); }
 };
 
@@ -90,6 +100,59 @@ Test(restore, one_that_cannot_take_its_name_leaves_nothing) {
   expect_is("failed", world.run());
   cr_expect(world.databases() == (Names{"other", "school"}));
   cr_expect(world.fake_dumps.tables(kServer, "other")->empty());
+}
+
+Test(restore, what_was_made_for_a_row_that_is_deleted_half_way_is_discarded) {
+  Restored world;
+  world.delete_row_when("restored");
+  world.ask("other");
+
+  cr_expect(world.databases() == Names{"school"});
+  cr_expect(world.is_forgotten());
+  expect_is("the row was deleted half-way",
+            world.text("SELECT detail FROM event WHERE kind = 'restore' AND what = 'failed'"));
+
+  // One that was cut off while it was restored, whatever its server does meanwhile.
+  Restored other;
+  other.fake_dumps.set_faults([&](const std::string& call, const std::string&) {
+    if (call == "restore") other.sql("DELETE FROM restore");
+    return call == "restore" ? FaultPlan::lose_answer : FaultPlan::none;
+  });
+  other.ask("other");
+  cr_expect(other.databases() == (Names{"rowlock_restore_r", "school"}));
+  other.fake_dumps.set_away(kServer);
+  other.wait_out();
+  cr_expect(other.databases() == (Names{"rowlock_restore_r", "school"}));
+  expect_in("is being discarded: the row was deleted half-way", other.why());
+  other.fake_dumps.set_away(kServer, false);
+  other.wait_out();
+  cr_expect(other.databases() == Names{"school"});
+  cr_expect(other.is_forgotten());
+}
+
+Test(restore, for_a_row_that_is_deleted_before_anything_was_made_no_server_is_asked) {
+  Restored world;
+  const std::size_t calls = world.fake_dumps.calls().size();
+  world.delete_row_when("chosen");
+  world.ask("other");
+
+  cr_expect(world.is_forgotten());
+  cr_expect_eq(world.fake_dumps.calls().size(), calls);
+}
+
+Test(restore, a_server_that_does_not_come_back_is_not_waited_for_for_ever) {
+  Restored world;
+  world.after_step = [&] {
+    if (world.run() != "restored") return;
+    world.sql("DELETE FROM restore");
+    world.fake_dumps.set_away(kServer);
+  };
+  world.ask("other");
+  for (int hour = 0; hour < 2; ++hour) world.pass_time(3'600'000);
+
+  cr_expect(world.is_forgotten());
+  expect_in("DROP DATABASE rowlock_restore_r on the server of " + Backed::url("other"),
+            world.text("SELECT detail FROM event WHERE what = 'left behind'"));
 }
 
 Test(restore, faults_on_the_way_are_outlived) {

@@ -51,7 +51,7 @@ const std::vector<Kind> kKinds = {
     {"backup_ping", {{"hold", R"(["busy","spent","backoff","free"])"}}},
     {"restore",
      {{"hold", R"(["busy","sealed","backoff","free"])"},
-      {"state", R"(["new","chosen","restored","discarding","done","failed","gone"])"}}},
+      {"state", R"(["new","chosen","restored","discarding","done","failed","left","gone"])"}}},
     {"database",
      {{"hold", R"(["busy","sealed","away","backoff","free"])"},
       {"look", R"(["due","later","gone"])"}}},
