@@ -166,7 +166,7 @@ Result<> expect_assertions(const Step& step, World& world, const PostgresAddress
       return answer.error();
     }
     if (answer.value() != "t" && answer.value() != "true" && answer.value() != "1") {
-      return Error{Fault::rejected, Cause::corrupt,
+      return Error{Fault::rejected, Cause::unmet,
                    fmt::format("assertion {} is not true of what was restored: it answers '{}'",
                                each["name"].as_string(), answer.value()),
                    ""};
@@ -260,6 +260,7 @@ Outcome outcome_of(const Result<Values>& result) {
   }
   Outcome outcome = Outcome::of(result.error());
   if (result.error().cause == Cause::corrupt) outcome.result = "bad";
+  if (result.error().cause == Cause::unmet) outcome.result = "unmet";
   return outcome;
 }
 

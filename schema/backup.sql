@@ -37,8 +37,9 @@ SELECT t.target,
         WHERE b.policy = t.policy AND b.store = t.store AND b.state = 'verified' AND b.expiring = 0) AS last_verified
 FROM backup_target AS t;
 
--- Whether a target's newest good backup is to be restored and compared: by its schedule, since somebody asks, since it
--- was made in place of one that was none, or since an older verified one could be deleted once it has been.
+-- Whether a target's newest good backup is to be restored and compared: by its schedule, since it was made in place of
+-- one that was none, since an older verified one could be deleted once it has been, or since somebody asks. Behind one
+-- that turned out to be none only when somebody asks: what spoils one after the other may be no matter of the backups.
 CREATE VIEW backup_verify_due AS
 SELECT n.target,
        n.policy,
@@ -47,12 +48,15 @@ SELECT n.target,
 FROM backup_standing AS n
 JOIN backup_schedule AS s ON s.target = n.target
 JOIN backup AS g ON g.id = n.newest_good
-WHERE (s.verify_next_at_ms IS NULL AND g.state <> 'verified')
-   OR s.verify_next_at_ms <= (SELECT now_ms FROM clock)
-   OR EXISTS (SELECT 1 FROM backup_asked AS q WHERE q.policy = n.policy AND q.store = n.store AND q.what = 'verify')
-   OR (g.state <> 'verified' AND g.reason LIKE 'in place of %')
-   OR (g.state <> 'verified'
-       AND EXISTS (SELECT 1 FROM backup_forgettable AS f WHERE f.policy = n.policy AND f.store = n.store));
+WHERE EXISTS (SELECT 1 FROM backup_asked AS q WHERE q.policy = n.policy AND q.store = n.store AND q.what = 'verify')
+   OR (NOT EXISTS (SELECT 1 FROM backup AS b
+                   WHERE b.policy = n.policy AND b.store = n.store AND b.id > n.newest_good
+                     AND b.state = 'failed' AND b.stored_at_ms NOT NULL)
+       AND ((s.verify_next_at_ms IS NULL AND g.state <> 'verified')
+            OR s.verify_next_at_ms <= (SELECT now_ms FROM clock)
+            OR (g.state <> 'verified' AND g.reason LIKE 'in place of %')
+            OR (g.state <> 'verified'
+                AND EXISTS (SELECT 1 FROM backup_forgettable AS f WHERE f.policy = n.policy AND f.store = n.store))));
 
 -- What is due for each backup. What was deleted is over, and so is a failed one that is not the newest.
 CREATE VIEW backup_fact AS
@@ -64,7 +68,12 @@ SELECT b.id,
             WHEN COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') || COALESCE(d.secret, '')
                    || COALESCE(v.secret, '') <> ''
               AND (SELECT state FROM seal) IS NOT 'open'                                           THEN 'sealed'
-            WHEN b.retry_at_ms > (SELECT now_ms FROM clock)                                        THEN 'backoff'
+            WHEN b.retry_at_ms > (SELECT now_ms FROM clock)
+              -- Whoever asks does not wait.
+              AND NOT (b.state = 'stored'
+                       AND EXISTS (SELECT 1 FROM backup_asked AS q
+                                   WHERE q.policy = b.policy AND q.store = b.store AND q.what = 'verify'))
+                                                                                                   THEN 'backoff'
             ELSE                                                                                        'free'
             END AS hold,
        CASE
@@ -277,7 +286,9 @@ UPDATE backup
 SET state       = 'failed',
     detail      = :detail,
     tries       = tries + 1,
-    retry_at_ms = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6)) ELSE 600000 END
+    -- What somebody must mend is not dumped again and again; asking for a backup does not wait.
+    retry_at_ms = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6))
+                                          ELSE min(21600000, 60000 << min(tries, 9)) END
 WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
@@ -362,6 +373,22 @@ WHERE b.id = :target AND p.ping_fail <> '';
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'is no backup', :detail FROM backup WHERE id = :target;
 
+-- @run backup.verify.unmet
+
+-- It is what was dumped, and so it stays: what is wrong is the database, or the assertion.
+UPDATE backup
+SET state = 'stored', verify_detail = :detail, tries = 0, retry_at_ms = :now_ms + 21600000
+WHERE id = :target;
+
+INSERT INTO backup_ping (policy, what, url, since_ms)
+SELECT p.name, 'fail', p.ping_fail, :now_ms
+FROM backup AS b
+JOIN backup_policy_now AS p ON p.name = b.policy
+WHERE b.id = :target AND p.ping_fail <> '';
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', policy, name, 'verify failed', :detail FROM backup WHERE id = :target;
+
 -- @run backup.failed
 
 UPDATE backup
@@ -369,7 +396,8 @@ SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
     verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
     detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
     tries         = tries + 1,
-    retry_at_ms   = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6)) ELSE 600000 END
+    retry_at_ms   = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6))
+                                            ELSE min(21600000, 60000 << min(tries, 9)) END
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -390,9 +418,14 @@ UPDATE backup SET expiring = 1 WHERE id = :target;
 
 -- @run backup.expire.done
 
--- Why it was none stays to be read.
+-- Why one was none stays to be read.
 UPDATE backup
-SET state = 'expired', expired_at_ms = :now_ms, expiring = 0, tries = 0, retry_at_ms = 0, detail = verify_detail
+SET detail        = CASE state WHEN 'failed' THEN verify_detail ELSE '' END,
+    state         = 'expired',
+    expired_at_ms = :now_ms,
+    expiring      = 0,
+    tries         = 0,
+    retry_at_ms   = 0
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)

@@ -26,7 +26,8 @@ CREATE TABLE backup_policy (
   recipients      TEXT NOT NULL DEFAULT '[]'         -- who can read it; '[]': as its store says
                   CONSTRAINT "backup_policy.recipients must be a JSON array of age recipients, such as '[""age1…""]'"
                   CHECK (json_valid(recipients) AND json_type(recipients) = 'array'),
-  jobs            INTEGER NOT NULL DEFAULT 1         -- so many tables of the database are dumped at the same time
+  jobs            INTEGER NOT NULL DEFAULT 1         -- so many tables are dumped at the same time, by as many
+                                                     -- sessions and three more
                   CONSTRAINT "backup_policy.jobs must be a whole number, 1 to 16"
                   CHECK (typeof(jobs) = 'integer' AND jobs BETWEEN 1 AND 16),
   bytes_per_s     INTEGER NOT NULL DEFAULT 0         -- of its uploads on average; 0: as its store says

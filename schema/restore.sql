@@ -42,6 +42,7 @@ CREATE TABLE restore_run (
   restore_ms     INTEGER,
   tries          INTEGER NOT NULL DEFAULT 0,
   retry_at_ms    INTEGER NOT NULL DEFAULT 0,
+  asked          TEXT NOT NULL DEFAULT '',          -- what the row said when it was chosen, of restore_asked
   -- Where a database of its own may lie since the last try, for when the row is deleted; '': none was ever begun.
   server_url     TEXT NOT NULL DEFAULT '',
   server_secret  TEXT NOT NULL DEFAULT '',
@@ -60,6 +61,10 @@ FROM (SELECT name,
                                                            ELSE instr(into_url, '?') - 1 END) AS plain
       FROM restore) AS u;
 
+-- What each row says that a run goes by.
+CREATE VIEW restore_asked AS
+SELECT name AS restore, json_array(policy, backup, into_url, secret, key, "into", confirm, roles) AS asked FROM restore;
+
 CREATE VIEW restore_violation AS
 SELECT 'restore' AS table_name,
        r.name AS row_key,
@@ -74,7 +79,14 @@ SELECT 'restore', r.name,
          || p.catalog || ''''
 FROM restore AS r
 JOIN restore_place AS p ON p.restore = r.name
-WHERE r."into" = 'existing' AND r.confirm <> 'replace ' || p.catalog;
+WHERE r."into" = 'existing' AND r.confirm <> 'replace ' || p.catalog
+UNION ALL
+SELECT 'restore', a.restore,
+       'restore ' || a.restore || ' has begun, and what it says cannot be changed any more: leave it, and ask in a row '
+         || 'of another name'
+FROM restore_asked AS a
+JOIN restore_run AS s ON s.restore = a.restore
+WHERE s.asked <> a.asked;
 
 -- The backup that each asks for: its last verified one, the one of that name, or the last one before that moment.
 CREATE VIEW restore_choice AS
@@ -211,7 +223,7 @@ LEFT JOIN restore_run AS s ON s.restore = r.name
 LEFT JOIN backup AS b ON b.id = s.backup
 UNION ALL
 SELECT 'restore', s.restore, 'converging',
-       'is being discarded: ' || CASE s.detail WHEN '' THEN 'the row was deleted half-way' ELSE s.detail END,
+       'the row was deleted half-way: what was made for it is dropped once no step is under way',
        s.started_at_ms
 FROM restore_run AS s
 WHERE s.restore NOT IN (SELECT name FROM restore);
@@ -237,8 +249,9 @@ END;
 
 -- @run restore.choose
 
-INSERT INTO restore_run (restore, backup, state, started_at_ms, finished_at_ms, detail)
+INSERT INTO restore_run (restore, backup, state, started_at_ms, asked, finished_at_ms, detail)
 SELECT c.restore, c.backup, CASE WHEN c.backup IS NULL THEN 'failed' ELSE 'chosen' END, :now_ms,
+       (SELECT a.asked FROM restore_asked AS a WHERE a.restore = c.restore),
        CASE WHEN c.backup IS NULL THEN :now_ms END,
        CASE WHEN c.backup IS NULL AND r.backup = 'latest'
               THEN 'policy ' || r.policy || ' has no verified backup: name another one, see SELECT * FROM backup'

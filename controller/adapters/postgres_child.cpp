@@ -156,6 +156,11 @@ Result<> PostgresChild::spawn() {
   return Done{};
 }
 
+Result<> PostgresChild::await_output() {
+  if (const auto came = await(true, false); !came.ok()) return came;
+  return has_ended_ ? ending() : Result<>(Done{});
+}
+
 Result<std::string_view> PostgresChild::read() {
   while (true) {
     ssize_t count = ::read(pipes_->output, buffer_.data(), buffer_.size());
@@ -201,6 +206,11 @@ Result<> PostgresChild::finish() {
     if (rest.value().empty()) Pipes::close(pipes_->output);
   }
   if (const auto ended = await(false, false); !ended.ok()) return ended;
+  return ending();
+}
+
+// Requires: it has ended.
+Result<> PostgresChild::ending() {
   take_words();
   return WIFEXITED(status_) && WEXITSTATUS(status_) == 0 ? Result<>(Done{}) : failure();
 }

@@ -37,6 +37,10 @@ class PostgresChild {
   PostgresChild(const PostgresChild&) = delete;
   PostgresChild& operator=(const PostgresChild&) = delete;
 
+  // Waits until there is something to read, or it has ended; an error when it has not ended well.
+  // Requires: it has no input.
+  Result<> await_output();
+
   // What it writes next, valid until the next call; empty once there is no more. Requires: it has
   // no input.
   Result<std::string_view> read();
@@ -60,6 +64,7 @@ class PostgresChild {
   ssize_t read_on(std::size_t from);
   void take_words();
   void reap();
+  Result<> ending();
   Error failure() const;
 
   PostgresChildOrder order_;

@@ -132,7 +132,8 @@ Result<> PostgresDumpRun::dump_whole(const std::string& snapshot) {
   return pass_on("dump", *child.value(), &archive_);
 }
 
-// All of them begin at once, so that each table is held before anything is written.
+// All of them begin at once, and nothing is written before each has something to say: it holds its
+// tables then.
 Result<> PostgresDumpRun::dump_parts(const std::string& snapshot) {
   std::vector<std::vector<std::string>> commands(parts_.size() + 2, dump_command(snapshot));
   commands.front().push_back("--section=pre-data");
@@ -146,6 +147,9 @@ Result<> PostgresDumpRun::dump_parts(const std::string& snapshot) {
     auto child = start(std::move(words));
     if (!child.ok()) return child.error();
     children.push_back(std::move(child).value());
+  }
+  for (const auto& child : children) {
+    if (const auto came = child->await_output(); !came.ok()) return came;
   }
   if (const auto passed = pass_on("before", *children.front(), nullptr); !passed.ok()) {
     return passed;
@@ -201,40 +205,50 @@ Result<> PostgresDumpRun::pass_on(const std::string& member, PostgresChild& chil
     if (const auto begun = members_.begin(member, -1); !begun.ok()) return begun;
     open_ = member;
   }
-  while (true) {
-    const auto came = child.read();
-    if (!came.ok()) return came.error();
-    if (came.value().empty()) break;
-    if (archive != nullptr) archive->take(came.value());
-    if (const auto written = members_.write(came.value()); !written.ok()) return written;
-    dump_bytes_ += static_cast<std::int64_t>(came.value().size());
-  }
-  if (const auto ended = child.finish(); !ended.ok()) return ended;
+  const auto passed = pass_all(child, archive, [this](std::string_view bytes) {
+    dump_bytes_ += static_cast<std::int64_t>(bytes.size());
+    return members_.write(bytes);
+  });
+  if (!passed.ok()) return passed;
   open_.clear();
   return members_.end();
 }
 
+// Many at the same time hold no more than two would.
 Result<> PostgresDumpRun::pass_pieces(const std::string& member, PostgresChild& child,
                                       PostgresArchive* archive) {
+  const std::size_t full = 2 * kPieceBytes / std::max<std::size_t>(2, parts_.size());
   std::string piece;
+  piece.reserve(full);
   const auto write = [&]() -> Result<> {
     const std::lock_guard<std::mutex> lock(writing_);
     dump_bytes_ += static_cast<std::int64_t>(piece.size());
-    return members_.add_piece(member, std::exchange(piece, {}));
+    auto written = members_.add_piece(member, piece);
+    piece.clear();
+    return written;
   };
+  const auto passed = pass_all(child, archive, [&](std::string_view bytes) -> Result<> {
+    while (!bytes.empty()) {
+      const std::string_view next = bytes.substr(0, full - piece.size());
+      piece += next;
+      bytes.remove_prefix(next.size());
+      if (piece.size() < full) continue;
+      if (auto written = write(); !written.ok()) return written;
+    }
+    return Done{};
+  });
+  return passed.ok() && !piece.empty() ? write() : passed;
+}
+
+Result<> PostgresDumpRun::pass_all(PostgresChild& child, PostgresArchive* archive,
+                                   const Sink& sink) {
   while (true) {
     const auto came = child.read();
     if (!came.ok()) return came.error();
-    if (came.value().empty()) break;
+    if (came.value().empty()) return child.finish();
     if (archive != nullptr) archive->take(came.value());
-    piece += came.value();
-    if (piece.size() < kPieceBytes) continue;
-    if (const auto written = write(); !written.ok()) return written;
+    if (const auto written = sink(came.value()); !written.ok()) return written;
   }
-  if (!piece.empty()) {
-    if (const auto written = write(); !written.ok()) return written;
-  }
-  return child.finish();
 }
 
 void PostgresDumpRun::correct_sequences(DatabaseFacts& facts) const {

@@ -41,6 +41,7 @@ class PostgresDumpRun {
   Result<std::unique_ptr<PostgresChild>> start(std::vector<std::string> words) const;
   Result<> pass_on(const std::string& member, PostgresChild& child, PostgresArchive* archive);
   Result<> pass_pieces(const std::string& member, PostgresChild& child, PostgresArchive* archive);
+  static Result<> pass_all(PostgresChild& child, PostgresArchive* archive, const Sink& sink);
   std::vector<std::string> command(const PostgresProgram& program) const;
   std::vector<std::string> dump_command(const std::string& snapshot) const;
   void correct_sequences(DatabaseFacts& facts) const;

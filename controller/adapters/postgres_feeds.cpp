@@ -9,7 +9,7 @@ namespace rowlock {
 
 namespace {
 
-constexpr std::size_t kWaitingBytesMax = 2 * 1024 * 1024;
+constexpr std::size_t kWaitingBytesMax = 4 * 1024 * 1024;  // Of all together.
 constexpr std::chrono::milliseconds kLook{200};
 
 // Members of one stage are restored at the same time: "data" of data.1, data.2 …
@@ -46,7 +46,8 @@ Result<> PostgresFeeds::give(DumpPiece piece) {
   if (!found.ok()) return found.error();
   Feed& feed = *found.value();
   std::unique_lock<std::mutex> lock(mutex_);
-  while (!has_failed_ && feed.waiting_bytes >= kWaitingBytesMax) changed_.wait_for(lock, kLook);
+  const std::size_t most = kWaitingBytesMax / feeds_.size();
+  while (!has_failed_ && feed.waiting_bytes >= most) changed_.wait_for(lock, kLook);
   if (failure_.has_value()) return *failure_;
   feed.waiting_bytes += piece.bytes.size();
   feed.waiting.push_back(std::move(piece.bytes));

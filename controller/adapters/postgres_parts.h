@@ -21,9 +21,11 @@ struct PostgresPartTable {
 // The tables that one pg_dump takes; the first one takes all that is in no other part.
 using PostgresPart = std::vector<PostgresPartTable>;
 
-// The tables in as many parts, no part much larger than it must be. Always at least one part, and
-// none but the first is empty.
-std::vector<PostgresPart> shared_out(std::vector<PostgresPartTable> tables, int parts);
+// The tables in as many parts, no part much larger than it must be, the largest first; `rest_bytes`
+// are those of what is in no table of these, and so in the first part. Always at least one part,
+// and none but the first is empty.
+std::vector<PostgresPart> shared_out(std::vector<PostgresPartTable> tables, std::int64_t rest_bytes,
+                                     int parts);
 
 // As the connection's transaction sees them.
 Result<std::vector<PostgresPart>> parts_of_data(PostgresConnection& connection, int parts);

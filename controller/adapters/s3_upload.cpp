@@ -88,9 +88,9 @@ Result<> S3Upload::write(std::string_view bytes) {
 
 Result<> S3Upload::hand_over() {
   if (parts_ == kPartsMax) {
-    return client_->error_of(
-        what_, {Fault::rejected, Cause::other, "it is larger than an object may be there",
-                "have less in it, or use a store that is a folder"});
+    return client_->error_of(what_, {Fault::rejected, Cause::other,
+                                     "it is larger than the 128 GB that are written to a bucket",
+                                     "have less in it, or use a store that is a folder"});
   }
   if (upload_id_.empty()) {
     if (Result<> begun = begin_parts(); !begun.ok()) return begun;

@@ -85,7 +85,7 @@ Result<> TarWriter::write(std::string_view bytes) {
                             fmt::format("archive {}: it grew while it was read", name_), ""};
     }
     left_ -= static_cast<std::int64_t>(bytes.size());
-    return write_entry(bytes);
+    return write_entry(name_, bytes);
   }
   while (state_.ok() && !bytes.empty()) {
     const std::size_t count = std::min(kPieceBytes - piece_.size(), bytes.size());
@@ -140,10 +140,10 @@ Result<> TarWriter::begin_entry(const std::string& name, std::int64_t size_bytes
   return state_;
 }
 
-Result<> TarWriter::write_entry(std::string_view bytes) {
+Result<> TarWriter::write_entry(const std::string& name, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto written = archive_write_data(archive_, bytes.data(), bytes.size());
-    if (written <= 0) return failure("archive " + name_);
+    if (written <= 0) return failure("archive " + name);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return state_;
@@ -155,7 +155,7 @@ Result<> TarWriter::write_piece(const std::string& name, int number, std::string
       !begun.ok()) {
     return begun;
   }
-  return write_entry(bytes);
+  return write_entry(name, bytes);
 }
 
 }  // namespace rowlock

@@ -51,7 +51,7 @@ class TarWriter {
   static ssize_t take(archive* made, void* self, const void* bytes, std::size_t size);
 
   Result<> begin_entry(const std::string& name, std::int64_t size_bytes);
-  Result<> write_entry(std::string_view bytes);
+  Result<> write_entry(const std::string& name, std::string_view bytes);
   Result<> write_piece(const std::string& name, int number, std::string_view bytes);
   Result<> failure(const std::string& attempt);
 

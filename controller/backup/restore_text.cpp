@@ -44,7 +44,7 @@ constexpr char kWhole[] = R"(  age -d -i IDENTITY FILE | tar --zstd -xO dump | p
 constexpr char kParts[] =
     R"(  parts=$(age -d -i IDENTITY FILE | tar --zstd -t | cut -d / -f 1 | grep -F data. | sort -u)
   for part in before $parts after; do
-    age -d -i IDENTITY FILE | tar --zstd -xO $part | pg_restore -d NEW
+    age -d -i IDENTITY FILE | tar --zstd -xO $part | pg_restore -d NEW || break
   done
 )";
 

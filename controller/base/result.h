@@ -28,6 +28,7 @@ enum class Cause {
   deadline,      // No answer within the deadline: the change may or may not have been made.
   denied,        // This user, or this token, may not do that.
   corrupt,       // What was read is not what was written.
+  unmet,         // It is what was written, but not what it was to be.
 };
 
 struct Error {

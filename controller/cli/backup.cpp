@@ -91,7 +91,10 @@ Result<Followed> look(Database& state, const BackupOptions& options, const Asked
       "LEFT JOIN backup_request_heard AS h ON h.name = :request AND h.store = t.store "
       "LEFT JOIN backup_standing AS s ON s.target = t.target "
       "LEFT JOIN backup AS b ON b.policy = t.policy AND b.store = t.store AND CASE WHEN :verifies "
-      "THEN b.id IN (SELECT value FROM json_each(:ids)) ELSE b.id = s.newest END "
+      "THEN b.id IN (SELECT value FROM json_each(:ids)) ELSE b.id = COALESCE((SELECT max(a.id) "
+      "FROM "
+      "backup AS a WHERE a.policy = t.policy AND a.store = t.store AND a.reason = 'asked for: ' || "
+      ":request), s.newest) END "
       "LEFT JOIN backup_fact AS f ON f.id = b.id "
       "LEFT JOIN progress AS g ON g.kind = 'backup' AND g.target = CAST(b.id AS TEXT) "
       "WHERE t.policy = :policy ORDER BY t.store",
@@ -106,11 +109,11 @@ Result<Followed> look(Database& state, const BackupOptions& options, const Asked
   come.is_settled = true;
   for (const Row& row : rows.value()) {
     const std::string state_now = row.is_null("heard") ? "asked for" : row.text("state");
+    const bool stays_stored = row.text("want") == "blind" || row.text("want") == "keep" ||
+                              !row.text("verify_detail").empty();
     // One that turned out to be none is soon replaced, and deleted.
-    const bool is_settled =
-        state_now == "verified" || state_now == "failed" || state_now == "expired" ||
-        (state_now == "stored" && row.text("want") == "blind") ||
-        (state_now == "stored" && row.text("want") == "keep") || !row.text("verify_detail").empty();
+    const bool is_settled = state_now == "verified" || state_now == "failed" ||
+                            state_now == "expired" || (state_now == "stored" && stays_stored);
     come.is_settled = come.is_settled && is_settled;
     come.is_good = come.is_good && state_now != "failed" && row.text("verify_detail").empty();
     const std::string detail =

@@ -82,10 +82,11 @@ The last ones that were restored and found equal:
 
 Without Rowlock, a file that was downloaded opens with age, tar, zstd and PostgreSQL's own tools:
 
+     age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO RESTORE.txt       (how, step by step)
      createdb NEW
      age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO dump | pg_restore --no-owner -d NEW
-     age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO globals.sql       (roles and grants)
-     age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -xO RESTORE.txt       (how, in full)
+
+One of a policy with several jobs has parts in place of the dump: RESTORE.txt has the loop.
 
 A home opens the same way: age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -x -C EMPTY-FOLDER
 )";

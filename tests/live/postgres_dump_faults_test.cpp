@@ -74,7 +74,8 @@ Test(live_postgres_dump_faults, what_is_said_is_what_is_restored_while_others_wr
     }
   });
 
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 4; ++round) {
+    c.jobs = round % 2 == 0 ? 1 : 3;
     MemoryMembers members;
     const auto dumped = c.dump(members);
     cr_expect(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
@@ -108,14 +109,19 @@ Test(live_postgres_dump_faults, whoever_wants_a_table_for_itself_gets_it_first, 
                 "grep -q 1; do :; done\nfi\nexec " +
                 real_folder() + "/pg_dump \"$@\"");
 
-  MemoryMembers members;
-  const auto dumped = dumps.dump({c.address("app")}, 1, members, c.ending);
+  for (const int jobs : {1, 3}) {
+    MemoryMembers members;
+    const auto dumped = dumps.dump({c.address("app")}, jobs, members, c.ending);
 
-  cr_assert(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
-  const auto restored = c.restore(members);
-  cr_assert(restored.ok(), "%s", restored.ok() ? "" : restored.error().message.c_str());
-  cr_expect(difference(dumped.value().content, c.facts("copy")).empty());
-  cr_expect(c.rig.ask("SELECT count(*) FROM small", "copy") == "0");
+    cr_assert(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
+    const auto restored = c.restore(members);
+    cr_assert(restored.ok(), "%s", restored.ok() ? "" : restored.error().message.c_str());
+    cr_expect(difference(dumped.value().content, c.facts("copy")).empty());
+    cr_expect(c.rig.ask("SELECT count(*) FROM small", "copy") == "0");
+    cr_expect(c.dumps.drop(c.address("postgres"), "copy").ok());
+    c.run({"INSERT INTO small (t) VALUES ('again')"});
+    fs::remove(folder / "once");
+  }
 }
 
 // ---- Programs -----------------------------------------------------------------------------------
@@ -147,6 +153,38 @@ Test(live_postgres_dump_faults, a_dump_whose_program_is_killed_is_none, .timeout
     if (was_killed && count < writes - 8) fails(dumped, Fault::transient, "signal 9");
     cr_expect(dumped.ok() || members.is_open, "killed at %d: the member was ended", at);
   }
+}
+
+Test(live_postgres_dump_faults, one_of_several_that_is_killed_ends_the_others, .timeout = 120) {
+  PostgresDumpRig c;
+  c.fill();
+  c.jobs = 3;
+  MemoryMembers whole;
+  int writes = 0;
+  whole.on_write = [&]() -> Result<> {
+    ++writes;
+    return Done{};
+  };
+  cr_assert(c.dump(whole).ok());
+
+  int killed = 0;
+  for (int at = 1; at < writes; ++at) {
+    MemoryMembers members;
+    int count = 0;
+    bool was_killed = false;
+    members.on_write = [&]() -> Result<> {
+      const std::vector<pid_t> children = own_children("pg_dump");
+      if (++count < at || was_killed || children.empty()) return Done{};
+      was_killed = ::kill(children[static_cast<std::size_t>(at) % children.size()], SIGKILL) == 0;
+      return Done{};
+    };
+    const auto dumped = c.dump(members);
+    // One that had said all it has to say was not needed any more.
+    if (!dumped.ok()) fails(dumped, Fault::transient, "signal 9");
+    killed += dumped.ok() ? 0 : 1;
+    cr_expect(own_children("pg_dump").empty(), "killed at %d: others are left", at);
+  }
+  cr_expect_gt(killed, 0);
 }
 
 Test(live_postgres_dump_faults, a_program_that_ends_badly_has_dumped_nothing, .timeout = 120) {

@@ -84,6 +84,34 @@ Test(live_postgres_restore, one_whose_program_is_killed_leaves_no_database, .tim
   is_gone(d.rig);
 }
 
+Test(live_postgres_restore, one_of_several_that_is_killed_ends_the_others, .timeout = 120) {
+  PostgresDumpRig c;
+  c.fill();
+  c.jobs = 3;
+  MemoryMembers members;
+  cr_assert(c.dump(members).ok());
+  bool was_killed = false;
+  const DumpSource pieces = dump_in(members);
+  const auto restored = c.dumps.restore(
+      {c.address("postgres"), "copy"}, members.member("globals.sql"),
+      [&]() -> Result<DumpPiece> {
+        auto piece = pieces();
+        if (piece.ok() && piece.value().member.starts_with("data.") && !was_killed) {
+          for (const pid_t child : own_children("pg_restore")) {
+            was_killed = ::kill(child, SIGKILL) == 0;
+          }
+        }
+        return piece;
+      },
+      c.ending);
+
+  cr_assert(was_killed && !restored.ok());
+  cr_expect(restored.error().message.find("signal 9") != std::string::npos, "%s",
+            restored.error().message.c_str());
+  cr_expect(own_children("pg_restore").empty());
+  is_gone(c);
+}
+
 Test(live_postgres_restore, one_whose_server_stops_says_what_is_left, .timeout = 120) {
   Dumped d;
 

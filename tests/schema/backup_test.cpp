@@ -323,15 +323,45 @@ Test(backup, the_watcher_hears_of_each_and_a_deaf_one_harms_nothing) {
   cr_expect(world.fake_pings.heard().back() == "https://w/fail");
 }
 
-Test(backup, assertions_are_asked_of_what_was_restored) {
+// The database is wrong, or the assertion is: the backup is what was dumped.
+Test(backup, an_assertion_that_is_not_true_condemns_no_backup) {
   Backed world;
   world.insert_policy();
   world.sql("INSERT INTO backup_assertion VALUES ('nightly', 'enough', 'SELECT count(*) > 2')");
   world.fake_dumps.set_answer("SELECT count(*) > 2", "f");
   world.settle();
-  expect_is("failed failed", world.states());
+  expect_is("stored", world.states());
+  expect_is("failed", world.status());
   expect_in("assertion enough is not true", world.detail());
   cr_expect(world.databases() == std::vector<std::string>{"school"});
+
+  // Whoever has mended it does not wait.
+  world.fake_dumps.set_answer("SELECT count(*) > 2", "t");
+  world.sql("INSERT INTO backup_request (name, policy, what) VALUES ('v', 'nightly', 'verify')");
+  world.settle();
+  expect_is("verified", world.states());
+  expect_is("converged", world.status());
+}
+
+Test(backup, what_spoils_one_after_the_other_does_not_go_through_the_whole_history) {
+  Backed world;
+  world.run_policy(", verify_schedule", ", '0 4 * * 6'");  // Saturdays.
+  world.sql("INSERT INTO backup_request (name, policy, what) VALUES ('v', 'nightly', 'verify')");
+  world.settle();
+  world.next_day(2);
+  expect_is("verified stored stored", world.states());
+
+  // From Saturday on, what is restored is never equal, whoever is to blame. Each new one is looked
+  // at, and once another in its place, but no older one.
+  world.fake_dumps.set_loses_rows(true);
+  world.next_day(2);
+  expect_is("verified stored failed failed failed failed", world.states());
+  expect_is("failed", world.status());
+
+  world.fake_dumps.set_loses_rows(false);
+  world.next_day();
+  expect_is("verified stored expired expired expired expired verified", world.states());
+  expect_is("converged", world.status());
 }
 
 Test(backup, without_room_nothing_is_restored_and_it_is_said) {

@@ -102,6 +102,18 @@ Test(restore, one_that_cannot_take_its_name_leaves_nothing) {
   cr_expect(world.fake_dumps.tables(kServer, "other")->empty());
 }
 
+Test(restore, what_one_says_that_has_begun_cannot_be_changed) {
+  Restored world;
+  world.ask("other");
+  expect_is("done", world.run());
+  expect_is("", world.violations());
+
+  world.sql("UPDATE restore SET into_url = replace(into_url, 'other', 'another')");
+  expect_in("restore r has begun, and what it says cannot be changed any more", world.violations());
+  world.settle();
+  cr_expect(world.databases() == (Names{"other", "school"}));
+}
+
 Test(restore, what_was_made_for_a_row_that_is_deleted_half_way_is_discarded) {
   Restored world;
   world.delete_row_when("restored");
@@ -123,7 +135,7 @@ Test(restore, what_was_made_for_a_row_that_is_deleted_half_way_is_discarded) {
   other.fake_dumps.set_away(kServer);
   other.wait_out();
   cr_expect(other.databases() == (Names{"rowlock_restore_r", "school"}));
-  expect_in("is being discarded: the row was deleted half-way", other.why());
+  expect_in("the row was deleted half-way: what was made", other.why());
   other.fake_dumps.set_away(kServer, false);
   other.wait_out();
   cr_expect(other.databases() == Names{"school"});
