@@ -20,7 +20,8 @@ WHERE NOT EXISTS (SELECT 1 FROM temp.incoming_{table} AS n WHERE {o_is_n});
 
 -- @run accept.brake
 
--- Deleting every row of a table, or more than a third of one with over three rows, needs consent.
+-- Deleting every row of a table, or more than a third of one with over three rows, needs consent. Rows that ask for
+-- something once may go when it is done.
 SELECT '{table}' AS table_name,
        '{table}' AS row_key,
        'this deletes ' || d.deletes || ' of the ' || d.before || ' rows of {table}; if that is meant: '
@@ -32,7 +33,7 @@ FROM (SELECT (SELECT count(*) FROM {table}) AS before,
                 -- The rows that a deleted job takes along are counted with the job.
                 AND (json_extract(before, '$.job') IS NULL   -- NULL IN (nothing) would be false
                      OR json_extract(before, '$.job') IN (SELECT name FROM temp.incoming_job))) AS deletes) AS d
-WHERE '{table}' <> 'approval'
+WHERE '{table}' NOT IN ('approval', 'backup_request', 'restore')
   AND d.deletes > 0
   AND (d.deletes = d.before OR (d.before > 3 AND d.deletes * 3 > d.before))
   AND NOT EXISTS (SELECT 1 FROM temp.incoming_approval AS a

@@ -92,6 +92,7 @@ SELECT b.id,
                 ELSE                                                                          'run' END
          WHEN s.target IS NULL OR (b.state = 'failed' AND b.stored_at_ms IS NULL)        THEN 'keep'
          WHEN b.id < s.last_verified
+           AND NOT EXISTS (SELECT 1 FROM restore_run AS u WHERE u.backup = b.id AND u.state = 'chosen')
            AND (SELECT w.state FROM backup AS w WHERE w.id = s.newest) <> 'failed'
            AND (b.state = 'failed'
                 OR EXISTS (SELECT 1 FROM backup_forgettable AS f

@@ -195,7 +195,15 @@ UNION ALL
 SELECT 'backup_request', q.name,
        'backup_request ' || q.name || ' is for backup_policy ''' || q.policy || ''', which has no row'
 FROM backup_request AS q
-WHERE q.policy NOT IN (SELECT name FROM backup_policy_now);
+WHERE q.policy NOT IN (SELECT name FROM backup_policy_now)
+  AND q.name NOT IN (SELECT name FROM backup_request_heard)
+UNION ALL
+SELECT 'backup_request', q.name,
+       'backup_request ' || q.name || ' is for backup_policy ' || q.policy || ', which is not enabled: set its enabled '
+         || 'to 1'
+FROM backup_request AS q
+JOIN backup_policy_now AS p ON p.name = q.policy AND p.enabled = 0
+WHERE q.what = 'backup' AND q.name NOT IN (SELECT name FROM backup_request_heard);
 
 -- A request that a target has yet to hear.
 CREATE VIEW backup_asked AS

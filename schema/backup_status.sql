@@ -17,6 +17,7 @@ SELECT s.target,
        w.retry_at_ms,
        g.taken_at_ms AS good_at_ms,
        g.verify_detail,
+       (SELECT x.detail FROM object_store_state AS x WHERE x.store = s.store AND x.detail <> '') AS store_detail,
        v.taken_at_ms AS verified_taken_at_ms,
        v.verified_at_ms,
        v.restore_ms,
@@ -64,6 +65,7 @@ SELECT 'backup' AS kind,
             WHEN o.newest_state = 'failed'           THEN 'failed'
             WHEN o.is_late OR o.is_unverified        THEN 'failed'
             WHEN o.newest_state IN ('due', 'running', 'stored', 'verifying') AND o.verify_detail <> '' THEN 'failed'
+            WHEN o.newest_state IS NULL AND o.store_detail <> '' THEN 'failed'
             WHEN f.hold = 'sealed'                   THEN 'waiting'
             WHEN o.newest_state = 'verified'         THEN 'converged'
             WHEN o.newest_state = 'stored' AND COALESCE(f.want, 'keep') = 'keep' THEN 'converged'
@@ -78,7 +80,7 @@ SELECT 'backup' AS kind,
             WHEN f.hold = 'sealed'                   THEN 'the secret store is not open: rowlock secret unseal'
             WHEN f.want = 'blind'                    THEN 'stored, and cannot be verified: store ' || o.store
                                                           || ' has neither identity_secret nor identity_file'
-            WHEN o.newest_state IS NULL              THEN 'not begun'
+            WHEN o.newest_state IS NULL              THEN COALESCE('not begun: ' || o.store_detail, 'not begun')
             WHEN o.newest_state IN ('due', 'running', 'verifying')
               THEN COALESCE((SELECT g.detail FROM progress AS g
                              WHERE g.kind = 'backup' AND g.target = CAST(s.newest AS TEXT)), o.newest_state)
@@ -119,6 +121,11 @@ SELECT 'backup', o.policy, o.target,
        'no backup of ' || o.target || ' was restored and compared within its unverified_ms', o.since_ms
 FROM backup_outlook AS o
 WHERE o.is_unverified AND o.enabled = 1
+UNION ALL
+SELECT 'backup', o.policy, o.target, 'store ' || o.store || ', where ' || o.target || ' goes: ' || o.store_detail,
+       o.since_ms
+FROM backup_outlook AS o
+WHERE o.store_detail <> '' AND o.enabled = 1
 UNION ALL
 SELECT 'backup', h.policy, h.target, h.target || ' cannot be scheduled: ' || h.detail, h.since_ms
 FROM backup_schedule AS h

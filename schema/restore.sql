@@ -242,6 +242,7 @@ SELECT restore FROM restore_run;
 -- @wake
 
 CREATE TEMP TRIGGER wake_restore_insert AFTER INSERT ON restore BEGIN INSERT INTO dirty VALUES (NEW.name); END;
+CREATE TEMP TRIGGER wake_restore_run AFTER INSERT ON restore_run BEGIN INSERT INTO dirty VALUES (NEW.restore); END;
 CREATE TEMP TRIGGER wake_restore_delete AFTER DELETE ON restore BEGIN INSERT INTO dirty VALUES (OLD.name); END;
 CREATE TEMP TRIGGER wake_restore_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
   INSERT INTO dirty SELECT name FROM restore UNION SELECT restore FROM restore_run;
@@ -255,6 +256,9 @@ SELECT c.restore, c.backup, CASE WHEN c.backup IS NULL THEN 'failed' ELSE 'chose
        CASE WHEN c.backup IS NULL THEN :now_ms END,
        CASE WHEN c.backup IS NULL AND r.backup = 'latest'
               THEN 'policy ' || r.policy || ' has no verified backup: name another one, see SELECT * FROM backup'
+            WHEN c.backup IS NULL AND unixepoch(r.backup) IS NULL
+              THEN '''' || r.backup || ''' is neither a backup of policy ' || r.policy || ' nor a moment such as '
+                   || '''2026-11-25 14:00'': rowlock backup lists them'
             WHEN c.backup IS NULL
               THEN 'policy ' || r.policy || ' has no backup ''' || r.backup || ''', nor one before that moment: see '
                    || 'SELECT name, state, taken_at_ms FROM backup'

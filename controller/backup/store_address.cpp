@@ -62,7 +62,10 @@ Result<SecretBytes> identities_of(const Step& step) {
   }
   auto file = read_private_file(step.input->text("identity_file"));
   if (!file.ok()) {
-    return file.error();
+    Error error = file.error();
+    error.message = "the store's identity: " + error.message;
+    if (error.hint.empty()) error.hint = "correct object_store.identity_file";
+    return error;
   }
   return std::move(file).value().bytes;
 }

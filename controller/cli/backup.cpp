@@ -87,17 +87,19 @@ Result<Asked> ask(const Call& call, const BackupOptions& options) {
 Result<Followed> look(Database& state, const BackupOptions& options, const Asked& asked) {
   auto rows = state.query(
       "SELECT t.store, h.name AS heard, b.name, b.state, b.detail, b.verify_detail, b.retry_at_ms, "
-      "f.want, g.phase, g.detail AS progress FROM backup_target AS t "
+      "       f.want, g.phase, g.detail AS progress "
+      "FROM backup_target AS t "
       "LEFT JOIN backup_request_heard AS h ON h.name = :request AND h.store = t.store "
       "LEFT JOIN backup_standing AS s ON s.target = t.target "
-      "LEFT JOIN backup AS b ON b.policy = t.policy AND b.store = t.store AND CASE WHEN :verifies "
-      "THEN b.id IN (SELECT value FROM json_each(:ids)) ELSE b.id = COALESCE((SELECT max(a.id) "
-      "FROM "
-      "backup AS a WHERE a.policy = t.policy AND a.store = t.store AND a.reason = 'asked for: ' || "
-      ":request), s.newest) END "
+      "LEFT JOIN backup AS b ON b.policy = t.policy AND b.store = t.store "
+      "  AND CASE WHEN :verifies THEN b.id IN (SELECT value FROM json_each(:ids)) "
+      "           ELSE b.id = COALESCE((SELECT max(a.id) FROM backup AS a "
+      "                                 WHERE a.policy = t.policy AND a.store = t.store "
+      "                                   AND a.reason = 'asked for: ' || :request), s.newest) END "
       "LEFT JOIN backup_fact AS f ON f.id = b.id "
       "LEFT JOIN progress AS g ON g.kind = 'backup' AND g.target = CAST(b.id AS TEXT) "
-      "WHERE t.policy = :policy ORDER BY t.store",
+      "WHERE t.policy = :policy "
+      "ORDER BY t.store",
       {{"request", asked.request},
        {"ids", asked.ids},
        {"policy", options.policy},
@@ -118,8 +120,9 @@ Result<Followed> look(Database& state, const BackupOptions& options, const Asked
     come.is_good = come.is_good && state_now != "failed" && row.text("verify_detail").empty();
     const std::string detail =
         row.text("verify_detail").empty() ? row.text("detail") : row.text("verify_detail");
-    come.line += fmt::format("{}{}: {}{}{}", come.line.empty() ? "" : "\n", row.text("store"),
-                             row.text("name"), row.text("name").empty() ? "" : " ", state_now);
+    const std::string name = row.is_null("heard") || row.is_null("name") ? "" : row.text("name");
+    come.line += fmt::format("{}{}: {}{}{}", come.line.empty() ? "" : "\n", row.text("store"), name,
+                             name.empty() ? "" : " ", state_now);
     if (!row.is_null("heard") && !detail.empty()) come.line += ": " + detail;
     if (!row.is_null("phase")) {
       come.phase = row.text("phase");

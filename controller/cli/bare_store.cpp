@@ -69,7 +69,9 @@ Result<SecretBytes> identities_in(const std::string& file) {
   }
   auto read = read_private_file(file);
   if (!read.ok()) {
-    return read.error();
+    Error error = read.error();
+    error.message = "the identity: " + error.message;
+    return error;
   }
   return std::move(read).value().bytes;
 }

@@ -4,6 +4,7 @@
 #include "controller/cli/checked_edit.h"
 #include "controller/cli/follow.h"
 #include "controller/cli/opened.h"
+#include "controller/cli/restore_target.h"
 
 #include <fmt/format.h>
 
@@ -74,6 +75,9 @@ Result<int> restore(const Call& call, const RestoreOptions& options) {
     return misused("say whose backup, and into which database",
                    "rowlock restore POLICY --into postgresql://USER@HOST:PORT/NAME, or with --from "
                    "on a machine that has no home");
+  }
+  if (const auto target = target_of(options); !target.ok()) {
+    return target.error();
   }
   if (const auto obstacle = obstacle_at(call.home, true)) {
     return call.terminal.fail(obstacle->error, obstacle->exit_code);

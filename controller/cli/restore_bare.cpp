@@ -7,6 +7,7 @@
 #include "controller/cli/bare_store.h"
 #include "controller/cli/interrupts.h"
 #include "controller/cli/progress_line.h"
+#include "controller/cli/restore_target.h"
 
 #include <fmt/format.h>
 
@@ -39,20 +40,7 @@ Result<int> list(const Call& call, const BareStore& bare) {
   return kExitOk;
 }
 
-std::string database_of(const std::string& url) {
-  const std::size_t query = std::min(url.find('?'), url.size());
-  const std::size_t slash = url.rfind('/', query);
-  return slash == std::string::npos || slash < url.find("://") + 3
-             ? ""
-             : url.substr(slash + 1, query - slash - 1);
-}
-
 Result<RestoreOrder> order_of(const RestoreOptions& options, const std::string& backup) {
-  const std::string database = database_of(options.into);
-  if (database.empty()) {
-    return Error{Fault::rejected, Cause::other, "say into which database",
-                 "--into postgresql://USER@HOST:PORT/NAME"};
-  }
   RestoreOrder order;
   order.server.url = options.into;
   if (!options.password_file.empty()) {
@@ -73,12 +61,11 @@ Result<RestoreOrder> order_of(const RestoreOptions& options, const std::string& 
 }
 
 Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore& bare,
-                      const FoundBackup& chosen) {
+                      const FoundBackup& chosen, const std::string& database) {
   auto order = order_of(options, chosen.name);
   if (!order.ok()) {
     return order.error();
   }
-  const std::string database = database_of(options.into);
   PostgresDumps dumps;
   if (options.replaces.empty()) {
     if (auto absent = expect_no_database(dumps, order.value().server, database); !absent.ok()) {
@@ -91,6 +78,10 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
   auto checked = check_backup(*bare.store, object, bare.identities, ending, progress);
   if (!checked.ok()) {
     return checked.error();
+  }
+  if (checked.value().manifest.header.kind != "postgres") {
+    return Error{Fault::rejected, Cause::other, chosen.name + " is a backup of a home",
+                 "make a home of it with `rowlock recover`"};
   }
   if (auto dropped = dumps.drop(order.value().server, order.value().database); !dropped.ok()) {
     return dropped.error();
@@ -128,17 +119,15 @@ Result<int> restore_bare(const Call& call, const RestoreOptions& options) {
   if (options.lists) {
     return list(call, store);
   }
+  const auto database = target_of(options);
+  if (!database.ok()) {
+    return database.error();
+  }
   auto identities = identities_in(options.bare.identity);
   if (!identities.ok()) {
     return identities.error();
   }
   store.identities = std::move(identities).value();
-  if (!options.replaces.empty() && options.replaces != database_of(options.into)) {
-    return Error{Fault::rejected, Cause::other,
-                 fmt::format("--replace names '{}', --into '{}'", options.replaces,
-                             database_of(options.into)),
-                 "both must name the database that is put aside"};
-  }
   auto found = backups_in(store);
   if (!found.ok()) {
     return found.error();
@@ -147,7 +136,8 @@ Result<int> restore_bare(const Call& call, const RestoreOptions& options) {
   if (!chosen.ok()) {
     return chosen.error();
   }
-  if (auto done = restore_into(call, options, store, chosen.value()); !done.ok()) {
+  if (auto done = restore_into(call, options, store, chosen.value(), database.value());
+      !done.ok()) {
     return done.error();
   }
   return kExitOk;

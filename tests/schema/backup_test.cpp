@@ -276,6 +276,36 @@ Test(backup, late_and_unverified_for_too_long_are_failures_whatever_the_last_run
   expect_is("failed", other.status());
 }
 
+Test(backup, what_was_asked_for_once_is_in_nobodys_way_later) {
+  Backed world;
+  world.run_policy();
+  const std::string ask = "INSERT INTO backup_request (name, policy) VALUES ";
+  world.sql(ask + "('now', 'nightly')");
+  world.settle();
+  expect_is("verified verified", world.states());
+  const std::string violations = "SELECT message FROM violation_now";
+  world.sql("UPDATE backup_policy SET enabled = 0 WHERE name = 'nightly'");
+  expect_is("", world.text(violations));
+  world.sql(ask + "('again', 'nightly')");
+  expect_in("is not enabled: set its enabled to 1", world.text(violations));
+  world.sql("DELETE FROM backup_request WHERE name = 'again'");
+  world.sql("DELETE FROM backup_policy WHERE name = 'nightly'");
+  expect_is("", world.text(violations));
+}
+
+Test(backup, a_policy_whose_store_cannot_be_used_says_so) {
+  Backed world;
+  world.stores.set_away(kStore, true);
+  world.run_policy();
+  expect_is("failed", world.status());
+  expect_in("not begun: ", world.detail());
+  expect_in("store files, where nightly/files goes: ",
+            world.text("SELECT reason FROM why WHERE name = 'nightly'"));
+  world.stores.set_away(kStore, false);
+  world.wait_out();
+  expect_is("converged", world.status());
+}
+
 Test(backup, each_store_stands_by_itself) {
   Backed world;
   world.sql(
@@ -283,7 +313,7 @@ Test(backup, each_store_stands_by_itself) {
                   "'far', 's3://far', recipients, identity_file FROM object_store"));
   world.stores.set_away("s3://far", true);
   world.run_policy(", second_store", ", 'far'");
-  expect_is("nightly/far|converging nightly/files|converged", world.text(kBothStores));
+  expect_is("nightly/far|failed nightly/files|converged", world.text(kBothStores));
   expect_is("failed", world.text("SELECT state FROM status WHERE kind = 'object_store' "
                                  "AND name = 'far'"));
 

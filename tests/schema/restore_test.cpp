@@ -102,6 +102,33 @@ Test(restore, one_that_cannot_take_its_name_leaves_nothing) {
   cr_expect(world.fake_dumps.tables(kServer, "other")->empty());
 }
 
+Test(restore, what_one_has_chosen_is_not_deleted_before_it_is_restored) {
+  Restored world;
+  world.sql(
+      "UPDATE backup_policy SET keep_last = 1, keep_daily = 0, keep_weekly = 0, "
+      "keep_monthly = 0 WHERE name = 'nightly'");
+  world.settle();
+  world.fake_dumps.set_faults([](const std::string& call, const std::string& database) {
+    return call == "restore" && database == "rowlock_restore_r" ? FaultPlan::fail_before
+                                                                : FaultPlan::none;
+  });
+  world.ask("other");
+  world.next_day();
+  expect_is("verified verified", world.states());
+  world.fake_dumps.set_faults(nullptr);
+  world.wait_out();
+  expect_is("done", world.run());
+  world.settle();
+  expect_is("expired verified", world.states());
+}
+
+Test(restore, what_is_no_backup_and_no_moment_is_said_to_be_so) {
+  Restored world;
+  world.ask("other", ", backup", ", 'yesterday'");
+  expect_is("failed", world.run());
+  expect_in("'yesterday' is neither a backup of policy nightly nor a moment such as", world.why());
+}
+
 Test(restore, what_one_says_that_has_begun_cannot_be_changed) {
   Restored world;
   world.ask("other");
@@ -200,7 +227,7 @@ Test(restore, what_cannot_be_had_is_said) {
   Restored world;
   world.ask("again", ", backup", ", 'nightly-of-never'");
   expect_is("failed", world.run());
-  expect_in("has no backup 'nightly-of-never'", world.why());
+  expect_in("'nightly-of-never' is neither a backup of policy nightly nor a moment", world.why());
 
   Backed other;
   other.insert_policy();
