@@ -1,5 +1,7 @@
 #include "controller/adapters/postgres_archive.h"
 
+#include "controller/adapters/postgres_text.h"
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -168,17 +170,18 @@ bool PostgresArchive::read_entry(Cursor& cursor) {
   cursor.number();  // whether it has content,
   cursor.text();    // what it is of,
   cursor.text();    // and which one.
-  const std::string name = cursor.text();
-  const std::string kind = cursor.text();
+  Entry entry;
+  entry.name = cursor.text();
+  entry.kind = cursor.text();
   cursor.number();  // The section.
-  const std::string statement = cursor.text();
+  entry.statement = cursor.text();
   cursor.text();  // The statements that drop it,
   cursor.text();  // and that copy into it.
-  const std::string schema = cursor.text();
+  entry.schema = cursor.text();
   cursor.text();  // The tablespace.
   if (version_ >= kTableMethods) cursor.text();
   if (version_ >= kRelationKinds) cursor.number();
-  cursor.text();  // The owner.
+  entry.owner = cursor.text();
   cursor.text();  // Whether its rows have numbers.
   for (std::int64_t i = 0; cursor.optional_text().has_value(); ++i) {
     if (i == kDependenciesMax) return false;
@@ -186,21 +189,31 @@ bool PostgresArchive::read_entry(Cursor& cursor) {
   cursor.byte();  // Whether it is known where its content begins,
   cursor.skip(offset_bytes_);
   if (cursor.is_short() || cursor.is_wrong()) return true;
-  learn(kind, schema, name, statement);
+  learn(std::move(entry));
   --entries_left_;
   return true;
 }
 
-void PostgresArchive::learn(const std::string& kind, const std::string& schema,
-                            const std::string& name, const std::string& statement) {
-  if (kind == "DATABASE") create_database_ = statement;
-  if (kind != "SEQUENCE SET") return;
+void PostgresArchive::learn(Entry entry) {
+  if (entry.kind == "DATABASE") {
+    create_database_ = std::move(entry.statement);
+    database_owner_ = std::move(entry.owner);
+    return;
+  }
+  const bool is_of_database = entry.schema.empty() && entry.name.starts_with("DATABASE ") &&
+                              (entry.kind == "ACL" || entry.kind == "COMMENT");
+  if (entry.kind == "DATABASE PROPERTIES" || is_of_database) {
+    database_statements_ += entry.statement;
+    return;
+  }
+  if (entry.kind != "SEQUENCE SET") return;
   // SELECT pg_catalog.setval('public.pupil_id_seq', 42, true);
-  const std::size_t end = statement.rfind("', ");
+  const std::size_t end = entry.statement.rfind("', ");
   if (end == std::string::npos) return;
-  const std::string values = statement.substr(end + 3);
-  sequences_.push_back(
-      {schema, name, values.substr(0, values.find(',')), values.find("true") != std::string::npos});
+  const std::string values = entry.statement.substr(end + 3);
+  sequences_.push_back({std::move(entry.schema), std::move(entry.name),
+                        values.substr(0, values.find(',')),
+                        values.find("true") != std::string::npos});
 }
 
 int PostgresArchive::major() const { return std::atoi(made_by_.c_str()); }
@@ -215,6 +228,32 @@ std::string PostgresArchive::database_options() const {
     if (is_kept && words[i + 1] == "=") options += " " + words[i] + " = " + words[i + 2];
   }
   return options;
+}
+
+// CREATE DATABASE has the name as all of its statements have it. What is in quotes is text, but for
+// the name itself.
+std::string PostgresArchive::database_script(const std::string& name) const {
+  const std::vector<std::string> words = words_of(create_database_);
+  if (words.size() < 3) return "";
+  const std::string before = "DATABASE ";
+  const std::string old = before + words[2];
+  std::string script;
+  if (!database_owner_.empty()) {
+    script = "ALTER DATABASE " + name + " OWNER TO " + postgres_name(database_owner_) + ";\n";
+  }
+  char quote = 0;
+  for (std::size_t at = 0; at < database_statements_.size();) {
+    const char next = database_statements_[at];
+    if (quote == 0 && database_statements_.compare(at, old.size(), old) == 0) {
+      script += before + name;
+      at += old.size();
+      continue;
+    }
+    if (quote == 0 ? next == '\'' || next == '"' : next == quote) quote = quote == 0 ? next : 0;
+    script += next;
+    ++at;
+  }
+  return script;
 }
 
 }  // namespace rowlock

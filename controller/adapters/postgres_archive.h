@@ -40,6 +40,10 @@ class PostgresArchive {
   // What stands behind the name in its CREATE DATABASE, as far as it says how text is encoded and
   // compared: "ENCODING = 'UTF8' LOCALE = 'C.UTF-8'".
   std::string database_options() const;
+  // Statements that give another database what belongs to the dumped one itself and to nothing in
+  // it: its owner, grants, comment, and what ALTER DATABASE and ALTER ROLE IN DATABASE have set.
+  // `name` as SQL writes it.
+  std::string database_script(const std::string& name) const;
 
  private:
   enum class State { reading, done, strange };
@@ -47,8 +51,14 @@ class PostgresArchive {
 
   bool read_head(Cursor& cursor);
   bool read_entry(Cursor& cursor);
-  void learn(const std::string& kind, const std::string& schema, const std::string& name,
-             const std::string& statement);
+  struct Entry {
+    std::string kind;
+    std::string schema;
+    std::string name;
+    std::string statement;
+    std::string owner;
+  };
+  void learn(Entry entry);
 
   State state_ = State::reading;
   std::string kept_;  // What is not understood yet.
@@ -59,6 +69,8 @@ class PostgresArchive {
   std::int64_t entries_left_ = 0;
   std::string made_by_;
   std::string create_database_;
+  std::string database_owner_;
+  std::string database_statements_;
   std::vector<ArchivedSequence> sequences_;
 };
 

@@ -4,6 +4,7 @@
 #include "controller/adapters/postgres_globals.h"
 #include "controller/adapters/postgres_program.h"
 #include "controller/adapters/postgres_server.h"
+#include "controller/adapters/postgres_text.h"
 
 #include <utility>
 
@@ -22,7 +23,8 @@ Result<> PostgresRestore::run() {
     if (is_made_) (void)drop_again().ok();
     return made;
   }
-  const auto filled = fill();
+  auto filled = fill();
+  if (filled.ok() && order_.keeps_owners) filled = give_what_is_its_own();
   if (filled.ok()) return filled;
   Error error = filled.error();
   if (const auto dropped = drop_again(); !dropped.ok()) {
@@ -99,9 +101,11 @@ Result<> PostgresRestore::fill() {
   child_order.still_works = [this] { return still_works(); };
   child_order.must_end = [this] { return ending_.load(); };
   PostgresFeeds feeds(std::move(child_order));
+  const std::string first = beginning_.member;
   if (const auto begun = feeds.give(std::move(beginning_)); !begun.ok()) return begun;
   for (DumpPiece piece = std::move(next_);;) {
     if (!piece.member.empty()) {
+      if (piece.member == first) archive_.take(piece.bytes);
       if (const auto given = feeds.give(std::move(piece)); !given.ok()) return given;
     }
     auto next = dump_();
@@ -109,6 +113,21 @@ Result<> PostgresRestore::fill() {
     piece = std::move(next).value();
     if (piece.member.empty()) return feeds.finish();
   }
+}
+
+// pg_restore has that only where it makes the database itself, under its old name.
+Result<> PostgresRestore::give_what_is_its_own() const {
+  const std::string script = archive_.database_script(postgres_name(order_.database));
+  if (archive_.is_strange() || script.empty()) return Done{};
+  const auto opened = connect(true);
+  if (!opened.ok()) return opened.error();
+  const auto done = opened.value()->ask(script);
+  if (!done.ok()) return done.error();
+  if (!done.value().is_refused()) return Done{};
+  Error error = refused(done.value().refusal, opened.value()->user());
+  error.message = "owner, grants and settings of the database itself: " + error.message;
+  if (error.fault == Fault::rejected) error.hint = "restore as a superuser, or without the roles";
+  return error;
 }
 
 // It reads nothing while the server makes an index, which may take hours.

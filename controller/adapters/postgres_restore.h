@@ -27,6 +27,7 @@ class PostgresRestore {
   Result<> look_inside();
   Result<> make_room();
   Result<> fill();
+  Result<> give_what_is_its_own() const;
   bool still_works() const;
   Result<> drop_again() const;
 

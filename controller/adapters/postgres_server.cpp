@@ -19,12 +19,6 @@ constexpr char kIsThere[] = "42P04";
 constexpr char kIsComing[] = "23505";  // Of the index of their names: not committed yet.
 constexpr std::size_t kNameBytesMax = 63;
 
-std::string quoted(const std::string& name) {
-  std::string result = "\"";
-  for (const char c : name) result += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return result + "\"";
-}
-
 Error rejected(const std::string& what, const std::string& hint) {
   return Error{Fault::rejected, Cause::other, what, hint};
 }
@@ -95,7 +89,7 @@ Result<> PostgresServer::create(const std::string& database, const std::string& 
                  "there is a database called " + postgres_line(database) + " already",
                  "name another one, or drop or rename that"};
   }
-  const auto made = connection_.ask("CREATE DATABASE " + quoted(database) +
+  const auto made = connection_.ask("CREATE DATABASE " + postgres_name(database) +
                                     " WITH TEMPLATE = template0" + options);
   if (!made.ok()) return made.error();
   if (!made.value().is_refused()) return Done{};
@@ -116,7 +110,7 @@ Result<> PostgresServer::drop(const std::string& database) {
   if (const auto named = check_name(database); !named.ok()) return named;
   const bool has_force = connection_.server_version() >= kFirstForced;
   const std::string statement =
-      "DROP DATABASE IF EXISTS " + quoted(database) + (has_force ? " WITH (FORCE)" : "");
+      "DROP DATABASE IF EXISTS " + postgres_name(database) + (has_force ? " WITH (FORCE)" : "");
   for (int tries = 1;; ++tries) {
     if (!has_force) {
       if (const auto ended = end_sessions(database); !ended.ok()) return ended;
@@ -181,7 +175,8 @@ Result<> PostgresServer::rename_all(const std::vector<std::pair<std::string, std
   }
   Result<Rows> done = ask("BEGIN");
   for (const auto& [from, to] : names) {
-    if (done.ok()) done = ask("ALTER DATABASE " + quoted(from) + " RENAME TO " + quoted(to));
+    if (done.ok())
+      done = ask("ALTER DATABASE " + postgres_name(from) + " RENAME TO " + postgres_name(to));
   }
   if (done.ok()) done = ask("COMMIT");
   if (done.ok()) return Done{};

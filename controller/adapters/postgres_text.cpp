@@ -90,6 +90,12 @@ std::string without_verifier(const std::string& words, const std::string& verifi
   return result;
 }
 
+std::string postgres_name(const std::string& name) {
+  std::string result = "\"";
+  for (const char c : name) result += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return result + "\"";
+}
+
 std::string postgres_line(const std::string& words) {
   std::istringstream each(words);
   std::string line;

@@ -29,6 +29,9 @@ std::string filled_in(const std::string& statement, const PostgresBlanks& blanks
 // What the server said of a statement, without the verifier and all parts of it that tell much.
 std::string without_verifier(const std::string& words, const std::string& verifier);
 
+// A name, in quotes, as SQL writes any.
+std::string postgres_name(const std::string& name);
+
 // As one line of valid UTF-8, of a length that fits into a message.
 std::string postgres_line(const std::string& words);
 

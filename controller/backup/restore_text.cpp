@@ -32,6 +32,7 @@ The database, as a new one called NEW:
   createdb -T template0 NEW
 {fill}
 Without the roles, everything belonging to yourself: pg_restore --no-owner --no-acl -d NEW
+Owner, grants and settings of the database itself are what `pg_restore --create -f -` prints first.
 What should be in it, with counts and hashes for each table:
 
   age -d -i IDENTITY FILE | tar --zstd -xO manifest.json

@@ -95,7 +95,12 @@ Result<int> restore(const Call& call, const RestoreOptions& options) {
     return opened.error();
   }
   Database state = std::move(opened).value();
-  return follow(call, state, options.timeout_ms, [&] { return look(state, asked.value()); });
+  auto followed =
+      follow(call, state, options.timeout_ms, [&] { return look(state, asked.value()); });
+  if (followed.ok() && followed.value() == kExitOk && !options.has_roles) {
+    call.terminal.note("owners and grants were left out: --roles keeps them");
+  }
+  return followed;
 }
 
 }  // namespace rowlock

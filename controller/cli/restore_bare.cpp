@@ -101,6 +101,9 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
   line.end();
   call.terminal.note(fmt::format("{} is restored as {}, equal to what was dumped, in {}",
                                  chosen.name, database, human_duration(restored.value().took_ms)));
+  if (!options.has_roles) {
+    call.terminal.note("owners and grants were left out: --roles keeps them");
+  }
   if (!aside.empty()) {
     call.terminal.note("what was there before is now called " + aside);
   }

@@ -179,6 +179,34 @@ Test(live_postgres_restore, a_dump_that_the_server_refuses_is_an_error, .timeout
   is_gone(d.rig);
 }
 
+Test(live_postgres_restore, what_belongs_to_the_database_itself_comes_with_the_roles,
+     .timeout = 120) {
+  Dumped d({}, {"CREATE ROLE clerk", "CREATE ROLE head", "ALTER DATABASE app OWNER TO head",
+                "REVOKE ALL ON DATABASE app FROM PUBLIC", "GRANT CONNECT ON DATABASE app TO clerk",
+                "ALTER DATABASE app SET work_mem = '8MB'", "ALTER DATABASE app CONNECTION LIMIT 7",
+                "ALTER ROLE clerk IN DATABASE app SET statement_timeout = '1s'",
+                "COMMENT ON DATABASE app IS 'it''s the DATABASE app of ours'"});
+  const std::string itself =
+      "SELECT concat_ws(' ', pg_get_userbyid(datdba), datacl, datconnlimit, "
+      "(SELECT array_agg(s.setrole::regrole || ' ' || s.setconfig::text ORDER BY 1) "
+      " FROM pg_db_role_setting AS s WHERE s.setdatabase = d.oid), "
+      "shobj_description(d.oid, 'pg_database')) "
+      "FROM pg_database AS d WHERE datname = current_database()";
+  const std::string before = d.rig.rig.ask(itself, "app");
+
+  cr_expect(
+      before.starts_with("head {") && before.find("DATABASE app of ours") != std::string::npos,
+      "%s", before.c_str());
+  const auto restored = d.restore(source_of(d.members.member("dump")), true, true);
+
+  cr_assert(restored.ok(), "%s", restored.ok() ? "" : restored.error().message.c_str());
+  cr_expect(d.rig.rig.ask(itself, "copy") == before, "%s in place of %s",
+            d.rig.rig.ask(itself, "copy").c_str(), before.c_str());
+  cr_expect(d.rig.dumps.drop(d.rig.address("postgres"), "copy").ok());
+  cr_expect(d.restore(source_of(d.members.member("dump"))).ok());
+  cr_expect(d.rig.rig.ask(itself, "copy") == "postgres -1");
+}
+
 Test(live_postgres_restore, roles_that_are_missing_are_made_and_others_left_alone, .timeout = 120) {
   Dumped d({}, {"CREATE ROLE \"Odd \"\"one\"\"\" LOGIN PASSWORD 'Odd;0' CONNECTION LIMIT 7",
                 "CREATE ROLE above NOLOGIN", "CREATE ROLE stays LOGIN PASSWORD 'Stays0'",
