@@ -158,13 +158,13 @@ FROM (SELECT name, substr(plain, max(instr(plain, '://') + 3, instr(plain, '@') 
 
 -- Databases on servers that we know, which no policy backs up.
 CREATE VIEW uncovered AS
-SELECT DISTINCT
-       s.server,
+SELECT s.server,
        n.name AS database,
-       n.size_bytes,
+       max(n.size_bytes) AS size_bytes,
        'INSERT INTO database (name, url, …); INSERT INTO backup_policy (name, database, store) …' AS mend
 FROM database_seen AS n
 JOIN database_place AS s ON s.database = n.database
 WHERE NOT EXISTS (SELECT 1 FROM database_place AS c
                   JOIN backup_policy AS p ON p.database = c.database AND p.enabled = 1
-                  WHERE c.server = s.server AND c.catalog = n.name);
+                  WHERE c.server = s.server AND c.catalog = n.name)
+GROUP BY s.server, n.name;

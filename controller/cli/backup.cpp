@@ -22,11 +22,13 @@ Result<int> list(const Call& call) {
   Database state = std::move(opened).value();
   auto rows = table_of(
       state, {"name", "store", "state", "taken", "size_mb", "restore_ms", "kept_for", "detail"},
-      "FROM (SELECT b.id, b.name, b.store, b.state, datetime(b.taken_at_ms / 1000, 'unixepoch') AS "
-      "taken, round(b.size_bytes / 1e6, 1) AS size_mb, b.restore_ms, k.reasons AS kept_for, "
-      "CASE b.verify_detail WHEN '' THEN b.detail ELSE b.verify_detail END AS detail "
-      "FROM backup AS b LEFT JOIN backup_kept AS k ON k.id = b.id "
-      "WHERE b.state <> 'expired') ORDER BY id");
+      "FROM (SELECT b.id, b.name, b.store, b.state, "
+      "             strftime('%Y-%m-%d %H:%M', b.taken_at_ms / 1000, 'unixepoch') AS taken, "
+      "             round(b.size_bytes / 1e6, 1) AS size_mb, b.restore_ms, k.reasons AS kept_for, "
+      "             CASE b.verify_detail WHEN '' THEN b.detail ELSE b.verify_detail END AS detail "
+      "      FROM backup AS b "
+      "      LEFT JOIN backup_kept AS k ON k.id = b.id "
+      "      WHERE b.state <> 'expired') ORDER BY id");
   if (!rows.ok()) {
     return rows.error();
   }

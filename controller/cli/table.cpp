@@ -13,7 +13,8 @@
 namespace rowlock {
 namespace {
 
-constexpr std::size_t kGap = 2;        // Columns between two columns of the table.
+constexpr std::size_t kGap = 2;  // Columns between two columns of the table.
+constexpr std::size_t kNarrow = 12;
 constexpr std::size_t kNarrowest = 8;  // No column is cut below this.
 constexpr std::string_view kReset = "\x1b[0m";
 constexpr std::string_view kBold = "\x1b[1m";
@@ -59,7 +60,8 @@ std::string cell_text(const Row& row, std::size_t at, const TableLook& look) {
 
 using Lines = std::vector<std::vector<std::string>>;
 
-// The natural widths, with the widest taken back to the second widest and so on until they fit.
+// The natural widths, with the widest taken back to the second widest and so on until they fit; the
+// first, which says what the line is of, only once the others are narrow.
 std::vector<std::size_t> widths_of(const Lines& lines, std::size_t room) {
   std::vector<std::size_t> widths(lines.front().size(), 0);
   for (const auto& line : lines) {
@@ -75,7 +77,10 @@ std::vector<std::size_t> widths_of(const Lines& lines, std::size_t room) {
     total += width;
   }
   while (total > room) {
-    const auto widest = std::max_element(widths.begin(), widths.end());
+    auto widest = std::max_element(widths.begin() + 1, widths.end());
+    if (widest == widths.end() || *widest <= kNarrow) {
+      widest = std::max_element(widths.begin(), widths.end());
+    }
     if (*widest <= kNarrowest) {
       break;
     }
