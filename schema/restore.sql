@@ -81,6 +81,13 @@ FROM restore AS r
 JOIN restore_place AS p ON p.restore = r.name
 WHERE r."into" = 'existing' AND r.confirm <> 'replace ' || p.catalog
 UNION ALL
+SELECT 'restore', r.name,
+       'restore ' || r.name || ' puts the database postgres aside, by which its server is reached: restore into '
+         || 'another name'
+FROM restore AS r
+JOIN restore_place AS p ON p.restore = r.name
+WHERE r."into" = 'existing' AND p.catalog = 'postgres'
+UNION ALL
 SELECT 'restore', a.restore,
        'restore ' || a.restore || ' has begun, and what it says cannot be changed any more: leave it, and ask in a row '
          || 'of another name'

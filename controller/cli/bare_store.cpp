@@ -134,6 +134,9 @@ Result<FoundBackup> chosen_of(const std::vector<FoundBackup>& found, const std::
         fmt::format("there are backups of several policies: {}", fmt::join(policies, ", ")),
         "name one of them");
   }
+  if (found.empty()) {
+    return rejected("there is no backup in this store", "correct --from");
+  }
   if (chosen == nullptr) {
     std::set<std::string> there;
     for (const FoundBackup& each : found) there.insert(each.policy);
@@ -145,7 +148,7 @@ Result<FoundBackup> chosen_of(const std::vector<FoundBackup>& found, const std::
     return rejected(policy.empty()
                         ? fmt::format("there is no backup '{}'", backup)
                         : fmt::format("there is no backup '{}' of policy '{}'", backup, policy),
-                    "--list shows what is there");
+                    "rowlock restore --from … --list shows what is there");
   }
   return *chosen;
 }

@@ -36,6 +36,10 @@ Result<std::string> target_of(const RestoreOptions& options) {
     return misused(fmt::format("--replace names '{}', --into '{}'", options.replaces, database),
                    "both must name the database that is put aside");
   }
+  if (options.replaces == "postgres") {
+    return misused("the server is reached by the database postgres, which cannot be put aside",
+                   "restore into another name");
+  }
   return database;
 }
 
