@@ -28,7 +28,7 @@ Test(secret_values, a_value_on_the_command_line_is_refused_and_not_shown) {
   const auto read = rowlock::read_value_sources({"password", "cert=@/tmp/x"});
   cr_assert(read.ok());
   cr_expect(read.value().at(0).is_stdin());
-  cr_expect_str_eq(read.value().at(1).file.c_str(), "/tmp/x");
+  cr_expect(read.value().at(1).file == "/tmp/x");
 }
 
 Test(secret_values, a_dotenv_file_is_read_as_its_users_expect) {
@@ -53,8 +53,8 @@ Test(secret_values, a_dotenv_file_is_read_as_its_users_expect) {
 
     cr_assert(read.ok(), "%s: %s", file.text, read.ok() ? "" : read.error().message.c_str());
     cr_assert_eq(read.value().size(), 1, "%s", file.text);
-    cr_expect_str_eq(read.value()[0].first.c_str(), file.key, "%s", file.text);
-    cr_expect_str_eq(read.value()[0].second.c_str(), file.value, "%s", file.text);
+    cr_expect(read.value()[0].first == file.key, "%s", file.text);
+    cr_expect(read.value()[0].second == file.value, "%s", file.text);
   }
 }
 
@@ -106,8 +106,8 @@ Test(secret_values, the_editor_works_in_memory_and_leaves_nothing_behind) {
   std::getline(lines, path);
   std::getline(lines, kind);
   std::getline(lines, mode);
-  cr_expect_str_eq(kind.c_str(), "tmpfs");
-  cr_expect_str_eq(mode.c_str(), "700");
+  cr_expect(kind == "tmpfs");
+  cr_expect(mode == "700");
   cr_expect(!std::filesystem::exists(path));
   cr_expect(!std::filesystem::exists(std::filesystem::path(path).parent_path()));
   std::filesystem::remove_all(folder);

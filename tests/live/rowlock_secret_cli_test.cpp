@@ -91,7 +91,7 @@ Test(live_rowlock_secret_cli, a_secret_is_written_read_and_taken_away, .timeout 
 
   desk.expect("printf s3cret | $ROWLOCK secret put db/prod password", "at version 1");
   desk.expect("printf new | $ROWLOCK secret patch db/prod user --cas 1", "at version 2");
-  cr_expect_str_eq(desk.sh("$ROWLOCK secret get db/prod --key password").c_str(), "s3cret");
+  cr_expect(desk.sh("$ROWLOCK secret get db/prod --key password") == "s3cret");
   desk.expect("printf x | $ROWLOCK secret put db/prod password --cas 1",
               "did not match the current version", 1);
   desk.expect("$ROWLOCK secret put db/prod password=x", "can be read by everybody", 64);
@@ -109,7 +109,7 @@ Test(live_rowlock_secret_cli, a_secret_is_written_read_and_taken_away, .timeout 
       "--dry-run");
   desk.expect("$ROWLOCK secret get app/x", "nothing to read", 1);
   desk.sh("$ROWLOCK secret import dotenv $D/env app/x");
-  cr_expect_str_eq(desk.sh("$ROWLOCK secret get app/x --key B").c_str(), "two words");
+  cr_expect(desk.sh("$ROWLOCK secret get app/x --key B") == "two words");
   desk.sh("$ROWLOCK secret remove app/x --yes");
   desk.expect("$ROWLOCK audit verify", "all is as it was written");
 }
@@ -164,8 +164,7 @@ Test(live_rowlock_secret_cli, a_token_may_what_its_policies_say_until_it_is_revo
       },
       "0", [&] { return desk.sh("cat $D/note"); });
 
-  cr_expect_str_eq(
-      desk.sh("ROWLOCK_TOKEN=$(cat $D/token) $ROWLOCK secret get app/x --key k").c_str(), "a");
+  cr_expect(desk.sh("ROWLOCK_TOKEN=$(cat $D/token) $ROWLOCK secret get app/x --key k") == "a");
   desk.expect("ROWLOCK_TOKEN=$(cat $D/token) $ROWLOCK secret get db/prod", "may not read db/prod",
               77);
   desk.sh("$ROWLOCK token revoke $(grep -o 'revoke [^`]*' $D/note | cut -d' ' -f2)");

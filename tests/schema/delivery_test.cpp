@@ -70,16 +70,15 @@ Test(delivery, an_instance_is_made_only_after_its_secrets_are_there_and_mounts_t
   world.settle();
   world.pass_time(2000);
 
-  cr_assert_str_eq(world.file("pw").c_str(), "s3cret");
+  cr_assert(world.file("pw") == "s3cret");
   cr_expect(world.file(".environment") == std::string("DB_PORT=5432\0", 13));
   cr_expect(world.file("rowlock.jwt") != "(none)");
   const auto spec = world.engine().spec(world.text("SELECT name FROM instance WHERE run = 1"));
   cr_assert(spec.has_value());
   cr_expect(!spec->secrets_folder.empty() && !spec->launcher.empty());
-  cr_expect_str_eq(
-      world.text("SELECT path, version FROM secret_use WHERE until_ms IS NULL").c_str(),
-      "db/prod|1");
-  cr_expect_str_eq(world.text("SELECT state FROM status WHERE name = 'web'").c_str(), "converged");
+  cr_expect(world.text("SELECT path, version FROM secret_use WHERE until_ms IS NULL") ==
+            "db/prod|1");
+  cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
 }
 
 Test(delivery, what_is_missing_or_forbidden_is_said_with_what_to_do_and_heals_by_itself) {
@@ -110,8 +109,8 @@ Test(delivery, what_is_missing_or_forbidden_is_said_with_what_to_do_and_heals_by
   world.settle();
   world.pass_time(2000);
 
-  cr_expect_str_eq(world.file("pw").c_str(), "x");
-  cr_expect_str_eq(world.text("SELECT state FROM status WHERE name = 'web'").c_str(), "converged");
+  cr_expect(world.file("pw") == "x");
+  cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
 }
 
 Test(delivery, while_the_store_is_sealed_those_that_need_a_secret_wait_and_others_do_not) {
@@ -126,19 +125,19 @@ Test(delivery, while_the_store_is_sealed_those_that_need_a_secret_wait_and_other
   world.settle();
   world.pass_time(700000);
 
-  cr_expect_str_eq(world.text("SELECT state FROM status WHERE name = 'plain'").c_str(), "converged",
-                   "%s", world.text("SELECT reason FROM why WHERE name = 'plain'").c_str());
+  cr_expect(world.text("SELECT state FROM status WHERE name = 'plain'") == "converged", "%s",
+            world.text("SELECT reason FROM why WHERE name = 'plain'").c_str());
   cr_expect_eq(
       world.number("SELECT count(*) FROM instance WHERE job = 'web' AND container <> 'none'"), 0);
   cr_expect(world.why().find("the secret store is sealed") != std::string::npos, "%s",
             world.why().c_str());
-  cr_expect_str_eq(world.text("SELECT state FROM deployment WHERE job = 'web'").c_str(), "running");
+  cr_expect(world.text("SELECT state FROM deployment WHERE job = 'web'") == "running");
 
   world.unseal();
   world.settle();
   world.pass_time(2000);
 
-  cr_expect_str_eq(world.text("SELECT state FROM status WHERE name = 'web'").c_str(), "converged");
+  cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
   const std::string plain = world.text("SELECT name FROM instance WHERE job = 'plain'");
   cr_expect(world.fake_secret_folders().file(plain, "rowlock.jwt").has_value(),
             "its identity came later");
@@ -168,10 +167,9 @@ Test(delivery, a_new_version_is_rolled_out_by_new_instances_under_the_update_pol
   world.pass_time(60000);
 
   cr_expect_eq(live_min, 3);
-  cr_expect_str_eq(
-      world.text("SELECT DISTINCT version FROM secret_use WHERE until_ms IS NULL").c_str(), "2");
+  cr_expect(world.text("SELECT DISTINCT version FROM secret_use WHERE until_ms IS NULL") == "2");
   for (int nth = 0; nth < 3; ++nth) {
-    cr_expect_str_eq(world.file("pw", nth).c_str(), "two");
+    cr_expect(world.file("pw", nth) == "two");
   }
   cr_expect_eq(world.fake_secret_folders().folders().size(), 3, "the old ones are gone");
 }
@@ -195,11 +193,11 @@ Test(delivery, files_are_replaced_and_signalled_one_instance_after_the_other) {
       world.text("SELECT version, count(*) FROM secret_use WHERE until_ms IS NULL GROUP BY 1");
   world.pass_time(10000);
 
-  cr_expect_str_eq(first.c_str(), "1|2 2|1", "not all at once: %s", first.c_str());
-  cr_expect_str_eq(world.text("SELECT id FROM instance WHERE run = 1").c_str(), before.c_str());
+  cr_expect(first == "1|2 2|1", "not all at once: %s", first.c_str());
+  cr_expect(world.text("SELECT id FROM instance WHERE run = 1") == before);
   for (int nth = 0; nth < 3; ++nth) {
-    cr_expect_str_eq(world.file("pw", nth).c_str(), "t\"wo");
-    cr_expect_str_eq(world.file("conf", nth).c_str(), "p = \"t\\\"wo\"");
+    cr_expect(world.file("pw", nth) == "t\"wo");
+    cr_expect(world.file("conf", nth) == "p = \"t\\\"wo\"");
     const std::string name =
         world.text("SELECT name FROM instance WHERE run = 1 ORDER BY id LIMIT 1 OFFSET " +
                    std::to_string(nth));
@@ -249,7 +247,7 @@ Test(delivery, an_identity_is_renewed_and_a_folder_that_was_lost_is_made_anew) {
   world.sql("UPDATE delivery SET state = 'unseen'");
   world.settle();
 
-  cr_expect_str_eq(world.file("pw").c_str(), "one");
+  cr_expect(world.file("pw") == "one");
 }
 
 Test(delivery, a_newer_version_that_cannot_be_given_keeps_nothing_else_from_being_done) {

@@ -176,8 +176,7 @@ Test(serve_connection, the_first_answer_stands_and_a_dropped_one_is_500, .timeou
   cr_assert_eq(client.ask("GET", "/twice").body, "first");
   const Reply dropped = client.ask("GET", "/dropped");
   cr_assert_eq(dropped.status, 500);
-  cr_assert_str_eq(dropped.body.c_str(),
-                   R"({"errors":["the request was dropped without an answer"]})");
+  cr_assert(dropped.body == R"({"errors":["the request was dropped without an answer"]})");
   cr_assert_eq(client.ask("GET", "/twice").body, "first");
 }
 

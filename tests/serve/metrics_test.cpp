@@ -27,7 +27,7 @@ Row gauge(const std::string& labels, Value value) {
 
 void assert_text(const std::vector<Row>& rows, const std::string& expected) {
   const std::string text = metrics_text(rows);
-  cr_assert_str_eq(text.c_str(), expected.c_str());
+  cr_assert(text == expected);
 }
 
 }  // namespace
