@@ -39,7 +39,7 @@ std::string chunked(const std::string& body, std::size_t chunk) {
 void assert_too_large(const Reply& reply) {
   cr_assert_eq(reply.status, 413, "%d", reply.status);
   cr_assert(reply.head.find("Content-Type: application/json\r\n") != std::string::npos);
-  cr_assert(reply.body == R"({"errors":["the body of the request may have at most 1048576 bytes;)"
+  cr_assert(reply.body == R"({"errors":["the body of the request may have at most 1048576 bytes; )"
                           R"(send less at a time"]})");
 }
 
