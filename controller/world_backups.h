@@ -137,6 +137,7 @@ struct DumpFacts {
   DatabaseFacts content;
   std::string program;          // "pg_dump 15.16"
   std::int64_t dump_bytes = 0;  // Before compression.
+  std::int64_t dump_ms = 0;     // From the first look at the database to the last of its rows.
 };
 
 struct RestoreOrder {

@@ -6,6 +6,7 @@
 #include "controller/adapters/postgres_server.h"
 #include "controller/adapters/postgres_text.h"
 
+#include <chrono>
 #include <utility>
 
 namespace rowlock {
@@ -47,10 +48,15 @@ PostgresDumps::PostgresDumps(PostgresDumpLimits limits) : limits_(std::move(limi
 
 Result<DumpFacts> PostgresDumps::dump(const PostgresAddress& database, int jobs,
                                       MemberWriter& members, const std::atomic<bool>& ending) {
+  const auto began = std::chrono::steady_clock::now();
   PostgresDumpRun run(limits_, database, jobs, members, ending);
   auto result = run.run();
   if (!result.ok()) return attempted("dump " + run.place(), result.error());
-  return result;
+  DumpFacts facts = std::move(result).value();
+  facts.dump_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                      std::chrono::steady_clock::now() - began)
+                      .count();
+  return facts;
 }
 
 Result<DatabaseFacts> PostgresDumps::facts(const PostgresAddress& database,

@@ -53,6 +53,7 @@ Json json_of(const DumpFacts& facts) {
                        {"hash_method", Json::string(facts.content.hash_method)},
                        {"program", Json::string(facts.program)},
                        {"dump_bytes", Json::integer(facts.dump_bytes)},
+                       {"dump_ms", Json::integer(facts.dump_ms)},
                        {"tables", Json::array(std::move(tables))},
                        {"extensions", Json::array(std::move(extensions))}});
 }
@@ -65,6 +66,7 @@ Result<DumpFacts> dump_facts_of(const Json& content) {
   facts.content.hash_method = content["hash_method"].as_string();
   facts.program = content["program"].as_string();
   facts.dump_bytes = content["dump_bytes"].as_integer();
+  facts.dump_ms = content["dump_ms"].as_integer();
   if (!content["tables"].is_array() || facts.content.hash_method.empty()) {
     return Error{Fault::rejected, Cause::other,
                  "its manifest does not say which tables were dumped", ""};
