@@ -12,8 +12,9 @@ Json merged(const Json& target, const Json& patch) {
   for (const auto& [name, value] : target.members()) {
     if (patch[name].is_null()) {
       const auto all = patch.members();
-      const bool is_named = std::any_of(all.begin(), all.end(),
-                                        [&](const auto& member) { return member.first == name; });
+      const bool is_named = std::any_of(all.begin(), all.end(), [&key = name](const auto& member) {
+        return member.first == key;
+      });
       if (!is_named) {
         members.emplace_back(name, value);
       }
