@@ -42,7 +42,7 @@ CREATE TABLE restore_run (
   restore_ms     INTEGER,
   tries          INTEGER NOT NULL DEFAULT 0,
   retry_at_ms    INTEGER NOT NULL DEFAULT 0,
-  asked          TEXT NOT NULL DEFAULT '',          -- what the row said when it was chosen, of restore_asked
+  asked          TEXT NOT NULL DEFAULT '',          -- as restore_asked had it when it was chosen; '': not known
   -- Where a database of its own may lie since the last try, for when the row is deleted; '': none was ever begun.
   server_url     TEXT NOT NULL DEFAULT '',
   server_secret  TEXT NOT NULL DEFAULT '',
@@ -93,7 +93,7 @@ SELECT 'restore', a.restore,
          || 'of another name'
 FROM restore_asked AS a
 JOIN restore_run AS s ON s.restore = a.restore
-WHERE s.asked <> a.asked;
+WHERE s.asked NOT IN ('', a.asked);
 
 -- The backup that each asks for: its last verified one, the one of that name, or the last one before that moment.
 CREATE VIEW restore_choice AS
