@@ -198,6 +198,17 @@ LEFT JOIN database AS v ON v.name = CASE p.verify_database WHEN '' THEN b.source
 
 -- ---- Pings
 
+-- What the watcher of each backup's policy can be told.
+CREATE VIEW backup_watcher AS
+SELECT b.id, b.policy, b.tries, w.verify_schedule, w.what, w.url
+FROM backup AS b
+JOIN (SELECT name, verify_schedule, 'start' AS what, ping_start AS url FROM backup_policy_now
+      UNION ALL
+      SELECT name, verify_schedule, 'success', ping_success FROM backup_policy_now
+      UNION ALL
+      SELECT name, verify_schedule, 'fail', ping_fail FROM backup_policy_now) AS w ON w.name = b.policy
+WHERE w.url <> '';
+
 CREATE VIEW backup_ping_fact AS
 SELECT g.id,
        g.policy,
@@ -249,10 +260,8 @@ END;
 UPDATE backup SET state = 'running', started_at_ms = :now_ms WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
-SELECT p.name, 'start', p.ping_start, :now_ms
-FROM backup AS b
-JOIN backup_policy_now AS p ON p.name = b.policy
-WHERE b.id = :target AND b.tries = 0 AND p.ping_start <> '';
+SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
+WHERE w.id = :target AND w.what = 'start' AND w.tries = 0;
 
 -- @run backup.run.done
 
@@ -272,10 +281,8 @@ WHERE id = :target;
 
 -- A backup that is to be restored before it counts is no success yet.
 INSERT INTO backup_ping (policy, what, url, since_ms)
-SELECT p.name, 'success', p.ping_success, :now_ms
-FROM backup AS b
-JOIN backup_policy_now AS p ON p.name = b.policy
-WHERE b.id = :target AND p.ping_success <> '' AND p.verify_schedule <> 'each';
+SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
+WHERE w.id = :target AND w.what = 'success' AND w.verify_schedule <> 'each';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'stored', size_bytes || ' bytes in store ' || store FROM backup
@@ -293,10 +300,8 @@ SET state       = 'failed',
 WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
-SELECT p.name, 'fail', p.ping_fail, :now_ms
-FROM backup AS b
-JOIN backup_policy_now AS p ON p.name = b.policy
-WHERE b.id = :target AND b.tries = 1 AND p.ping_fail <> '';
+SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
+WHERE w.id = :target AND w.what = 'fail' AND w.tries = 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'failed', :detail FROM backup WHERE id = :target AND tries <= 3;
@@ -349,10 +354,8 @@ WHERE verify_next_at_ms <= :now_ms
   AND (policy, store) = (SELECT policy, store FROM backup WHERE id = :target);
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
-SELECT p.name, 'success', p.ping_success, :now_ms
-FROM backup AS b
-JOIN backup_policy_now AS p ON p.name = b.policy
-WHERE b.id = :target AND p.ping_success <> '' AND p.verify_schedule = 'each';
+SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
+WHERE w.id = :target AND w.what = 'success' AND w.verify_schedule = 'each';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'verified', 'restored and compared in ' || restore_ms || ' ms' FROM backup
@@ -366,10 +369,8 @@ SET state = 'failed', detail = :detail, verify_detail = :detail, tries = 0, retr
 WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
-SELECT p.name, 'fail', p.ping_fail, :now_ms
-FROM backup AS b
-JOIN backup_policy_now AS p ON p.name = b.policy
-WHERE b.id = :target AND p.ping_fail <> '';
+SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
+WHERE w.id = :target AND w.what = 'fail';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'is no backup', :detail FROM backup WHERE id = :target;
@@ -382,10 +383,8 @@ SET state = 'stored', verify_detail = :detail, tries = 0, retry_at_ms = :now_ms 
 WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
-SELECT p.name, 'fail', p.ping_fail, :now_ms
-FROM backup AS b
-JOIN backup_policy_now AS p ON p.name = b.policy
-WHERE b.id = :target AND p.ping_fail <> '';
+SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
+WHERE w.id = :target AND w.what = 'fail';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'verify failed', :detail FROM backup WHERE id = :target;

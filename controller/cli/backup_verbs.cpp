@@ -50,7 +50,7 @@ void add_restore(CLI::App& under, BackupArguments& said, const AddBackupVerb& ad
   parser->add_option("--replace", said.restore.replaces,
                      "put the existing database of this name aside");
   parser->add_flag("--roles", said.restore.has_roles,
-                   "make roles that are missing, keep owners and grants");
+                   "make roles that are missing, keep owners, grants and settings");
   parser->add_flag("--list", said.restore.lists, "with --from: show what is there");
   parser->add_flag("--no-wait", said.restore.has_no_wait, "return once it is asked for");
   add_duration(parser, said.restore.timeout_ms, "stop watching after this (default 12h)");
