@@ -71,19 +71,13 @@ StandInS3& BackupFaultsRig::add(const std::string& policy, const std::string& da
       {"keep_daily", "0"},       {"keep_weekly", "0"},
       {"keep_monthly", "0"}};
   for (const auto& [column, value] : columns) all[column] = value;
-  std::string names;
-  std::string values;
-  for (const auto& [column, value] : all) {
-    names += (names.empty() ? "" : ", ") + column;
-    values += (values.empty() ? "" : ", ") + value;
-  }
   home.accept(fmt::format(
       "INSERT INTO object_store (name, url, endpoint, secret, recipients, identity_file) VALUES "
       "('{}', '{}', '{}', 'store/s3', '[\"{}\"]', '{}'); {} "
       "INSERT OR IGNORE INTO backup_policy (name, kind, store, enabled) VALUES "
-      "('home', 'home', '{}', 0); INSERT INTO backup_policy ({}) VALUES ({})",
+      "('home', 'home', '{}', 0); {}",
       policy, address.url, address.endpoint, kRecipients[0], identity(), insert_database(database),
-      policy, names, values));
+      policy, insert_row("backup_policy", all)));
   return *bucket.s3;
 }
 

@@ -75,6 +75,16 @@ void await_answer(const std::string& wish, const std::function<std::string()>& a
   }
 }
 
+std::string insert_row(const std::string& table, const std::map<std::string, std::string>& row) {
+  std::string names;
+  std::string values;
+  for (const auto& [column, value] : row) {
+    names += (names.empty() ? "" : ", ") + column;
+    values += (values.empty() ? "" : ", ") + value;
+  }
+  return "INSERT INTO " + table + " (" + names + ") VALUES (" + values + ");";
+}
+
 std::string insert_job(const std::string& name, const std::map<std::string, std::string>& columns) {
   std::map<std::string, std::string> all = {
       {"name", "'" + name + "'"},  {"image", std::string("'") + kImage + "'"},
@@ -82,13 +92,7 @@ std::string insert_job(const std::string& name, const std::map<std::string, std:
       {"min_healthy_ms", "200"},   {"restart_delay_ms", "100"},
       {"stop_timeout_ms", "2000"}, {"stop_signal", "'SIGKILL'"}};
   for (const auto& [column, value] : columns) all[column] = value;
-  std::string names;
-  std::string values;
-  for (const auto& [column, value] : all) {
-    names += (names.empty() ? "" : ", ") + column;
-    values += (values.empty() ? "" : ", ") + value;
-  }
-  return "INSERT INTO job (" + names + ") VALUES (" + values + ");";
+  return insert_row("job", all);
 }
 
 std::string web_command(const std::string& word, int port) {

@@ -33,6 +33,9 @@ void await_answer(const std::string& wish, const std::function<std::string()>& a
                   const std::string& expected, const std::function<std::string()>& more,
                   int patience_s = kPatienceS);
 
+// INSERT of one row; the values are SQL expressions.
+std::string insert_row(const std::string& table, const std::map<std::string, std::string>& row);
+
 // INSERT of a job that sleeps and is killed without asking, with short times; `columns` (SQL
 // expressions) add to that or take its place.
 std::string insert_job(const std::string& name,
