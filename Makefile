@@ -21,7 +21,7 @@ CCACHE ?= $(shell command -v ccache)
 
 sources_in = $(sort $(foreach folder,$(1),$(shell find $(folder) -name '*.cpp' 2>/dev/null)))
 
-SQL := $(sort $(wildcard schema/*.sql migrations/*.sql))
+SQL := $(sort $(shell find schema migrations -name '*.sql'))
 # A program of its own, carried inside the others.
 LAUNCHER := controller/launcher/launch.cpp
 # Of the binary alone: its command line, and what it does to its memory.
@@ -42,7 +42,7 @@ FORMATTED := $(sort $(shell find controller reconcilers tests -name '*.cpp' -o -
 # Debian keeps every library's headers where the compiler looks by itself and warns of nothing, but
 # for those of libpq; for headers elsewhere: make CPPFLAGS='-isystem DIR' LDFLAGS='-L DIR'.
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Werror
-COMMON := -std=c++20 -g -pthread -isystem /usr/include/postgresql $(WARNINGS)
+COMMON := -std=c++20 -g1 -pthread -isystem /usr/include/postgresql $(WARNINGS)
 LIBRARIES := -lsqlite3 -luv -lcurl -lcrypto -lsodium -lmicrohttpd -lpq -larchive -lfmt -lutf8proc \
              -labsl_time -labsl_time_zone -labsl_civil_time -labsl_strings -labsl_base
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -63,8 +63,10 @@ LAUNCHER_FLAGS := -std=c++20 -Os $(WARNINGS) -ffreestanding -fno-builtin -fno-pi
                   -fno-rtti -fno-stack-protector -fno-asynchronous-unwind-tables -static -nostdlib \
                   -s -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code
 
-# Criterion's Test() leaves fields of its own structs to their defaults.
+# Criterion's Test() leaves fields of its own structs to their defaults. Tests are compiled more
+# often than they are run, but for what plays whole worlds.
 TEST_FLAGS := -Wno-missing-field-initializers
+QUICKLY_BUILT := $(TEST_FLAGS) -O0
 
 # A make that was started without -j runs as many jobs as there are cores.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
@@ -177,7 +179,10 @@ build/$(1)/obj/%.o: %.cpp
 	@echo '$(1) $$<'
 	@$$($(1)_compile) $$(extra_flags) -c $$< -o $$@
 
-build/$(1)/obj/tests/%.o: extra_flags = $$(TEST_FLAGS)
+build/$(1)/obj/tests/%.o: extra_flags = $$(QUICKLY_BUILT)
+build/$(1)/obj/tests/simulator/%.o: extra_flags = $$(TEST_FLAGS)
+build/$(1)/obj/tests/fakes/%.o: extra_flags = $$(TEST_FLAGS)
+build/$(1)/obj/tests/bench/%.o: extra_flags = $$(TEST_FLAGS)
 build/$(1)/obj/controller/base/version.o: build/version.stamp
 build/$(1)/obj/controller/base/version.o: extra_flags = $$(version_define)
 

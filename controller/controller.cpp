@@ -1,5 +1,7 @@
 #include "controller/controller.h"
 
+#include "controller/ports/clock.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -62,24 +64,14 @@ Controller::~Controller() { *alive_ = false; }
 
 Result<> Controller::begin() {
   started_at_ms_ = parts_.world.clock().now_ms();
-  auto transaction = Transaction::begin(parts_.state);
-  if (!transaction.ok()) {
-    return transaction.error();
-  }
+  auto transaction = TRY(Transaction::begin(parts_.state));
   const Values values = {{"now_ms", started_at_ms_}, {"started_at_ms", started_at_ms_}};
   for (const char* script : {"state.clock", "state.begin"}) {
-    if (auto run = parts_.state.run(*parts_.schema.script(script), values); !run.ok()) {
-      return run.error();
-    }
+    TRY(parts_.state.run(*parts_.schema.script(script), values));
   }
-  if (auto committed = std::move(transaction).value().commit(); !committed.ok()) {
-    return committed.error();
-  }
-  auto names = parts_.state.query("SELECT DISTINCT name FROM plan");
-  if (!names.ok()) {
-    return names.error();
-  }
-  for (const Row& row : names.value()) {
+  TRY(std::move(transaction).commit());
+  const auto names = TRY(parts_.state.query("SELECT DISTINCT name FROM plan"));
+  for (const Row& row : names) {
     names_.insert(row.text("name"));
   }
   return Done{};
@@ -103,13 +95,9 @@ bool Controller::has_something_to_do(std::int64_t now_ms) const {
 }
 
 Result<Controller::Pass> Controller::pass() {
-  if (auto accepted = accept(); !accepted.ok()) {
-    return accepted.error();
-  }
+  TRY(accept());
   // What others on this thread wrote, such as the secret store.
-  if (auto taken = take_dirty(); !taken.ok()) {
-    return taken.error();
-  }
+  TRY(take_dirty());
   const std::int64_t now_ms = parts_.world.clock().now_ms();
   Pass pass;
   if (has_something_to_do(now_ms)) {
@@ -147,11 +135,8 @@ Result<> Controller::accept() {
     return Done{};
   }
   const std::int64_t now_ms = parts_.world.clock().now_ms();
-  auto accepted = acceptor_.accept(parts_.desired, now_ms);
-  if (!accepted.ok()) {
-    return accepted.error();
-  }
-  const Acceptance& acceptance = accepted.value();
+  const auto accepted = TRY(acceptor_.accept(parts_.desired, now_ms));
+  const Acceptance& acceptance = accepted;
   if (acceptance.revision > 0) {
     parts_.log.info("accepted",
                     {{"revision", acceptance.revision}, {"changes", acceptance.changes}});
@@ -167,45 +152,28 @@ Result<> Controller::accept() {
 // One transaction: what ended is recorded, what changed is planned, what is to be made is marked.
 // Only then is it made.
 Result<> Controller::turn(std::int64_t now_ms, std::vector<Step>& to_make) {
-  auto begun = Transaction::begin(parts_.state);
-  if (!begun.ok()) {
-    return begun.error();
-  }
-  Transaction transaction = std::move(begun).value();
+  Transaction transaction = TRY(Transaction::begin(parts_.state));
   const Values values = {{"now_ms", now_ms}, {"started_at_ms", started_at_ms_}};
-  if (auto set = parts_.state.run(*parts_.schema.script("state.clock"), values); !set.ok()) {
-    return set.error();
-  }
-  if (auto recorded = record_all(now_ms); !recorded.ok()) {
-    return recorded.error();
-  }
-  if (auto planned = plan_names(now_ms, to_make); !planned.ok()) {
-    return planned.error();
-  }
+  TRY(parts_.state.run(*parts_.schema.script("state.clock"), values));
+  TRY(record_all(now_ms));
+  TRY(plan_names(now_ms, to_make));
   if (now_ms >= prune_at_ms_) {
     prune_at_ms_ = now_ms + kPruneEveryMs;
-    if (auto pruned = parts_.state.run(*parts_.schema.script("state.prune"), values);
-        !pruned.ok()) {
-      return pruned.error();
-    }
+    TRY(parts_.state.run(*parts_.schema.script("state.prune"), values));
   }
   return transaction.commit();
 }
 
 Result<> Controller::record_all(std::int64_t now_ms) {
   for (const Finished& finished : finished_) {
-    if (auto recorded = record(finished, now_ms); !recorded.ok()) {
-      return recorded.error();
-    }
+    TRY(record(finished, now_ms));
   }
   for (const Note& note : notes_) {
     Values values = note.values;
     values.emplace_back("now_ms", now_ms);
     const std::string* script = parts_.schema.script(note.script);
     CHECK(script != nullptr);
-    if (auto run = parts_.state.run(*script, values); !run.ok()) {
-      return run.error();
-    }
+    TRY(parts_.state.run(*script, values));
   }
   return Done{};
 }
@@ -234,9 +202,7 @@ Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
   values.insert(values.end(), finished.outcome.values.begin(), finished.outcome.values.end());
   const std::string* script = script_after(finished);
   CHECK(script != nullptr);
-  if (auto run = parts_.state.run(*script, values); !run.ok()) {
-    return run.error();
-  }
+  TRY(parts_.state.run(*script, values));
   // Finished after the script: what an observation saw is not taken from a step that ends in the
   // same moment.
   names_.insert(step.name);
@@ -244,11 +210,8 @@ Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
 }
 
 Result<> Controller::take_dirty() {
-  auto dirty = parts_.state.query("DELETE FROM temp.dirty RETURNING name");
-  if (!dirty.ok()) {
-    return dirty.error();
-  }
-  for (const Row& row : dirty.value()) {
+  const auto dirty = TRY(parts_.state.query("DELETE FROM temp.dirty RETURNING name"));
+  for (const Row& row : dirty) {
     names_.insert(row.text("name"));
   }
   return Done{};
@@ -264,21 +227,16 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   }
   if (now_ms >= walk_at_ms_) {
     walk_at_ms_ = now_ms + kWalkEveryMs;
-    auto walked = parts_.state.query(
+    const auto walked = TRY(parts_.state.query(
         "SELECT DISTINCT name FROM planned_name WHERE name > :after ORDER BY name "
         "LIMIT :most",
-        {{"after", walked_to_}, {"most", static_cast<std::int64_t>(kWalkNames)}});
-    if (!walked.ok()) {
-      return walked.error();
-    }
-    for (const Row& row : walked.value()) {
+        {{"after", walked_to_}, {"most", static_cast<std::int64_t>(kWalkNames)}}));
+    for (const Row& row : walked) {
       names_.insert(row.text("name"));
     }
-    walked_to_ = walked.value().size() < kWalkNames ? "" : walked.value().back().text("name");
+    walked_to_ = walked.size() < kWalkNames ? "" : walked.back().text("name");
   }
-  if (auto taken = take_dirty(); !taken.ok()) {
-    return taken.error();
-  }
+  TRY(take_dirty());
   for (int planned = 0; !names_.empty(); ++planned) {
     if (planned == kStepsPerPassMax) {
       return Error{Fault::broken, Cause::other,
@@ -288,24 +246,17 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
     const std::string name = *names_.begin();
     names_.erase(names_.begin());
     planned_.insert(name);
-    if (auto done = plan_name(name, now_ms, to_make); !done.ok()) {
-      return done.error();
-    }
-    if (auto taken = take_dirty(); !taken.ok()) {
-      return taken.error();
-    }
+    TRY(plan_name(name, now_ms, to_make));
+    TRY(take_dirty());
   }
   return Done{};
 }
 
 Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
                                std::vector<Step>& to_make) {
-  auto rows = parts_.state.query(kPlanOfName, {{"name", name}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
+  const auto rows = TRY(parts_.state.query(kPlanOfName, {{"name", name}}));
   due_at_ms_.erase(name);
-  for (const Row& row : rows.value()) {
+  for (const Row& row : rows) {
     if (row.text("step") == "wait") {
       if (!row.is_null("due_at_ms")) {
         const auto due = due_at_ms_.emplace(name, row.integer("due_at_ms")).first;
@@ -320,9 +271,7 @@ Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
               row.text("reason"),
               {},
               {}};
-    if (auto taken = take_step(std::move(step), now_ms, to_make); !taken.ok()) {
-      return taken.error();
-    }
+    TRY(take_step(std::move(step), now_ms, to_make));
   }
   return Done{};
 }
@@ -335,9 +284,7 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
   const std::string id = step.kind + "." + step.step;
   const std::string* script = parts_.schema.script(id);
   if (script != nullptr) {
-    if (auto run = parts_.state.run(*script, values); !run.ok()) {
-      return run.error();
-    }
+    TRY(parts_.state.run(*script, values));
   }
   if (parts_.schema.script(id + ".done") == nullptr) {
     CHECK(script != nullptr);
@@ -350,15 +297,9 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
   }
   CHECK(!input.value().empty());
   step.input = input.value().front();
-  if (auto marked = parts_.state.run(*parts_.schema.script("attempt.begin"), values);
-      !marked.ok()) {
-    return marked.error();
-  }
-  auto packed = pack(step, now_ms);
-  if (!packed.ok()) {
-    return packed.error();
-  }
-  if (packed.value()) {
+  TRY(parts_.state.run(*parts_.schema.script("attempt.begin"), values));
+  const auto packed = TRY(pack(step, now_ms));
+  if (packed) {
     to_make.push_back(std::move(step));
   }
   return Done{};
@@ -393,22 +334,16 @@ const Reconciler& Controller::hands_of(const Step& step) const {
 // Whether the step has all that it takes along. One that has not ends here, and is recorded in the
 // next turn. An error means that state.db could not be written.
 Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
-  if (auto begun = parts_.state.run("SAVEPOINT pack"); !begun.ok()) {
-    return begun.error();
-  }
+  TRY(parts_.state.run("SAVEPOINT pack"));
   auto packed = hands_of(step).pack(step, now_ms);
   const bool is_packed = packed.ok();
   if (is_packed) {
     step.parcel = std::move(packed).value();
   } else {
     unpacked_.push_back({step, Outcome::of(packed.error()), now_ms});
-    if (auto undone = parts_.state.run("ROLLBACK TO pack"); !undone.ok()) {
-      return undone.error();
-    }
+    TRY(parts_.state.run("ROLLBACK TO pack"));
   }
-  if (auto ended = parts_.state.run("RELEASE pack"); !ended.ok()) {
-    return ended.error();
-  }
+  TRY(parts_.state.run("RELEASE pack"));
   return is_packed;
 }
 

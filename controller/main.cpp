@@ -2,11 +2,11 @@
 #include "controller/base/text.h"
 #include "controller/base/time.h"
 #include "controller/base/version.h"
-#include "controller/cli/backup_verbs.h"
+#include "controller/cli/backups/backup_verbs.h"
 #include "controller/cli/opened.h"
-#include "controller/cli/run.h"
-#include "controller/cli/secret_verbs.h"
+#include "controller/cli/secrets/secret_verbs.h"
 #include "controller/cli/verbs.h"
+#include "controller/service/run.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

@@ -3,9 +3,10 @@
 #pragma once
 
 #include "controller/base/result.h"
+#include "controller/ports/secret_folders.h"
+#include "controller/ports/world.h"
 #include "controller/step_progress.h"
 #include "controller/store/database.h"
-#include "controller/world.h"
 
 #include <cstdint>
 #include <functional>

@@ -2,16 +2,16 @@
 // is.
 #include "reconcilers/registry.h"
 
-#include "reconcilers/backup.h"
-#include "reconcilers/database_login.h"
-#include "reconcilers/delivery.h"
-#include "reconcilers/instance.h"
-#include "reconcilers/node.h"
-#include "reconcilers/object_store.h"
-#include "reconcilers/proxy.h"
-#include "reconcilers/restore.h"
-#include "reconcilers/route.h"
-#include "reconcilers/trust.h"
+#include "reconcilers/backups/backup.h"
+#include "reconcilers/backups/object_store.h"
+#include "reconcilers/backups/restore.h"
+#include "reconcilers/nodes/node.h"
+#include "reconcilers/routes/proxy.h"
+#include "reconcilers/routes/route.h"
+#include "reconcilers/secrets/database_login.h"
+#include "reconcilers/secrets/delivery.h"
+#include "reconcilers/secrets/trust.h"
+#include "reconcilers/work/instance.h"
 
 namespace rowlock {
 

@@ -1,8 +1,8 @@
 // The one place that knows every kind of store.
 #include "controller/adapters/object_stores.h"
 
-#include "controller/adapters/file_store.h"
-#include "controller/adapters/s3_store.h"
+#include "controller/adapters/files/file_store.h"
+#include "controller/adapters/s3/s3_store.h"
 
 #include <string>
 #include <string_view>

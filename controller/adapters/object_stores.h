@@ -1,7 +1,7 @@
 // Object stores by the scheme of their URL.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/object_store.h"
 
 #include <atomic>
 #include <memory>

@@ -2,18 +2,28 @@
 // loop, the clock on the wall.
 #pragma once
 
-#include "controller/adapters/curl_prober.h"
-#include "controller/adapters/docker.h"
-#include "controller/adapters/haproxy.h"
-#include "controller/adapters/http_pings.h"
-#include "controller/adapters/key_sets.h"
-#include "controller/adapters/postgres.h"
-#include "controller/adapters/postgres_dump.h"
-#include "controller/adapters/secret_folders.h"
+#include "controller/adapters/docker/docker.h"
+#include "controller/adapters/files/secret_folders.h"
+#include "controller/adapters/haproxy/haproxy.h"
+#include "controller/adapters/http/curl_prober.h"
+#include "controller/adapters/http/http_pings.h"
+#include "controller/adapters/http/key_sets.h"
+#include "controller/adapters/postgres/postgres.h"
+#include "controller/adapters/postgres/postgres_dump.h"
 #include "controller/adapters/system_clock.h"
 #include "controller/loop/loop.h"
-#include "controller/world.h"
-#include "controller/world_backups.h"
+#include "controller/ports/clock.h"
+#include "controller/ports/container_runtime.h"
+#include "controller/ports/database_dumps.h"
+#include "controller/ports/home_copies.h"
+#include "controller/ports/key_sets.h"
+#include "controller/ports/object_store.h"
+#include "controller/ports/pings.h"
+#include "controller/ports/postgres.h"
+#include "controller/ports/prober.h"
+#include "controller/ports/proxy.h"
+#include "controller/ports/secret_folders.h"
+#include "controller/ports/world.h"
 
 #include <map>
 #include <memory>

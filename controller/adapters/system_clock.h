@@ -2,7 +2,7 @@
 #pragma once
 
 #include "controller/base/time.h"
-#include "controller/world.h"
+#include "controller/ports/clock.h"
 
 namespace rowlock {
 

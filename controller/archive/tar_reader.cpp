@@ -95,11 +95,11 @@ Result<std::string> TarReader::next() {
     if (archive_read_open(archive_, this, nullptr, &TarReader::give, nullptr) != ARCHIVE_OK) {
       return failure();
     }
-    if (auto looked = look_ahead(); !looked.ok()) return looked.error();
+    TRY(look_ahead());
   }
   current_ = std::exchange(ahead_, Entry());
   if (current_.name.empty()) return current_.name;
-  if (auto begun = begin_run(); !begun.ok()) return begun.error();
+  TRY(begin_run());
   is_read_ = false;
   return current_.name;
 }
@@ -130,7 +130,7 @@ Result<std::string_view> TarReader::read() {
     }
     if (code == ARCHIVE_OK) continue;
     if (code != ARCHIVE_EOF) return failure();
-    if (auto looked = look_ahead(); !looked.ok()) return looked.error();
+    TRY(look_ahead());
     const bool goes_on = current_.piece > 0 && ahead_.name == current_.name &&
                          ahead_.piece == current_.piece + 1 && ahead_.size_bytes > 0;
     if (goes_on) current_ = std::exchange(ahead_, Entry());

@@ -6,7 +6,7 @@
 
 #include "controller/archive/zstd_reader.h"
 #include "controller/base/result.h"
-#include "controller/world_backups.h"
+#include "controller/ports/streams.h"
 
 #include <cstdint>
 #include <map>

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "controller/base/result.h"
-#include "controller/world_backups.h"
+#include "controller/ports/streams.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -60,7 +60,7 @@ Result<> ZstdReader::open() {
 Result<std::string_view> ZstdReader::read() {
   if (!state_.ok()) return state_.error();
   if (!is_open_) {
-    if (auto opened = open(); !opened.ok()) return opened.error();
+    TRY(open());
   }
   const void* bytes = nullptr;
   std::size_t size = 0;

@@ -17,7 +17,9 @@
 #pragma once
 
 #include "controller/base/json.h"
-#include "controller/world_backups.h"
+#include "controller/crypto/secret_bytes.h"
+#include "controller/ports/member_writer.h"
+#include "controller/ports/streams.h"
 
 #include <cstdint>
 #include <map>

@@ -29,23 +29,19 @@ class AgeSource {
     std::string head;
     bool has_ended = false;
     while (head.size() < kAgeHeaderBytesMax && !has_ended) {
-      auto block = in();
-      if (!block.ok()) return block.error();
-      has_ended = block.value().empty();
-      head += block.value();
+      const auto block = TRY(in());
+      has_ended = block.empty();
+      head += block;
     }
     std::size_t used = 0;
-    auto age = AgeReader::open(identities, head, used);
-    if (!age.ok()) return age.error();
-    return AgeSource(std::move(age).value(), std::move(in), head.substr(used), has_ended);
+    auto age = TRY(AgeReader::open(identities, head, used));
+    return AgeSource(std::move(age), std::move(in), head.substr(used), has_ended);
   }
 
   Result<std::string> next() {
     while (!is_finished_) {
       if (at_ == block_.size() && !has_ended_) {
-        auto block = in_();
-        if (!block.ok()) return block.error();
-        block_ = std::move(block).value();
+        block_ = TRY(in_());
         at_ = 0;
         has_ended_ = block_.empty();
       }
@@ -77,12 +73,9 @@ class StreamedBackup : public BackupFileReader {
       : age_(std::move(age)), tar_([this] { return age_.next(); }) {}
 
   Result<> read_head() {
-    if (auto text = whole(kRestoreMember, kRestoreBytesMax); !text.ok()) return text.error();
-    auto text = whole(kHeaderMember, kHeaderBytesMax);
-    if (!text.ok()) return text.error();
-    auto header = rowlock::read_header(text.value());
-    if (!header.ok()) return header.error();
-    header_ = std::move(header).value();
+    TRY(whole(kRestoreMember, kRestoreBytesMax));
+    const auto text = TRY(whole(kHeaderMember, kHeaderBytesMax));
+    header_ = TRY(rowlock::read_header(text));
     return Done{};
   }
 
@@ -118,7 +111,7 @@ class StreamedBackup : public BackupFileReader {
  private:
   Result<std::string> find_next() {
     while (is_member_open_) {
-      if (auto rest = read(); !rest.ok()) return rest.error();
+      TRY(read());
     }
     auto name = tar_.next();
     if (!name.ok()) return name.error();
@@ -126,7 +119,7 @@ class StreamedBackup : public BackupFileReader {
       return refusal("has no manifest: the backup was not finished");
     }
     if (name.value() == kManifestMember) {
-      if (auto checked = check_manifest(); !checked.ok()) return checked.error();
+      TRY(check_manifest());
       return std::string();
     }
     if (!tar_.is_continued()) {
@@ -147,16 +140,13 @@ class StreamedBackup : public BackupFileReader {
 
   // Requires: the manifest's member is the current one.
   Result<> check_manifest() {
-    auto text = rest_of(kManifestMember, kManifestBytesMax);
-    if (!text.ok()) return text.error();
-    auto manifest = read_manifest(text.value());
-    if (!manifest.ok()) return manifest.error();
-    auto behind = tar_.next();
-    if (!behind.ok()) return behind.error();
-    if (!behind.value().empty()) {
-      return refusal(fmt::format("has a member after its manifest: {}", behind.value()));
+    const auto text = TRY(rest_of(kManifestMember, kManifestBytesMax));
+    auto manifest = TRY(read_manifest(text));
+    const auto behind = TRY(tar_.next());
+    if (!behind.empty()) {
+      return refusal(fmt::format("has a member after its manifest: {}", behind));
     }
-    manifest_ = std::move(manifest).value();
+    manifest_ = std::move(manifest);
     for (std::size_t i = 0; i < members_.size(); ++i) {
       members_[i].sha256 = to_hex(hashes_[i].finish());
     }
@@ -194,9 +184,8 @@ class StreamedBackup : public BackupFileReader {
   }
 
   Result<std::string> whole(const std::string& name, std::size_t bytes_max) {
-    auto found = tar_.next();
-    if (!found.ok()) return found.error();
-    if (found.value() != name) {
+    const auto found = TRY(tar_.next());
+    if (found != name) {
       return refusal(fmt::format("lacks {} where it belongs: it is no backup of Rowlock's", name));
     }
     return rest_of(name, bytes_max);
@@ -205,13 +194,12 @@ class StreamedBackup : public BackupFileReader {
   Result<std::string> rest_of(const std::string& name, std::size_t bytes_max) {
     std::string text;
     while (true) {
-      const auto bytes = tar_.read();
-      if (!bytes.ok()) return bytes.error();
-      if (bytes.value().empty()) return text;
-      if (text.size() + bytes.value().size() > bytes_max) {
+      const auto bytes = TRY(tar_.read());
+      if (bytes.empty()) return text;
+      if (text.size() + bytes.size() > bytes_max) {
         return refusal(fmt::format("has a {} of over {} bytes", name, bytes_max));
       }
-      text += bytes.value();
+      text += bytes;
     }
   }
 
@@ -231,21 +219,18 @@ class StreamedBackup : public BackupFileReader {
 
 Result<std::unique_ptr<BackupFileReader>> BackupFileReader::open(const SecretBytes& identities,
                                                                  Source in) {
-  auto age = AgeSource::open(identities, std::move(in));
-  if (!age.ok()) return age.error();
-  auto backup = std::make_unique<StreamedBackup>(std::move(age).value());
-  if (auto begun = backup->read_head(); !begun.ok()) return begun.error();
+  auto age = TRY(AgeSource::open(identities, std::move(in)));
+  auto backup = std::make_unique<StreamedBackup>(std::move(age));
+  TRY(backup->read_head());
   return Result<std::unique_ptr<BackupFileReader>>(std::move(backup));
 }
 
 Result<BackupManifest> check_backup_file(const SecretBytes& identities, Source in) {
-  auto opened = BackupFileReader::open(identities, std::move(in));
-  if (!opened.ok()) return opened.error();
-  BackupFileReader& backup = *opened.value();
+  const auto opened = TRY(BackupFileReader::open(identities, std::move(in)));
+  BackupFileReader& backup = *opened;
   while (true) {
-    auto name = backup.next();
-    if (!name.ok()) return name.error();
-    if (name.value().empty()) return backup.manifest();
+    const auto name = TRY(backup.next());
+    if (name.empty()) return backup.manifest();
   }
 }
 

@@ -162,13 +162,12 @@ class StreamedBackupFile : public BackupFileWriter {
 Result<std::unique_ptr<BackupFileWriter>> BackupFileWriter::begin(
     const std::vector<std::string>& recipients, const BackupHeader& header, Sink out,
     bool is_in_parts) {
-  auto age = AgeWriter::to(recipients);
-  if (!age.ok()) return age.error();
+  auto age = TRY(AgeWriter::to(recipients));
   const std::string text = text_of(header);
   if (text.size() > kHeaderBytesMax) return our_fault("the header of a backup is too long");
   if (auto read = read_header(text); !read.ok()) return our_fault(read.error().message);
-  auto file = std::make_unique<StreamedBackupFile>(std::move(age).value(), header, std::move(out));
-  if (auto begun = file->write_head(is_in_parts); !begun.ok()) return begun.error();
+  auto file = std::make_unique<StreamedBackupFile>(std::move(age), header, std::move(out));
+  TRY(file->write_head(is_in_parts));
   return Result<std::unique_ptr<BackupFileWriter>>(std::move(file));
 }
 

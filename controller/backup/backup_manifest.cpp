@@ -53,12 +53,9 @@ Result<BackupHeader> header_in(const Json& json) {
     error.hint = "use the newer rowlock that made it, or follow its RESTORE.txt";
     return error;
   }
-  if (auto checked = check_members("header", json,
-                                   {"format", "id", "home", "policy", "kind", "source", "reason",
-                                    "rowlock", "started_at_ms"});
-      !checked.ok()) {
-    return checked.error();
-  }
+  TRY(check_members(
+      "header", json,
+      {"format", "id", "home", "policy", "kind", "source", "reason", "rowlock", "started_at_ms"}));
   for (const auto& [name, value] : json.members()) {
     const bool is_number = name == "format" || name == "started_at_ms";
     if (is_number ? !is_integer(value) : !value.is_string()) {
@@ -89,11 +86,7 @@ bool is_hash(const std::string& text) {
 }
 
 Result<MemberFacts> facts_in(const Json& json) {
-  if (auto checked =
-          check_members("list of members in its manifest", json, {"name", "size_bytes", "sha256"});
-      !checked.ok()) {
-    return checked.error();
-  }
+  TRY(check_members("list of members in its manifest", json, {"name", "size_bytes", "sha256"}));
   MemberFacts facts{json["name"].as_string(), json["size_bytes"].as_integer(-1),
                     json["sha256"].as_string()};
   if (facts.name.empty() || facts.size_bytes < 0 || !is_integer(json["size_bytes"]) ||
@@ -114,9 +107,8 @@ Result<Json> parsed(const std::string& what, std::string_view text) {
 std::string text_of(const BackupHeader& header) { return json_of(header).text() + "\n"; }
 
 Result<BackupHeader> read_header(std::string_view text) {
-  const auto json = parsed("header", text);
-  if (!json.ok()) return json.error();
-  return header_in(json.value());
+  const auto json = TRY(parsed("header", text));
+  return header_in(json);
 }
 
 std::string text_of(const BackupManifest& manifest) {
@@ -134,21 +126,15 @@ std::string text_of(const BackupManifest& manifest) {
 }
 
 Result<BackupManifest> read_manifest(std::string_view text) {
-  const auto json = parsed("manifest", text);
-  if (!json.ok()) return json.error();
-  if (auto checked = check_members("manifest", json.value(), {"backup", "content", "members"});
-      !checked.ok()) {
-    return checked.error();
-  }
-  auto header = header_in(json.value()["backup"]);
-  if (!header.ok()) return header.error();
-  BackupManifest manifest{std::move(header).value(), json.value()["content"], {}};
+  const auto json = TRY(parsed("manifest", text));
+  TRY(check_members("manifest", json, {"backup", "content", "members"}));
+  auto header = TRY(header_in(json["backup"]));
+  BackupManifest manifest{std::move(header), json["content"], {}};
   if (!manifest.content.is_object()) return refusal("manifest has a content that is no object");
-  if (!json.value()["members"].is_array()) return refusal("manifest has no list of members");
-  for (const Json& each : json.value()["members"].items()) {
-    auto facts = facts_in(each);
-    if (!facts.ok()) return facts.error();
-    manifest.members.push_back(std::move(facts).value());
+  if (!json["members"].is_array()) return refusal("manifest has no list of members");
+  for (const Json& each : json["members"].items()) {
+    auto facts = TRY(facts_in(each));
+    manifest.members.push_back(std::move(facts));
   }
   return manifest;
 }

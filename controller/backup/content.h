@@ -2,7 +2,7 @@
 #pragma once
 
 #include "controller/base/json.h"
-#include "controller/world_backups.h"
+#include "controller/ports/database_dumps.h"
 
 #include <string>
 

@@ -95,9 +95,8 @@ Result<> FolderCopies::copy(MemberWriter& members, const std::atomic<bool>& endi
   const Home home(folder_);
   for (const auto& [path, name] :
        {std::pair(home.desired_path(), "desired.db"), std::pair(home.state_path(), "state.db")}) {
-    auto copy = DatabaseCopy::of(path, folder_, ending);
-    if (!copy.ok()) return copy.error();
-    if (auto sent = send(copy.value().fd(), name, members, ending); !sent.ok()) return sent;
+    const auto copy = TRY(DatabaseCopy::of(path, folder_, ending));
+    if (auto sent = send(copy.fd(), name, members, ending); !sent.ok()) return sent;
   }
   const int fd = ::open(home.unseal_age_path().c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return Done{};

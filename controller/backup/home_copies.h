@@ -1,7 +1,8 @@
 // The port HomeCopies for a home in a folder.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/home_copies.h"
+#include "controller/ports/member_writer.h"
 
 #include <string>
 

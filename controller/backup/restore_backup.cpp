@@ -65,20 +65,18 @@ Result<bool> is_as_stored(ObjectStore& store, const BackupObject& object,
   Sha256 hash;
   const Source source = object_source(store, object.key, ending);
   while (true) {
-    auto block = source();
-    if (!block.ok()) return block.error();
-    if (block.value().empty()) return to_hex(hash.finish()) == object.sha256;
-    hash.add(block.value());
+    const auto block = TRY(source());
+    if (block.empty()) return to_hex(hash.finish()) == object.sha256;
+    hash.add(block);
   }
 }
 
 // Goes to the member of that name; what lies before it is read and dropped.
 Result<> go_to(BackupFileReader& file, const std::string& member) {
   while (true) {
-    auto next = file.next();
-    if (!next.ok()) return next.error();
-    if (next.value() == member) return Done{};
-    if (next.value().empty()) {
+    const auto next = TRY(file.next());
+    if (next == member) return Done{};
+    if (next.empty()) {
       return Error{Fault::rejected, Cause::corrupt, "it has no member " + member, ""};
     }
   }
@@ -88,12 +86,9 @@ Result<> go_to(BackupFileReader& file, const std::string& member) {
 DumpSource dump_of(BackupFileReader& file, std::string member) {
   return [&file, member = std::move(member)]() mutable -> Result<DumpPiece> {
     while (!member.empty()) {
-      auto bytes = file.read();
-      if (!bytes.ok()) return bytes.error();
-      if (!bytes.value().empty()) return DumpPiece{member, std::move(bytes).value()};
-      auto next = file.next();
-      if (!next.ok()) return next.error();
-      member = std::move(next).value();
+      auto bytes = TRY(file.read());
+      if (!bytes.empty()) return DumpPiece{member, std::move(bytes)};
+      member = TRY(file.next());
     }
     return DumpPiece{};
   };
@@ -102,10 +97,9 @@ DumpSource dump_of(BackupFileReader& file, std::string member) {
 Result<std::string> whole_member(BackupFileReader& file) {
   std::string text;
   while (true) {
-    auto part = file.read();
-    if (!part.ok()) return part.error();
-    if (part.value().empty()) return text;
-    text += part.value();
+    const auto part = TRY(file.read());
+    if (part.empty()) return text;
+    text += part;
   }
 }
 
@@ -113,16 +107,15 @@ Result<> compare(const CheckedBackup& checked, DatabaseDumps& dumps, const Postg
                  const std::string& key, const std::atomic<bool>& ending) {
   const auto dumped = dump_facts_of(checked.manifest.content);
   if (!dumped.ok()) return corrupt(key, dumped.error().message);
-  const auto found = dumps.facts(made, ending);
-  if (!found.ok()) return found.error();
+  const auto found = TRY(dumps.facts(made, ending));
   // That says nothing about the backup: by another server or another Rowlock it may be equal.
-  if (dumped.value().content.hash_method != found.value().hash_method) {
+  if (dumped.value().content.hash_method != found.hash_method) {
     return Error{Fault::rejected, Cause::other,
                  fmt::format("{}: its hashes were taken by {}, and here they are taken by {}", key,
-                             dumped.value().content.hash_method, found.value().hash_method),
+                             dumped.value().content.hash_method, found.hash_method),
                  "compare it with the Rowlock that made it"};
   }
-  const std::string differs = difference(dumped.value().content, found.value());
+  const std::string differs = difference(dumped.value().content, found);
   if (!differs.empty()) return corrupt(key, "what was restored is not what was dumped: " + differs);
   return Done{};
 }
@@ -143,9 +136,8 @@ Source object_source(ObjectStore& store, const std::string& key, const std::atom
 
 Result<> expect_no_database(DatabaseDumps& dumps, const PostgresAddress& server,
                             const std::string& database) {
-  const auto listed = dumps.list(server);
-  if (!listed.ok()) return listed.error();
-  for (const ServerDatabase& each : listed.value()) {
+  const auto listed = TRY(dumps.list(server));
+  for (const ServerDatabase& each : listed) {
     if (each.name == database) {
       return Error{Fault::rejected, Cause::other,
                    fmt::format("the server has a database {} already", database),
@@ -166,13 +158,12 @@ PostgresAddress with_database(const PostgresAddress& server, const std::string& 
 Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& object,
                                    const SecretBytes& identities, const std::atomic<bool>& ending,
                                    const TellProgress& progress) {
-  const auto there = store.look(object.key);
-  if (!there.ok()) return there.error();
-  if (!there.value().has_value()) {
+  const auto there = TRY(store.look(object.key));
+  if (!there.has_value()) {
     return corrupt(object.key, "it is not in its store any more");
   }
   CheckedBackup checked;
-  checked.size_bytes = there.value()->size_bytes;
+  checked.size_bytes = there->size_bytes;
   auto watch = std::make_shared<Watched>();
   auto manifest =
       check_backup_file(identities, watched(object_source(store, object.key, ending), watch,
@@ -182,9 +173,8 @@ Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& objec
     // What these identities do not open may be damaged, or it is they that are wrong.
     if (manifest.error().cause == Cause::denied) {
       const auto as_stored =
-          object.sha256.empty() ? Result<bool>(true) : is_as_stored(store, object, ending);
-      if (!as_stored.ok()) return as_stored.error();
-      if (as_stored.value()) return manifest.error();
+          TRY(object.sha256.empty() ? Result<bool>(true) : is_as_stored(store, object, ending));
+      if (as_stored) return manifest.error();
     }
     return corrupt(object.key, manifest.error().message);
   }
@@ -202,22 +192,18 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
                                       const TellProgress& progress) {
   const auto began = std::chrono::steady_clock::now();
   auto watch = std::make_shared<Watched>();
-  auto file =
+  const auto file = TRY(
       BackupFileReader::open(identities, watched(object_source(store, object.key, ending), watch,
-                                                 checked.size_bytes, "restoring", progress));
-  if (!file.ok()) return file.error();
-  BackupFileReader& reader = *file.value();
+                                                 checked.size_bytes, "restoring", progress)));
+  BackupFileReader& reader = *file;
   if (reader.header().id != checked.manifest.header.id) {
     return corrupt(object.key, "it has changed since it was checked");
   }
-  if (auto at = go_to(reader, "globals.sql"); !at.ok()) return at.error();
-  auto globals = whole_member(reader);
-  if (!globals.ok()) return globals.error();
-  auto member = reader.next();
-  if (!member.ok()) return member.error();
-  if (member.value().empty()) return corrupt(object.key, "it has no dump");
-  const auto restored =
-      dumps.restore(order, globals.value(), dump_of(reader, std::move(member).value()), ending);
+  TRY(go_to(reader, "globals.sql"));
+  const auto globals = TRY(whole_member(reader));
+  auto member = TRY(reader.next());
+  if (member.empty()) return corrupt(object.key, "it has no dump");
+  const auto restored = dumps.restore(order, globals, dump_of(reader, std::move(member)), ending);
   if (!restored.ok()) {
     Error error = restored.error();
     if (error.cause == Cause::exists) error.fault = Fault::transient;

@@ -4,8 +4,11 @@
 #pragma once
 
 #include "controller/backup/backup_file.h"
+#include "controller/ports/database_dumps.h"
+#include "controller/ports/object_store.h"
+#include "controller/ports/postgres.h"
+#include "controller/ports/streams.h"
 #include "controller/step_progress.h"
-#include "controller/world_backups.h"
 
 #include <atomic>
 #include <string>

@@ -10,13 +10,10 @@ Result<> pack_secret(Secrets& secrets, const std::string& path, const std::strin
   if (path.empty()) {
     return Done{};
   }
-  auto value = secret_value(secrets, path, key, now_ms);
-  if (!value.ok()) {
-    return value.error();
-  }
+  auto value = TRY(secret_value(secrets, path, key, now_ms));
   SecretFile file;
   file.name = name;
-  file.content = std::move(value).value();
+  file.content = std::move(value);
   parcel.files.push_back(std::move(file));
   return Done{};
 }

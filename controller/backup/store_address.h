@@ -1,9 +1,10 @@
 // How a step's row says where its store is, and the parcel how to get in.
 #pragma once
 
+#include "controller/ports/object_store.h"
+#include "controller/ports/world.h"
 #include "controller/reconciler.h"
 #include "controller/secrets/secrets.h"
-#include "controller/world_backups.h"
 
 namespace rowlock {
 

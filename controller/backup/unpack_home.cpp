@@ -85,10 +85,9 @@ class NewHome {
     made_.push_back(path);
     taken_.push_back(&file);
     while (true) {
-      const auto bytes = backup.read();
-      if (!bytes.ok()) return bytes.error();
-      if (bytes.value().empty()) break;
-      if (auto written = write(path, bytes.value()); !written.ok()) return written;
+      const auto bytes = TRY(backup.read());
+      if (bytes.empty()) break;
+      if (auto written = write(path, bytes); !written.ok()) return written;
     }
     if (::fchmod(fd_, file.mode) != 0 || ::fsync(fd_) != 0) {
       return failure("cannot write " + path, errno);
@@ -166,14 +165,12 @@ Result<> unpack_home(BackupFileReader& backup, const std::string& folder) {
   NewHome home(folder);
   if (auto prepared = home.prepare(); !prepared.ok()) return prepared;
   while (true) {
-    const auto name = backup.next();
-    if (!name.ok()) return name.error();
-    if (name.value().empty()) break;
-    const auto* file =
-        std::find_if(std::begin(kFiles), std::end(kFiles),
-                     [&](const HomeFile& each) { return each.name == name.value(); });
+    const auto name = TRY(backup.next());
+    if (name.empty()) break;
+    const auto* file = std::find_if(std::begin(kFiles), std::end(kFiles),
+                                    [&](const HomeFile& each) { return each.name == name; });
     if (file == std::end(kFiles)) {
-      return refusal("the backup has a member that no home has: " + name.value(),
+      return refusal("the backup has a member that no home has: " + name,
                      "use the newer rowlock that made it");
     }
     if (auto taken = home.take(backup, *file); !taken.ok()) return taken;

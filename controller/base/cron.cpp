@@ -215,11 +215,8 @@ Result<Cron> Cron::parse(std::string_view expression) {
   Field* const into[] = {&cron.minute_, &cron.hour_, &cron.day_of_month_, &cron.month_,
                          &cron.day_of_week_};
   for (std::size_t i = 0; i < kKinds.size(); ++i) {
-    auto field = parse_field(fields[i], i, expression);
-    if (!field.ok()) {
-      return field.error();
-    }
-    *into[i] = field.value();
+    const auto field = TRY(parse_field(fields[i], i, expression));
+    *into[i] = field;
   }
   if (!cron.can_match()) {
     return rejected(expression, fmt::format("the day of the month is {}, which no month {} has",

@@ -72,3 +72,22 @@ class [[nodiscard]] Result {
 };
 
 }  // namespace rowlock
+
+// What a call gave, or else an early return of its error from the function around it:
+//
+//   const Row row = TRY(read_row(key));
+//   TRY(write_row(row));
+//
+// Requires: the function returns a Result. (A block as an expression, which g++ and clang++ have;
+// the name of its variable is its own, so that one may stand inside another.)
+#define TRY(call) ROWLOCK_TRY_AS(call, ROWLOCK_TRY_NAME(tried_, __COUNTER__))
+#define ROWLOCK_TRY_NAME(head, number) ROWLOCK_TRY_JOIN(head, number)
+#define ROWLOCK_TRY_JOIN(head, number) head##number
+#define ROWLOCK_TRY_AS(call, tried) \
+  ({                                \
+    auto tried = (call);            \
+    if (!tried.ok()) {              \
+      return tried.error();         \
+    }                               \
+    std::move(tried).value();       \
+  })

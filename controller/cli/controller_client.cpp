@@ -1,6 +1,6 @@
 #include "controller/cli/controller_client.h"
 
-#include "controller/adapters/socket_client.h"
+#include "controller/adapters/http/socket_client.h"
 #include "controller/base/percent.h"
 #include "controller/crypto/secret_bytes.h"
 
@@ -125,13 +125,10 @@ std::string duration_text(std::int64_t duration_ms) {
 Result<Json> ControllerClient::ask(const std::string& method, const std::string& path,
                                    std::string_view body, const std::string& content_type) const {
   CHECK(access_ == Access::writes || method == "GET" || method == "LIST");
-  auto token = token_of_environment(is_operator(call_.home));
-  if (!token.ok()) {
-    return token.error();
-  }
+  const auto token = TRY(token_of_environment(is_operator(call_.home)));
   std::vector<std::pair<std::string, std::string>> headers;
-  if (!token.value().empty()) {
-    headers.emplace_back("X-Vault-Token", token.value());
+  if (!token.empty()) {
+    headers.emplace_back("X-Vault-Token", token);
   }
   if (!content_type.empty()) {
     headers.emplace_back("Content-Type", content_type);

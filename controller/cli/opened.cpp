@@ -82,12 +82,9 @@ std::string ControllerSight::warning(std::int64_t now_ms) const {
 }
 
 Result<ControllerSight> sight_of_controller(const Home& home, Database& state) {
-  auto clock = state.scalar("SELECT now_ms FROM clock");
-  if (!clock.ok()) {
-    return clock.error();
-  }
+  const auto clock = TRY(state.scalar("SELECT now_ms FROM clock"));
   ControllerSight sight;
-  if (const auto* at_ms = std::get_if<std::int64_t>(&clock.value())) {
+  if (const auto* at_ms = std::get_if<std::int64_t>(&clock)) {
     sight.seen_at_ms = *at_ms;
   }
   sight.holder = HomeLock::holder(home);
@@ -100,19 +97,14 @@ Result<ControllerSight> sight_of_controller(const Home& home, Database& state) {
 
 Result<Table> table_of(Database& database, const std::vector<std::string>& columns,
                        const std::string& rest, const Values& values) {
-  auto rows = database.query(fmt::format("SELECT {} {}", fmt::join(columns, ", "), rest), values);
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  return Table{columns, std::move(rows).value()};
+  auto rows =
+      TRY(database.query(fmt::format("SELECT {} {}", fmt::join(columns, ", "), rest), values));
+  return Table{columns, std::move(rows)};
 }
 
 Result<std::int64_t> revision_in_force(Database& state) {
-  auto revision = state.scalar("SELECT COALESCE(max(id), 0) FROM revision");
-  if (!revision.ok()) {
-    return revision.error();
-  }
-  return std::get<std::int64_t>(revision.value());
+  const auto revision = TRY(state.scalar("SELECT COALESCE(max(id), 0) FROM revision"));
+  return std::get<std::int64_t>(revision);
 }
 
 }  // namespace rowlock

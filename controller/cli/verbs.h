@@ -3,8 +3,8 @@
 #pragma once
 
 #include "controller/base/result.h"
-#include "controller/cli/exit_code.h"
-#include "controller/cli/terminal.h"
+#include "controller/cli/terminal/exit_code.h"
+#include "controller/cli/terminal/terminal.h"
 #include "controller/store/home.h"
 #include "controller/store/schema.h"
 

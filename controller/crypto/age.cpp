@@ -62,8 +62,7 @@ Error altered() { return unreadable("it is cut off or was altered"); }
 }  // namespace
 
 Result<> check_age_recipient(std::string_view recipient) {
-  const auto point = read_age_recipient(recipient);
-  if (!point.ok()) return point.error();
+  TRY(read_age_recipient(recipient));
   return Done{};
 }
 
@@ -78,9 +77,8 @@ Result<AgeWriter> AgeWriter::to(const std::vector<std::string>& recipients) {
   const SecretBytes file_key = SecretBytes::random(kAgeKeyBytes);
   std::vector<AgeStanza> stanzas;
   for (const std::string& recipient : recipients) {
-    const auto point = read_age_recipient(recipient);
-    if (!point.ok()) return point.error();
-    stanzas.push_back(wrapped_for(point.value(), file_key));
+    const auto point = TRY(read_age_recipient(recipient));
+    stanzas.push_back(wrapped_for(point, file_key));
   }
   const std::string nonce = random_bytes(kPayloadNonceBytes);
   AgeWriter writer;
@@ -124,16 +122,15 @@ Result<AgeReader> AgeReader::open(const SecretBytes& identities, std::string_vie
                                   std::size_t& used) {
   const auto known = read_age_identities(identities.view());
   if (!known.ok()) return denied(known.error());
-  const auto header = read_age_header(text);
-  if (!header.ok()) return header.error();
-  auto file_key = unwrapped(header.value().stanzas, known.value());
+  const auto header = TRY(read_age_header(text));
+  auto file_key = unwrapped(header.stanzas, known.value());
   if (!file_key.ok()) return denied(file_key.error());
-  if (!is_authentic(header.value(), file_key.value().view())) {
+  if (!is_authentic(header, file_key.value().view())) {
     return unreadable("its header was altered");
   }
   AgeReader reader;
   reader.file_key_ = std::move(file_key).value();
-  used = header.value().size;
+  used = header.size;
   return reader;
 }
 
@@ -167,8 +164,7 @@ Result<std::string> AgeReader::finish() {
     return unreadable("its last chunk is empty");
   }
   std::string plain;
-  const auto opened = open_chunk(true, plain);
-  if (!opened.ok()) return opened.error();
+  TRY(open_chunk(true, plain));
   is_broken_ = true;  // Nothing may follow.
   return plain;
 }
@@ -188,9 +184,7 @@ Result<> AgeReader::open_chunk(bool is_last, std::string& plain) {
 
 Result<std::string> age_encrypt(const std::vector<std::string>& recipients,
                                 std::string_view plain) {
-  auto opened = AgeWriter::to(recipients);
-  if (!opened.ok()) return opened.error();
-  AgeWriter writer = std::move(opened).value();
+  AgeWriter writer = TRY(AgeWriter::to(recipients));
   std::string file = writer.header();
   file += writer.write(plain);
   return file + writer.finish();
@@ -198,12 +192,8 @@ Result<std::string> age_encrypt(const std::vector<std::string>& recipients,
 
 Result<SecretBytes> age_decrypt(const SecretBytes& identities, std::string_view file) {
   std::size_t used = 0;
-  auto opened = AgeReader::open(identities, file, used);
-  if (!opened.ok()) return opened.error();
-  AgeReader reader = std::move(opened).value();
-  auto first = reader.read(file.substr(used));
-  if (!first.ok()) return first.error();
-  std::string plain = std::move(first).value();
+  AgeReader reader = TRY(AgeReader::open(identities, file, used));
+  std::string plain = TRY(reader.read(file.substr(used)));
   auto last = reader.finish();
   if (!last.ok()) {
     wipe(plain);

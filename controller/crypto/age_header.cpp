@@ -137,11 +137,9 @@ Result<AgeHeader> read_age_header(std::string_view text) {
       return header;
     }
     if (!starts_with(line, kStanzaMark)) return malformed("a line of its header is malformed");
-    auto arguments = arguments_of(line.substr(kStanzaMark.size()));
-    if (!arguments.ok()) return arguments.error();
-    auto body = body_of(lines);
-    if (!body.ok()) return body.error();
-    header.stanzas.push_back({std::move(arguments).value(), std::move(body).value()});
+    auto arguments = TRY(arguments_of(line.substr(kStanzaMark.size())));
+    auto body = TRY(body_of(lines));
+    header.stanzas.push_back({std::move(arguments), std::move(body)});
   }
   return malformed("its header is cut off or too long");
 }

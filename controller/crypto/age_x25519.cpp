@@ -176,12 +176,11 @@ Result<SecretBytes> unwrapped(const std::vector<AgeStanza>& stanzas,
   }
   for (const AgeStanza& stanza : stanzas) {
     if (stanza.arguments.front() != kType) continue;
-    const auto ephemeral = ephemeral_of(stanza);
-    if (!ephemeral.ok()) return ephemeral.error();
+    const auto ephemeral = TRY(ephemeral_of(stanza));
     for (const AgeIdentity& identity : identities) {
-      const auto shared = shared_by(identity.secret, ephemeral.value());
+      const auto shared = shared_by(identity.secret, ephemeral);
       if (!shared) return rejected("not an age file: a recipient of type X25519 is malformed");
-      auto file_key = opened(stanza, ephemeral.value(), identity, *shared);
+      auto file_key = opened(stanza, ephemeral, identity, *shared);
       if (file_key) return std::move(*file_key);
     }
   }

@@ -82,9 +82,8 @@ Result<Bech32> from_bech32(std::string_view text) {
     checksum = next_checksum(checksum, static_cast<std::uint32_t>(digit));
   }
   if (checksum != 1) return malformed("a character is wrong");
-  auto bytes = bytes_of_digits(digits.substr(0, digits.size() - kChecksumDigits));
-  if (!bytes.ok()) return bytes.error();
-  return Bech32{std::string(name), std::move(bytes).value()};
+  auto bytes = TRY(bytes_of_digits(digits.substr(0, digits.size() - kChecksumDigits)));
+  return Bech32{std::string(name), std::move(bytes)};
 }
 
 }  // namespace rowlock

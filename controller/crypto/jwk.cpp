@@ -73,11 +73,10 @@ Result<Jwk> Jwk::rsa(const Json& key) {
   const auto modulus = from_base64url(key["n"].as_string());
   const auto exponent = from_base64url(key["e"].as_string());
   if (!modulus.ok() || !exponent.ok()) return unusable("n or e of the RSA key is not base64url");
-  auto opened = OpensslKey::rsa(modulus.value(), exponent.value());
-  if (!opened.ok()) return opened.error();
+  auto opened = TRY(OpensslKey::rsa(modulus.value(), exponent.value()));
   Jwk jwk;
   jwk.type_ = Type::rsa;
-  jwk.opened_ = std::make_shared<const OpensslKey>(std::move(opened).value());
+  jwk.opened_ = std::make_shared<const OpensslKey>(std::move(opened));
   return jwk;
 }
 
@@ -89,10 +88,9 @@ Result<Jwk> Jwk::elliptic(const Json& key) {
   if (!x.ok() || !y.ok()) return unusable("x or y of the EC key is not base64url");
   Jwk jwk;
   jwk.type_ = curve == "P-256" ? Type::p256 : Type::p384;
-  auto opened = OpensslKey::elliptic(
-      jwk.type_ == Type::p256 ? EllipticCurve::p256 : EllipticCurve::p384, x.value(), y.value());
-  if (!opened.ok()) return opened.error();
-  jwk.opened_ = std::make_shared<const OpensslKey>(std::move(opened).value());
+  auto opened = TRY(OpensslKey::elliptic(
+      jwk.type_ == Type::p256 ? EllipticCurve::p256 : EllipticCurve::p384, x.value(), y.value()));
+  jwk.opened_ = std::make_shared<const OpensslKey>(std::move(opened));
   return jwk;
 }
 

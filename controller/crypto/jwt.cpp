@@ -53,14 +53,11 @@ Result<Parts> parts_of(std::string_view token) {
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
     return refused("not three parts with dots between them");
   }
-  const auto header = object_of(token.substr(0, first), "header");
-  if (!header.ok()) return header.error();
-  const auto claims = object_of(token.substr(first + 1, second - first - 1), "payload");
-  if (!claims.ok()) return claims.error();
+  const auto header = TRY(object_of(token.substr(0, first), "header"));
+  const auto claims = TRY(object_of(token.substr(first + 1, second - first - 1), "payload"));
   auto signature = from_base64url(token.substr(second + 1));
   if (!signature.ok()) return refused("its signature is not base64url");
-  return Parts{
-      {header.value(), claims.value()}, token.substr(0, second), std::move(signature).value()};
+  return Parts{{header, claims}, token.substr(0, second), std::move(signature).value()};
 }
 
 // The header chose the name: as JSON, so that nothing in it can harm a terminal or a log.
@@ -149,12 +146,10 @@ Result<JwtKeys> JwtKeys::of(const std::vector<Json>& keys) {
 }
 
 Result<Jwt> JwtKeys::verify(std::string_view token) const {
-  const auto read = parts_of(token);
-  if (!read.ok()) return read.error();
-  const Parts& parts = read.value();
+  const auto read = TRY(parts_of(token));
+  const Parts& parts = read;
   const Json& header = parts.jwt.header;
-  const auto algorithm = accepted_algorithm(header);
-  if (!algorithm.ok()) return algorithm.error();
+  const auto algorithm = TRY(accepted_algorithm(header));
   const Json id = header["kid"];
   bool is_key_known = false;
   bool is_algorithm_possible = false;
@@ -162,9 +157,9 @@ Result<Jwt> JwtKeys::verify(std::string_view token) const {
   for (const std::shared_ptr<const Key>& key : keys_) {
     if (id.is_string() && key->jwk.id() != id.as_string()) continue;
     is_key_known = true;
-    if (!key->jwk.fits(algorithm.value())) continue;
+    if (!key->jwk.fits(algorithm)) continue;
     is_algorithm_possible = true;
-    if (key->jwk.verifies(algorithm.value(), parts.signed_text, parts.signature)) return parts.jwt;
+    if (key->jwk.verifies(algorithm, parts.signed_text, parts.signature)) return parts.jwt;
   }
   if (!is_key_known) return refused("none of the issuer's keys has its kid");
   if (!is_algorithm_possible) {
@@ -174,9 +169,8 @@ Result<Jwt> JwtKeys::verify(std::string_view token) const {
 }
 
 Result<Jwt> read_unverified(std::string_view token) {
-  auto parts = parts_of(token);
-  if (!parts.ok()) return parts.error();
-  return std::move(parts).value().jwt;
+  auto parts = TRY(parts_of(token));
+  return std::move(parts).jwt;
 }
 
 }  // namespace rowlock

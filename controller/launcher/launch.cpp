@@ -14,7 +14,7 @@
 
 namespace {
 
-constexpr char kEnvironmentPath[] = "/run/secrets/.environment";  // As world.h has it.
+constexpr char kEnvironmentPath[] = "/run/secrets/.environment";  // As the port has it.
 // Where the engine looks when the image does not say.
 constexpr char kDefaultPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

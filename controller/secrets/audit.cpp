@@ -90,28 +90,22 @@ std::string AuditLog::hash_of(std::string_view value) const {
 }
 
 Result<std::string> AuditLog::hash_of_keys() {
-  auto rows = state_.query(script("keyring.all"));
-  if (!rows.ok()) {
-    return rows.error();
-  }
+  const auto rows = TRY(state_.query(script("keyring.all")));
   std::string all;
-  for (const Row& row : rows.value()) {
+  for (const Row& row : rows) {
     all += canonical(row, "");
   }
   return to_hex(keyed_hash(keyring_.newest("audit").bytes, {"keyring", all}));
 }
 
 Result<AuditLog::Head> AuditLog::read_head() {
-  auto rows = state_.query(script("audit.head"));
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(state_.query(script("audit.head")));
+  if (rows.empty()) {
     return Error{Fault::broken, Cause::other,
                  "the head of the audit log is gone: state.db was changed by other hands",
                  "put back a copy of state.db; nothing is released without an audit log"};
   }
-  const Row& row = rows.value().front();
+  const Row& row = rows.front();
   return Head{row.integer("seq"), row.text("hash"), row.integer("rows"),
               row.text("sum"),    row.text("keys"), row.text("mac")};
 }
@@ -144,32 +138,23 @@ Result<> AuditLog::begin() {
   }
   Head head;
   head.keys = std::move(keys).value();
-  if (auto written = write_head(head); !written.ok()) {
-    return written.error();
-  }
+  TRY(write_head(head));
   return row_written("secret_config", {});
 }
 
 Result<> AuditLog::keys_written() {
-  auto read = head();
-  if (!read.ok()) {
-    return read.error();
-  }
+  auto read = TRY(head());
   auto keys = hash_of_keys();
   if (!keys.ok()) {
     return keys.error();
   }
-  Head head = std::move(read).value();
+  Head head = std::move(read);
   head.keys = std::move(keys).value();
   return write_head(head);
 }
 
 Result<> AuditLog::append(const AuditLine& line, std::int64_t now_ms) {
-  auto read = head();
-  if (!read.ok()) {
-    return read.error();
-  }
-  Head head = std::move(read).value();
+  Head head = TRY(this->head());
   Values values = {{"seq", head.seq + 1},         {"at_ms", now_ms},       {"actor", line.actor},
                    {"operation", line.operation}, {"path", line.path},     {"version", Value()},
                    {"outcome", line.outcome},     {"detail", line.detail}, {"value", line.value}};
@@ -179,68 +164,47 @@ Result<> AuditLog::append(const AuditLine& line, std::int64_t now_ms) {
   head.hash = hash_of_line(head.hash, row_from(values));
   head.seq += 1;
   values.emplace_back("hash", head.hash);
-  if (auto written = state_.run(script("audit.append"), values); !written.ok()) {
-    return written.error();
-  }
+  TRY(state_.run(script("audit.append"), values));
   return write_head(head);
 }
 
 Result<> AuditLog::change_sum(const std::string& out, const std::string& in, int rows) {
-  auto read = head();
-  if (!read.ok()) {
-    return read.error();
-  }
-  Head head = std::move(read).value();
+  Head head = TRY(this->head());
   head.sum = exclusive_or(exclusive_or(head.sum, out), in);
   head.rows += rows;
   return write_head(head);
 }
 
 Result<> AuditLog::row_written(const std::string& table, const Values& key) {
-  auto rows = state_.query(script("digest." + table), key);
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(state_.query(script("digest." + table), key));
+  if (rows.empty()) {
     return row_is_gone(table);
   }
-  const Row& row = rows.value().front();
+  const Row& row = rows.front();
   const std::string before = row.text("digest");
   const std::string digest = digest_of(table, row);
   Values values = key;
   values.emplace_back("digest", digest);
-  if (auto set = state_.run(script("digest." + table + ".set"), values); !set.ok()) {
-    return set.error();
-  }
+  TRY(state_.run(script("digest." + table + ".set"), values));
   return change_sum(before, digest, before.empty() ? 1 : 0);
 }
 
 Result<> AuditLog::row_leaves(const std::string& table, const Values& key) {
-  auto rows = state_.query(script("digest." + table), key);
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(state_.query(script("digest." + table), key));
+  if (rows.empty()) {
     return row_is_gone(table);
   }
-  return change_sum(rows.value().front().text("digest"), "", -1);
+  return change_sum(rows.front().text("digest"), "", -1);
 }
 
 Result<bool> AuditLog::row_is_true(const std::string& table, const Values& key) {
-  auto rows = state_.query(script("digest." + table), key);
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  return !rows.value().empty() &&
-         are_equal(rows.value().front().text("digest"), digest_of(table, rows.value().front()));
+  const auto rows = TRY(state_.query(script("digest." + table), key));
+  return !rows.empty() && are_equal(rows.front().text("digest"), digest_of(table, rows.front()));
 }
 
 Result<> AuditLog::require_true(const std::string& table, const Values& key) {
-  auto is_true = row_is_true(table, key);
-  if (!is_true.ok()) {
-    return is_true.error();
-  }
-  if (is_true.value()) {
+  const auto is_true = TRY(row_is_true(table, key));
+  if (is_true) {
     return Done{};
   }
   return Error{Fault::broken, Cause::other,
@@ -251,12 +215,9 @@ Result<> AuditLog::require_true(const std::string& table, const Values& key) {
 Result<> AuditLog::verify_lines(const Head& head, AuditReport& report) {
   std::string before;
   for (bool more = true; more && report.findings.size() < AuditReport::kFindingsMax;) {
-    auto rows = state_.query(script("audit.lines"), {{"seq", report.lines}});
-    if (!rows.ok()) {
-      return rows.error();
-    }
-    more = !rows.value().empty();
-    for (const Row& line : rows.value()) {
+    const auto rows = TRY(state_.query(script("audit.lines"), {{"seq", report.lines}}));
+    more = !rows.empty();
+    for (const Row& line : rows) {
       ++report.lines;
       if (line.integer("seq") != report.lines) {
         report.findings.push_back(fmt::format("line {} of the audit log is missing", report.lines));
@@ -283,14 +244,11 @@ Result<> AuditLog::verify_rows(const Head& head, AuditReport& report) {
   for (const std::string table : kTables) {
     Values after = {{"path", ""}, {"version", std::int64_t{0}}};
     while (report.findings.size() < AuditReport::kFindingsMax) {
-      auto rows = state_.query(script("digest." + table + ".next"), after);
-      if (!rows.ok()) {
-        return rows.error();
-      }
-      if (rows.value().empty()) {
+      const auto rows = TRY(state_.query(script("digest." + table + ".next"), after));
+      if (rows.empty()) {
         break;
       }
-      for (const Row& row : rows.value()) {
+      for (const Row& row : rows) {
         ++report.rows;
         const std::string digest = digest_of(table, row);
         sum = exclusive_or(sum, digest);
@@ -298,7 +256,7 @@ Result<> AuditLog::verify_rows(const Head& head, AuditReport& report) {
           report.findings.push_back(name_of_row(table, row) + " is not what was written");
         }
       }
-      const Row& last = rows.value().back();
+      const Row& last = rows.back();
       after = {{"path", last.at("path")}, {"version", last.at("version")}};
     }
   }
@@ -316,18 +274,15 @@ Result<> AuditLog::verify_counts(AuditReport& report) {
   if (report.findings.size() >= AuditReport::kFindingsMax) {
     return Done{};
   }
-  auto counts = state_.query(script("audit.counts"));
-  if (!counts.ok()) {
-    return counts.error();
-  }
-  const std::int64_t lines = counts.value().front().integer("lines");
+  const auto counts = TRY(state_.query(script("audit.counts")));
+  const std::int64_t lines = counts.front().integer("lines");
   if (lines != report.lines) {
     report.findings.push_back(
         fmt::format("the audit log holds {} lines, of which {} follow each other from the first: "
                     "some were added by other hands",
                     lines, report.lines));
   }
-  const std::int64_t rows = counts.value().front().integer("rows");
+  const std::int64_t rows = counts.front().integer("rows");
   if (rows != report.rows) {
     report.findings.push_back(fmt::format(
         "there are {} rows of secrets, of which only {} have a path and a version: some were added "
@@ -339,12 +294,9 @@ Result<> AuditLog::verify_counts(AuditReport& report) {
 
 Result<AuditReport> AuditLog::verify() {
   AuditReport report;
-  auto blobs = state_.query(script("audit.blobs"));
-  if (!blobs.ok()) {
-    return blobs.error();
-  }
+  const auto blobs = TRY(state_.query(script("audit.blobs")));
   // Their order is not that of text, so that the pages that follow would have no end.
-  if (const std::int64_t rows = blobs.value().front().integer("rows"); rows != 0) {
+  if (const std::int64_t rows = blobs.front().integer("rows"); rows != 0) {
     report.findings.push_back(fmt::format(
         "{} rows hold bytes where text was written: they were changed by other hands", rows));
     return report;
@@ -358,22 +310,13 @@ Result<AuditReport> AuditLog::verify() {
   if (!are_equal(head.mac, mac_of(head))) {
     report.findings.push_back("audit_head is not what was written");
   }
-  auto keys = hash_of_keys();
-  if (!keys.ok()) {
-    return keys.error();
-  }
-  if (keys.value() != head.keys) {
+  const auto keys = TRY(hash_of_keys());
+  if (keys != head.keys) {
     report.findings.push_back("the rows of keyring are not those that were written");
   }
-  if (auto verified = verify_lines(head, report); !verified.ok()) {
-    return verified.error();
-  }
-  if (auto verified = verify_rows(head, report); !verified.ok()) {
-    return verified.error();
-  }
-  if (auto verified = verify_counts(report); !verified.ok()) {
-    return verified.error();
-  }
+  TRY(verify_lines(head, report));
+  TRY(verify_rows(head, report));
+  TRY(verify_counts(report));
   return report;
 }
 

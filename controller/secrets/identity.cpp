@@ -31,16 +31,13 @@ Result<SignedIdentity> Identities::sign(std::int64_t instance, std::int64_t now_
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  auto rows = state_.query(script("identity.of_instance"), {{"instance", instance}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(state_.query(script("identity.of_instance"), {{"instance", instance}}));
+  if (rows.empty()) {
     return Error{Fault::rejected, Cause::not_found,
                  fmt::format("instance {} is not kept any more: it gets no identity", instance),
                  ""};
   }
-  const Row& row = rows.value().front();
+  const Row& row = rows.front();
   const std::int64_t now_s = now_ms / 1000;
   const std::int64_t expires_s = (now_ms + row.integer("identity_ttl_ms")) / 1000;
   const Json claims = Json::object({
@@ -85,12 +82,9 @@ Result<Json> Identities::key_set() const {
 }
 
 Result<Json> Identities::discovery() {
-  auto rows = state_.query(script("identity.setting"));
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  CHECK(!rows.value().empty());
-  const std::string issuer = rows.value().front().text("issuer");
+  const auto rows = TRY(state_.query(script("identity.setting")));
+  CHECK(!rows.empty());
+  const std::string issuer = rows.front().text("issuer");
   return Json::object({
       {"issuer", Json::string(issuer)},
       {"jwks_uri", Json::string(issuer + std::string(kKeysPath))},

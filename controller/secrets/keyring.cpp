@@ -46,12 +46,9 @@ const std::string& Keyring::script(std::string_view name) const {
 }
 
 Result<> Keyring::load() {
-  auto rows = state_db_.query(script("keyring.all"));
-  if (!rows.ok()) {
-    return rows.error();
-  }
+  const auto rows = TRY(state_db_.query(script("keyring.all")));
   if (state_ != State::open) {
-    state_ = rows.value().empty() ? State::absent : State::sealed;
+    state_ = rows.empty() ? State::absent : State::sealed;
   }
   return Done{};
 }
@@ -91,12 +88,9 @@ Result<> Keyring::open(const SecretBytes& unseal_key) {
     return Error{Fault::rejected, Cause::other, "there is no secret store to unseal yet",
                  "make one with `rowlock secret init`"};
   }
-  auto rows = state_db_.query(script("keyring.all"));
-  if (!rows.ok()) {
-    return rows.error();
-  }
+  const auto rows = TRY(state_db_.query(script("keyring.all")));
   std::vector<Key> opened;
-  for (const Row& row : rows.value()) {
+  for (const Row& row : rows) {
     Key key{row.integer("id"), row.text("purpose"), row.integer("created_at_ms"), {}};
     const auto sealed = from_base64(row.text("sealed"));
     auto bytes = sealed.ok() && unseal_key.size() == kKeyBytes
@@ -154,9 +148,7 @@ Result<SecretBytes> Keyring::rekey() {
   CHECK(is_open());
   SecretBytes unseal_key = SecretBytes::random(kKeyBytes);
   for (const Key& key : keys_) {
-    if (auto stored = store(key, unseal_key); !stored.ok()) {
-      return stored.error();
-    }
+    TRY(store(key, unseal_key));
   }
   ++changes_;
   earlier_unseal_key_ = std::move(unseal_key_);
@@ -166,14 +158,9 @@ Result<SecretBytes> Keyring::rekey() {
 
 Result<> Keyring::add(const std::string& purpose, std::int64_t now_ms) {
   CHECK(is_open());
-  auto id = state_db_.scalar(script("keyring.next"));
-  if (!id.ok()) {
-    return id.error();
-  }
-  Key key{std::get<std::int64_t>(id.value()), purpose, now_ms, SecretBytes::random(kKeyBytes)};
-  if (auto stored = store(key, unseal_key_); !stored.ok()) {
-    return stored.error();
-  }
+  const auto id = TRY(state_db_.scalar(script("keyring.next")));
+  Key key{std::get<std::int64_t>(id), purpose, now_ms, SecretBytes::random(kKeyBytes)};
+  TRY(store(key, unseal_key_));
   ++changes_;
   keys_.push_back(std::move(key));
   return Done{};

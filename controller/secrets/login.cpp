@@ -53,15 +53,11 @@ Result<LoggedIn> Logins::log_in(const std::string& role, const std::string& jwt,
   if (!unverified.ok()) {
     return invalid(unverified.error());
   }
-  auto setting = query("identity.setting", {});
-  if (!setting.ok()) {
-    return setting.error();
-  }
-  CHECK(!setting.value().empty());
+  const auto setting = TRY(query("identity.setting", {}));
+  CHECK(!setting.empty());
   const std::string issuer = unverified.value().claims["iss"].as_string();
-  auto done = issuer == setting.value().front().text("issuer")
-                  ? log_in_instance(role, jwt, now_ms)
-                  : log_in_trusted(role, issuer, jwt, now_ms);
+  auto done = issuer == setting.front().text("issuer") ? log_in_instance(role, jwt, now_ms)
+                                                       : log_in_trusted(role, issuer, jwt, now_ms);
   if (!done.ok()) {
     return done.error();
   }
@@ -74,35 +70,28 @@ Result<LoggedIn> Logins::log_in(const std::string& role, const std::string& jwt,
                        fmt::format("role {}, {}, token {}", in.role, on_one_line(in.subject),
                                    in.made.token.accessor),
                        ""};
-  if (auto logged = audit_.append(line, now_ms); !logged.ok()) {
-    return logged.error();
-  }
+  TRY(audit_.append(line, now_ms));
   return done;
 }
 
 Result<LoggedIn> Logins::log_in_instance(const std::string& role, const std::string& jwt,
                                          std::int64_t now_ms) {
-  auto setting = query("identity.setting", {});
-  if (!setting.ok()) {
-    return setting.error();
-  }
+  const auto setting = TRY(query("identity.setting", {}));
   const auto verified = identities_.verify(jwt);
   if (!verified.ok()) {
     return invalid(verified.error());
   }
   const Json& claims = verified.value().claims;
-  const Row& row = setting.value().front();
+  const Row& row = setting.front();
   if (auto fit = check_registered_claims(claims, row.text("issuer"), row.text("audience"), now_ms);
       !fit.ok()) {
     return invalid(fit.error());
   }
   const std::string sub = claims["sub"].as_string();
   const Subject subject = subject_of(sub);
-  auto rows = query("login.instance", {{"name", subject.instance}, {"job", subject.job}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows =
+      TRY(query("login.instance", {{"name", subject.instance}, {"job", subject.job}}));
+  if (rows.empty()) {
     return refused(fmt::format("instance '{}' of job '{}' is not kept any more",
                                on_one_line(subject.instance), on_one_line(subject.job)),
                    "the successor logs in with an identity of its own");
@@ -115,26 +104,17 @@ Result<LoggedIn> Logins::log_in_instance(const std::string& role, const std::str
   TokenWish wish;
   wish.kind = "instance";
   wish.name = subject.instance;
-  wish.instance = rows.value().front().integer("id");
+  wish.instance = rows.front().integer("id");
   wish.ttl_ms = static_cast<std::int64_t>(std::clamp<double>(left_ms, 1, kInstanceTtlMs));
-  auto made = tokens_.make(wish, now_ms);
-  if (!made.ok()) {
-    return made.error();
-  }
+  const auto made = TRY(tokens_.make(wish, now_ms));
   // What it may do is looked up at each use.
-  auto found = tokens_.find(made.value().text, now_ms);
-  if (!found.ok()) {
-    return found.error();
-  }
-  return LoggedIn{{made.value().text, found.value()}, subject.job, sub};
+  const auto found = TRY(tokens_.find(made.text, now_ms));
+  return LoggedIn{{made.text, found}, subject.job, sub};
 }
 
 Result<Row> Logins::trust_row(const std::string& role, const std::string& issuer) {
-  auto rows = query("login.trust", {{"role", role}, {"issuer", issuer}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(query("login.trust", {{"role", role}, {"issuer", issuer}}));
+  if (rows.empty()) {
     return role.empty()
                ? refused(fmt::format("nobody trusts the issuer '{}'", on_one_line(issuer)),
                          "INSERT INTO trust (name, issuer, audience, keys) in desired.db")
@@ -142,14 +122,14 @@ Result<Row> Logins::trust_row(const std::string& role, const std::string& issuer
                                      "trust, and the token is no instance's identity",
                                      on_one_line(role)));
   }
-  if (rows.value().size() > 1) {
+  if (rows.size() > 1) {
     std::string names;
-    for (const Row& row : rows.value()) {
+    for (const Row& row : rows) {
       names += (names.empty() ? "" : ", ") + row.text("name");
     }
     return refused("several rows of trust have this issuer: name one as the role: " + names);
   }
-  return rows.value().front();
+  return rows.front();
 }
 
 // The claims of the token, once it is all that the row wants.
@@ -187,27 +167,18 @@ Result<Json> Logins::believed(const Row& trust, const std::string& jwt, std::int
 
 Result<LoggedIn> Logins::log_in_trusted(const std::string& role, const std::string& issuer,
                                         const std::string& jwt, std::int64_t now_ms) {
-  auto trust = trust_row(role, issuer);
-  if (!trust.ok()) {
-    return trust.error();
-  }
-  const Row& row = trust.value();
-  auto claims = believed(row, jwt, now_ms);
-  if (!claims.ok()) {
-    return claims.error();
-  }
-  const std::string sub = claims.value()["sub"].as_string();
+  const auto trust = TRY(trust_row(role, issuer));
+  const Row& row = trust;
+  const auto claims = TRY(believed(row, jwt, now_ms));
+  const std::string sub = claims["sub"].as_string();
   TokenWish wish;
   wish.kind = "trusted";
   wish.name = fmt::format("{}: {}", row.text("name"), on_one_line(sub));
   wish.policies = row.text("policies");
   wish.ttl_ms = row.integer("ttl_ms");
   wish.max_ttl_ms = kTrustedEndMs;
-  auto made = tokens_.make(wish, now_ms);
-  if (!made.ok()) {
-    return made.error();
-  }
-  return LoggedIn{std::move(made).value(), row.text("name"), sub};
+  auto made = TRY(tokens_.make(wish, now_ms));
+  return LoggedIn{std::move(made), row.text("name"), sub};
 }
 
 }  // namespace rowlock

@@ -26,24 +26,19 @@ Result<std::set<std::string>> Policies::capabilities(const Actor& actor, std::st
   }
   const std::string* script = schema_.script("policy.capabilities");
   CHECK(script != nullptr);
-  auto rows = state_.query(*script, {{"policies", actor.policies}, {"path", std::string(path)}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows =
+      TRY(state_.query(*script, {{"policies", actor.policies}, {"path", std::string(path)}}));
+  if (rows.empty()) {
     return std::set<std::string>();
   }
-  std::set<std::string> found = parts_of(rows.value().front().text("capabilities"));
+  std::set<std::string> found = parts_of(rows.front().text("capabilities"));
   return found.contains("deny") ? std::set<std::string>() : found;
 }
 
 Result<> Policies::require(const Actor& actor, const std::string& capability,
                            std::string_view path) {
-  auto found = capabilities(actor, path);
-  if (!found.ok()) {
-    return found.error();
-  }
-  if (found.value().contains(capability)) {
+  const auto found = TRY(capabilities(actor, path));
+  if (found.contains(capability)) {
     return Done{};
   }
   return Error{

@@ -1,5 +1,5 @@
 // Who may do what: asked of the rows of `policy` by the script policy.capabilities of
-// schema/policy.sql, where the rules are.
+// schema/secrets/policy.sql, where the rules are.
 #pragma once
 
 #include "controller/base/result.h"

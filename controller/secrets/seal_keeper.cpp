@@ -58,29 +58,18 @@ Result<> SealKeeper::write_row(std::int64_t now_ms, const std::string& detail) {
 }
 
 Result<> SealKeeper::begin(std::int64_t now_ms, const std::string& detail) {
-  if (auto loaded = keyring_.load(); !loaded.ok()) {
-    return loaded.error();
-  }
+  TRY(keyring_.load());
   return write_row(now_ms, detail);
 }
 
 Result<> SealKeeper::follow(std::int64_t now_ms) {
-  auto said = state_.scalar(*schema_.script("seal.state"));
-  if (!said.ok()) {
-    return said.error();
-  }
-  if (text_of(said.value()) == name_of(keyring_.state())) {
+  const auto said = TRY(state_.scalar(*schema_.script("seal.state")));
+  if (text_of(said) == name_of(keyring_.state())) {
     return Done{};
   }
-  auto transaction = Transaction::begin(state_);
-  if (!transaction.ok()) {
-    return transaction.error();
-  }
-  if (auto written = write_row(now_ms, "a change of its keys could not be written");
-      !written.ok()) {
-    return written.error();
-  }
-  return std::move(transaction).value().commit();
+  auto transaction = TRY(Transaction::begin(state_));
+  TRY(write_row(now_ms, "a change of its keys could not be written"));
+  return std::move(transaction).commit();
 }
 
 Result<> SealKeeper::log(const std::string& actor, const std::string& operation,
@@ -90,33 +79,20 @@ Result<> SealKeeper::log(const std::string& actor, const std::string& operation,
 
 Result<RecoveryKit> SealKeeper::init(int shares, int threshold, const Actor& actor,
                                      std::int64_t now_ms) {
-  if (auto fits = check_counts(shares, threshold); !fits.ok()) {
-    return fits.error();
-  }
-  auto key = keyring_.init(now_ms);
-  if (!key.ok()) {
-    return key.error();
-  }
-  if (auto begun = audit_.begin(); !begun.ok()) {
-    return begun.error();
-  }
+  TRY(check_counts(shares, threshold));
+  auto key = TRY(keyring_.init(now_ms));
+  TRY(audit_.begin());
   const std::string detail = fmt::format("{} of {} shares", threshold, shares);
-  if (auto logged = log(actor.name, "init", detail, now_ms); !logged.ok()) {
-    return logged.error();
-  }
-  if (auto written = write_row(now_ms, ""); !written.ok()) {
-    return written.error();
-  }
-  return kit_of(std::move(key).value(), shares, threshold);
+  TRY(log(actor.name, "init", detail, now_ms));
+  TRY(write_row(now_ms, ""));
+  return kit_of(std::move(key), shares, threshold);
 }
 
 Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, std::int64_t now_ms) {
   if (keyring_.is_open()) {
     return Done{};
   }
-  if (auto opened = keyring_.open(key); !opened.ok()) {
-    return opened.error();
-  }
+  TRY(keyring_.open(key));
   shares_.clear();
   Result<> done = log(actor, "unseal", "", now_ms);
   if (done.ok()) {
@@ -136,33 +112,26 @@ Result<SealStatus> SealKeeper::give_share(const std::string& text, std::int64_t 
     return Error{Fault::rejected, Cause::other, "there is no secret store to unseal yet",
                  "make one with `rowlock secret init`"};
   }
-  auto share = read_share(text);
-  if (!share.ok()) {
-    return share.error();
-  }
-  if (share.value().bytes.size() != kKeyBytes) {
+  auto share = TRY(read_share(text));
+  if (share.bytes.size() != kKeyBytes) {
     return Error{Fault::rejected, Cause::other, "this is not a share of a secret store's key",
                  "give the line as the recovery kit has it"};
   }
-  if (!shares_.empty() && (shares_.front().set != share.value().set ||
-                           shares_.front().threshold != share.value().threshold)) {
+  if (!shares_.empty() &&
+      (shares_.front().set != share.set || shares_.front().threshold != share.threshold)) {
     shares_.clear();
   }
-  const int x = share.value().x;
+  const int x = share.x;
   if (std::none_of(shares_.begin(), shares_.end(), [x](const Share& own) { return own.x == x; })) {
-    shares_.push_back(std::move(share).value());
+    shares_.push_back(std::move(share));
   }
   if (static_cast<int>(shares_.size()) < shares_.front().threshold) {
-    if (auto written = write_row(now_ms, ""); !written.ok()) {
-      return written.error();
-    }
+    TRY(write_row(now_ms, ""));
     return status();
   }
   const SecretBytes key = combine_shares(shares_);
   shares_.clear();
-  if (auto opened = unseal(key, "shares", now_ms); !opened.ok()) {
-    return opened.error();
-  }
+  TRY(unseal(key, "shares", now_ms));
   return status();
 }
 
@@ -175,9 +144,7 @@ Result<> SealKeeper::seal(const Actor& actor, std::int64_t now_ms) {
   if (!keyring_.is_open()) {
     return Done{};
   }
-  if (auto logged = log(actor.name, "seal", "", now_ms); !logged.ok()) {
-    return logged.error();
-  }
+  TRY(log(actor.name, "seal", "", now_ms));
   keyring_.seal();
   return write_row(now_ms, "");
 }
@@ -187,21 +154,12 @@ Result<RecoveryKit> SealKeeper::rekey(int shares, int threshold, const Actor& ac
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  if (auto fits = check_counts(shares, threshold); !fits.ok()) {
-    return fits.error();
-  }
-  auto key = keyring_.rekey();
-  if (!key.ok()) {
-    return key.error();
-  }
-  if (auto written = audit_.keys_written(); !written.ok()) {
-    return written.error();
-  }
+  TRY(check_counts(shares, threshold));
+  auto key = TRY(keyring_.rekey());
+  TRY(audit_.keys_written());
   const std::string detail = fmt::format("{} of {} shares", threshold, shares);
-  if (auto logged = log(actor.name, "rekey", detail, now_ms); !logged.ok()) {
-    return logged.error();
-  }
-  return kit_of(std::move(key).value(), shares, threshold);
+  TRY(log(actor.name, "rekey", detail, now_ms));
+  return kit_of(std::move(key), shares, threshold);
 }
 
 // What nothing is wrapped by any more goes; identities signed by the key before this one are still
@@ -209,12 +167,9 @@ Result<RecoveryKit> SealKeeper::rekey(int shares, int threshold, const Actor& ac
 Result<> SealKeeper::drop_old_keys() {
   const std::string* script = schema_.script("keyring.used");
   CHECK(script != nullptr);
-  auto used = state_.query(*script);
-  if (!used.ok()) {
-    return used.error();
-  }
+  const auto used = TRY(state_.query(*script));
   std::set<std::int64_t> kept = {keyring_.newest("kek").id};
-  for (const Row& row : used.value()) {
+  for (const Row& row : used) {
     kept.insert(row.integer("id"));
   }
   std::vector<std::int64_t> identities;
@@ -230,9 +185,7 @@ Result<> SealKeeper::drop_old_keys() {
     gone.insert(gone.end(), identities.begin(), identities.end() - 2);
   }
   for (const std::int64_t id : gone) {
-    if (auto dropped = keyring_.drop(id); !dropped.ok()) {
-      return dropped.error();
-    }
+    TRY(keyring_.drop(id));
   }
   return Done{};
 }
@@ -242,29 +195,15 @@ Result<std::int64_t> SealKeeper::rotate(const Actor& actor, std::int64_t now_ms)
     return keyring_.closed_error();
   }
   for (const char* purpose : {"kek", "identity"}) {
-    if (auto added = keyring_.add(purpose, now_ms); !added.ok()) {
-      return added.error();
-    }
+    TRY(keyring_.add(purpose, now_ms));
   }
-  auto wrapped = store_.rewrap();
-  if (!wrapped.ok()) {
-    return wrapped.error();
-  }
-  if (auto dropped = drop_old_keys(); !dropped.ok()) {
-    return dropped.error();
-  }
-  if (auto written = audit_.keys_written(); !written.ok()) {
-    return written.error();
-  }
-  if (auto renewed = state_.run(*schema_.script("seal.rotated"), {{"now_ms", now_ms}});
-      !renewed.ok()) {
-    return renewed.error();
-  }
-  const std::string detail = fmt::format("{} data keys wrapped anew", wrapped.value());
-  if (auto logged = log(actor.name, "rotate", detail, now_ms); !logged.ok()) {
-    return logged.error();
-  }
-  return wrapped.value();
+  const auto wrapped = TRY(store_.rewrap());
+  TRY(drop_old_keys());
+  TRY(audit_.keys_written());
+  TRY(state_.run(*schema_.script("seal.rotated"), {{"now_ms", now_ms}}));
+  const std::string detail = fmt::format("{} data keys wrapped anew", wrapped);
+  TRY(log(actor.name, "rotate", detail, now_ms));
+  return wrapped;
 }
 
 }  // namespace rowlock

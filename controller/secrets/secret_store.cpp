@@ -82,32 +82,22 @@ Result<std::vector<Row>> SecretStore::query(std::string_view script, const Value
 }
 
 Result<std::optional<Row>> SecretStore::first(std::string_view script, const Values& values) {
-  auto rows = query(script, values);
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  return rows.value().empty() ? std::nullopt : std::optional<Row>(rows.value().front());
+  const auto rows = TRY(query(script, values));
+  return rows.empty() ? std::nullopt : std::optional<Row>(rows.front());
 }
 
 Result<SecretMetadata> SecretStore::require_secret(const std::string& path) {
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  if (auto checked = check_path(path); !checked.ok()) {
-    return checked.error();
-  }
+  TRY(check_path(path));
   const Values key = {{"path", path}};
-  auto row = first("secret.row", key);
-  if (!row.ok()) {
-    return row.error();
-  }
-  if (!row.value().has_value()) {
+  const auto row = TRY(first("secret.row", key));
+  if (!row.has_value()) {
     return not_found("secret " + path);
   }
-  if (auto is_true = audit_.require_true("secret", key); !is_true.ok()) {
-    return is_true.error();
-  }
-  const Row& found = *row.value();
+  TRY(audit_.require_true("secret", key));
+  const Row& found = *row;
   SecretMetadata secret;
   secret.path = path;
   secret.current_version = found.integer("current_version");
@@ -143,64 +133,41 @@ Result<SecretBytes> SecretStore::open_version(const Row& row) {
 
 Result<SecretRead> SecretStore::read(const std::string& path, std::int64_t version,
                                      const Actor& actor, std::int64_t now_ms) {
-  auto secret = require_secret(path);
-  if (!secret.ok()) {
-    return secret.error();
-  }
-  const std::int64_t wanted = version == 0 ? secret.value().current_version : version;
+  const auto secret = TRY(require_secret(path));
+  const std::int64_t wanted = version == 0 ? secret.current_version : version;
   const Values key = {{"path", path}, {"version", wanted}};
-  auto row = first("secret.version", key);
-  if (!row.ok()) {
-    return row.error();
-  }
-  if (!row.value().has_value()) {
+  const auto row = TRY(first("secret.version", key));
+  if (!row.has_value()) {
     return not_found(wanted == 0 ? "a version of secret " + path
                                  : fmt::format("version {} of secret {}", wanted, path));
   }
   // What is said of one that is deleted must be true as well.
-  if (auto is_true = audit_.require_true("secret_version", key); !is_true.ok()) {
-    return is_true.error();
-  }
+  TRY(audit_.require_true("secret_version", key));
   SecretRead read;
-  read.version = version_of(*row.value());
-  read.custom_metadata = secret.value().custom_metadata;
+  read.version = version_of(*row);
+  read.custom_metadata = secret.custom_metadata;
   read.is_live = !read.version.is_destroyed &&
                  (!read.version.deleted_at_ms.has_value() || *read.version.deleted_at_ms > now_ms);
   AuditLine line{actor.name, "read", path, wanted, "allowed", "", ""};
   if (read.is_live) {
-    auto opened = open_version(*row.value());
-    if (!opened.ok()) {
-      return opened.error();
-    }
-    read.data = std::move(opened).value();
+    auto opened = TRY(open_version(*row));
+    read.data = std::move(opened);
     line.value = audit_.hash_of(read.data.view());
   } else {
     line.detail = read.version.is_destroyed ? "is destroyed" : "is deleted";
   }
-  if (auto logged = audit_.append(line, now_ms); !logged.ok()) {
-    return logged.error();
-  }
+  TRY(audit_.append(line, now_ms));
   return read;
 }
 
 Result<SecretMetadata> SecretStore::metadata(const std::string& path, const Actor& actor,
                                              std::int64_t now_ms) {
-  auto found = require_secret(path);
-  if (!found.ok()) {
-    return found.error();
-  }
-  SecretMetadata secret = std::move(found).value();
-  auto versions = query("secret.versions", {{"path", path}});
-  if (!versions.ok()) {
-    return versions.error();
-  }
-  for (const Row& row : versions.value()) {
+  SecretMetadata secret = TRY(require_secret(path));
+  const auto versions = TRY(query("secret.versions", {{"path", path}}));
+  for (const Row& row : versions) {
     secret.versions.push_back(version_of(row));
   }
-  if (auto logged = audit_.append({actor.name, "metadata", path, {}, "allowed", "", ""}, now_ms);
-      !logged.ok()) {
-    return logged.error();
-  }
+  TRY(audit_.append({actor.name, "metadata", path, {}, "allowed", "", ""}, now_ms));
   return secret;
 }
 
@@ -221,19 +188,11 @@ Result<> SecretStore::set_metadata(const std::string& path, const SecretSettings
   Values values = values_of(settings);
   values.insert(values.end(), {{"path", path}, {"now_ms", now_ms}});
   for (const char* script : {"secret.make", "secret.set_metadata"}) {
-    if (auto done = run(script, values); !done.ok()) {
-      return done.error();
-    }
+    TRY(run(script, values));
   }
-  if (auto written = audit_.row_written("secret", values); !written.ok()) {
-    return written.error();
-  }
-  if (auto dropped = drop_surplus(path); !dropped.ok()) {
-    return dropped.error();
-  }
-  if (auto written = audit_.row_written("secret", values); !written.ok()) {
-    return written.error();
-  }
+  TRY(audit_.row_written("secret", values));
+  TRY(drop_surplus(path));
+  TRY(audit_.row_written("secret", values));
   return audit_.append({actor.name, "metadata", path, {}, "allowed", "written", ""}, now_ms);
 }
 
@@ -242,36 +201,26 @@ Result<std::vector<std::string>> SecretStore::list(const std::string& folder, co
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  auto rows = query("secret.list", {{"folder", folder}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(query("secret.list", {{"folder", folder}}));
+  if (rows.empty()) {
     return not_found("a secret under '" + folder + "'");
   }
   std::vector<std::string> names;
-  for (const Row& row : rows.value()) {
+  for (const Row& row : rows) {
     names.push_back(row.text("name"));
   }
-  if (auto logged = audit_.append({actor.name, "list", folder, {}, "allowed", "", ""}, now_ms);
-      !logged.ok()) {
-    return logged.error();
-  }
+  TRY(audit_.append({actor.name, "list", folder, {}, "allowed", "", ""}, now_ms));
   return names;
 }
 
 Result<SecretConfig> SecretStore::config() {
-  auto row = first("secret.config", {});
-  if (!row.ok()) {
-    return row.error();
-  }
-  if (!row.value().has_value()) {
+  const auto row = TRY(first("secret.config", {}));
+  if (!row.has_value()) {
     return Error{Fault::broken, Cause::other, "the row of secret_config is gone",
                  "see `rowlock audit verify`, and put back a copy of state.db"};
   }
-  return SecretConfig{row.value()->integer("max_versions"),
-                      row.value()->integer("cas_required") == 1,
-                      row.value()->integer("delete_after_ms")};
+  return SecretConfig{row->integer("max_versions"), row->integer("cas_required") == 1,
+                      row->integer("delete_after_ms")};
 }
 
 Result<> SecretStore::set_config(const SecretSettings& settings, const Actor& actor,
@@ -279,18 +228,10 @@ Result<> SecretStore::set_config(const SecretSettings& settings, const Actor& ac
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  if (auto checked = check_settings(settings); !checked.ok()) {
-    return checked.error();
-  }
-  if (auto is_true = audit_.require_true("secret_config", {}); !is_true.ok()) {
-    return is_true.error();
-  }
-  if (auto set = run("secret.set_config", values_of(settings)); !set.ok()) {
-    return set.error();
-  }
-  if (auto written = audit_.row_written("secret_config", {}); !written.ok()) {
-    return written.error();
-  }
+  TRY(check_settings(settings));
+  TRY(audit_.require_true("secret_config", {}));
+  TRY(run("secret.set_config", values_of(settings)));
+  TRY(audit_.row_written("secret_config", {}));
   return audit_.append({actor.name, "config", "", {}, "allowed", "written", ""}, now_ms);
 }
 

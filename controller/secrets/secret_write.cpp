@@ -37,29 +37,19 @@ Result<> SecretStore::check_cas(const SecretMetadata* secret, std::optional<std:
                ? Result<>(Done{})
                : rejected("check-and-set parameter did not match the current version");
   }
-  auto settings = config();
-  if (!settings.ok()) {
-    return settings.error();
-  }
-  if (settings.value().cas_required || (secret != nullptr && secret->cas_required)) {
+  const auto settings = TRY(config());
+  if (settings.cas_required || (secret != nullptr && secret->cas_required)) {
     return rejected("check-and-set parameter required for this call");
   }
   return Done{};
 }
 
 Result<> SecretStore::drop_surplus(const std::string& path) {
-  auto surplus = query("secret.surplus", {{"path", path}});
-  if (!surplus.ok()) {
-    return surplus.error();
-  }
-  for (const Row& row : surplus.value()) {
+  const auto surplus = TRY(query("secret.surplus", {{"path", path}}));
+  for (const Row& row : surplus) {
     const Values key = {{"path", path}, {"version", row.integer("version")}};
-    if (auto left = audit_.row_leaves("secret_version", key); !left.ok()) {
-      return left.error();
-    }
-    if (auto dropped = run("secret.drop_version", key); !dropped.ok()) {
-      return dropped.error();
-    }
+    TRY(audit_.row_leaves("secret_version", key));
+    TRY(run("secret.drop_version", key));
   }
   return Done{};
 }
@@ -71,17 +61,12 @@ Result<SecretVersion> SecretStore::write_version(const std::string& path, const 
     wipe(text);
     return rejected(fmt::format("a secret is a JSON object of at most {} KB", kDataMax / 1024));
   }
-  if (auto made = run("secret.make", {{"path", path}, {"now_ms", now_ms}}); !made.ok()) {
-    return made.error();
-  }
-  auto next = first("secret.next_version", {{"path", path}, {"now_ms", now_ms}});
-  if (!next.ok()) {
-    return next.error();
-  }
-  if (!next.value().has_value()) {
+  TRY(run("secret.make", {{"path", path}, {"now_ms", now_ms}}));
+  const auto next = TRY(first("secret.next_version", {{"path", path}, {"now_ms", now_ms}}));
+  if (!next.has_value()) {
     return config().error();  // Its only other part is the secret, which was just made.
   }
-  const std::int64_t number = next.value()->integer("version");
+  const std::int64_t number = next->integer("version");
   const Key& kek = keyring_.newest("kek");
   const SecretBytes data_key = SecretBytes::random(kKeyBytes);
   const Values values = {
@@ -89,34 +74,23 @@ Result<SecretVersion> SecretStore::write_version(const std::string& path, const 
       {"version", number},
       {"now_ms", now_ms},
       {"created_by", actor.name},
-      {"deleted_at_ms", next.value()->at("deleted_at_ms")},
+      {"deleted_at_ms", next->at("deleted_at_ms")},
       {"keys", names_in(data)},
       {"kek", kek.id},
       {"data_key", to_base64(seal(kek.bytes, data_key.view(), bound_of("key", path, number)))},
       {"sealed", to_base64(seal(data_key, text, bound_of("data", path, number)))}};
   const std::string value = audit_.hash_of(text);
   wipe(text);
-  if (auto added = run("secret.add_version", values); !added.ok()) {
-    return added.error();
-  }
-  if (auto dropped = drop_surplus(path); !dropped.ok()) {
-    return dropped.error();
-  }
+  TRY(run("secret.add_version", values));
+  TRY(drop_surplus(path));
   for (const char* table : {"secret_version", "secret"}) {
-    if (auto written = audit_.row_written(table, values); !written.ok()) {
-      return written.error();
-    }
+    TRY(audit_.row_written(table, values));
   }
   const AuditLine line{actor.name, number == 1 ? "create" : "update", path, number, "allowed", "",
                        value};
-  if (auto logged = audit_.append(line, now_ms); !logged.ok()) {
-    return logged.error();
-  }
-  auto row = first("secret.version", values);
-  if (!row.ok()) {
-    return row.error();
-  }
-  return version_of(*row.value());
+  TRY(audit_.append(line, now_ms));
+  const auto row = TRY(first("secret.version", values));
+  return version_of(*row);
 }
 
 Result<SecretVersion> SecretStore::write(const std::string& path, const Json& data,
@@ -127,46 +101,33 @@ Result<SecretVersion> SecretStore::write(const std::string& path, const Json& da
   if (!secret.ok() && !is_new) {
     return secret.error();
   }
-  if (auto fits = check_cas(is_new ? nullptr : &secret.value(), cas); !fits.ok()) {
-    return fits.error();
-  }
+  TRY(check_cas(is_new ? nullptr : &secret.value(), cas));
   return write_version(path, data, actor, now_ms);
 }
 
 Result<SecretVersion> SecretStore::patch(const std::string& path, const Json& patch,
                                          std::optional<std::int64_t> cas, const Actor& actor,
                                          std::int64_t now_ms) {
-  auto secret = require_secret(path);
-  if (!secret.ok()) {
-    return secret.error();
-  }
-  if (auto fits = check_cas(&secret.value(), cas); !fits.ok()) {
-    return fits.error();
-  }
-  auto current = read(path, 0, actor, now_ms);
-  if (!current.ok()) {
-    return current.error();
-  }
-  if (!current.value().is_live) {
+  const auto secret = TRY(require_secret(path));
+  TRY(check_cas(&secret, cas));
+  const auto current = TRY(read(path, 0, actor, now_ms));
+  if (!current.is_live) {
     return not_found("a live version of secret " + path);
   }
-  const auto data = Json::parse(current.value().data.view());
+  const auto data = Json::parse(current.data.view());
   return write_version(path, merged(data.ok() ? data.value() : Json(), patch), actor, now_ms);
 }
 
 Result<> SecretStore::check_unused(const std::string& path,
                                    const std::vector<std::int64_t>& versions) {
-  auto holders =
-      query("secret.holders",
-            {{"path", path}, {"versions", versions.empty() ? Value() : Value(array_of(versions))}});
-  if (!holders.ok()) {
-    return holders.error();
-  }
-  if (holders.value().empty()) {
+  const auto holders = TRY(query(
+      "secret.holders",
+      {{"path", path}, {"versions", versions.empty() ? Value() : Value(array_of(versions))}}));
+  if (holders.empty()) {
     return Done{};
   }
   std::string names;
-  for (const Row& row : holders.value()) {
+  for (const Row& row : holders) {
     names += fmt::format("{}{} (version {})", names.empty() ? "" : ", ", row.text("holder"),
                          row.integer("version"));
   }
@@ -178,46 +139,26 @@ Result<> SecretStore::check_unused(const std::string& path,
 Result<> SecretStore::mark(const std::string& script, const std::string& operation,
                            const std::string& path, std::vector<std::int64_t> versions,
                            const Actor& actor, std::int64_t now_ms) {
-  auto secret = require_secret(path);
-  if (!secret.ok()) {
-    return secret.error();
-  }
+  const auto secret = TRY(require_secret(path));
   if (versions.empty()) {
-    versions.push_back(secret.value().current_version);
+    versions.push_back(secret.current_version);
   }
   if (operation == "destroy") {
-    if (auto unused = check_unused(path, versions); !unused.ok()) {
-      return unused.error();
-    }
+    TRY(check_unused(path, versions));
   }
   for (const std::int64_t version : versions) {
     const Values values = {{"path", path}, {"version", version}, {"now_ms", now_ms}};
-    auto row = first("secret.version", values);
-    if (!row.ok()) {
-      return row.error();
-    }
-    if (!row.value().has_value()) {
+    const auto row = TRY(first("secret.version", values));
+    if (!row.has_value()) {
       continue;
     }
-    if (auto is_true = audit_.require_true("secret_version", values); !is_true.ok()) {
-      return is_true.error();
-    }
-    if (auto done = run(script, values); !done.ok()) {
-      return done.error();
-    }
-    if (auto written = audit_.row_written("secret_version", values); !written.ok()) {
-      return written.error();
-    }
-    if (auto logged =
-            audit_.append({actor.name, operation, path, version, "allowed", "", ""}, now_ms);
-        !logged.ok()) {
-      return logged.error();
-    }
+    TRY(audit_.require_true("secret_version", values));
+    TRY(run(script, values));
+    TRY(audit_.row_written("secret_version", values));
+    TRY(audit_.append({actor.name, operation, path, version, "allowed", "", ""}, now_ms));
   }
   const Values key = {{"path", path}, {"now_ms", now_ms}};
-  if (auto touched = run("secret.touch", key); !touched.ok()) {
-    return touched.error();
-  }
+  TRY(run("secret.touch", key));
   return audit_.row_written("secret", key);
 }
 
@@ -240,43 +181,24 @@ Result<> SecretStore::destroy_versions(const std::string& path,
 }
 
 Result<> SecretStore::remove(const std::string& path, const Actor& actor, std::int64_t now_ms) {
-  auto secret = require_secret(path);
-  if (!secret.ok()) {
-    return secret.error();
-  }
-  if (auto unused = check_unused(path, {}); !unused.ok()) {
-    return unused.error();
-  }
-  auto versions = query("secret.versions", {{"path", path}});
-  if (!versions.ok()) {
-    return versions.error();
-  }
-  for (const Row& row : versions.value()) {
+  TRY(require_secret(path));
+  TRY(check_unused(path, {}));
+  const auto versions = TRY(query("secret.versions", {{"path", path}}));
+  for (const Row& row : versions) {
     const Values key = {{"path", path}, {"version", row.integer("version")}};
-    if (auto left = audit_.row_leaves("secret_version", key); !left.ok()) {
-      return left.error();
-    }
-    if (auto dropped = run("secret.drop_version", key); !dropped.ok()) {
-      return dropped.error();
-    }
+    TRY(audit_.row_leaves("secret_version", key));
+    TRY(run("secret.drop_version", key));
   }
   // Its row was touched by the last of those.
-  if (auto left = audit_.row_leaves("secret", {{"path", path}}); !left.ok()) {
-    return left.error();
-  }
-  if (auto removed = run("secret.remove", {{"path", path}}); !removed.ok()) {
-    return removed.error();
-  }
+  TRY(audit_.row_leaves("secret", {{"path", path}}));
+  TRY(run("secret.remove", {{"path", path}}));
   return audit_.append({actor.name, "remove", path, {}, "allowed", "", ""}, now_ms);
 }
 
 Result<std::int64_t> SecretStore::rewrap() {
   const Key& kek = keyring_.newest("kek");
-  auto rows = query("secret.wrapped_by_older", {{"kek", kek.id}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  for (const Row& row : rows.value()) {
+  const auto rows = TRY(query("secret.wrapped_by_older", {{"kek", kek.id}}));
+  for (const Row& row : rows) {
     const std::string path = row.text("path");
     const std::int64_t version = row.integer("version");
     const std::string bound = bound_of("key", path, version);
@@ -289,23 +211,15 @@ Result<std::int64_t> SecretStore::rewrap() {
                    fmt::format("version {} of {} was changed by other hands", version, path),
                    "nothing was rotated; see `rowlock audit verify`"};
     }
-    if (auto is_true =
-            audit_.require_true("secret_version", {{"path", path}, {"version", version}});
-        !is_true.ok()) {
-      return is_true.error();
-    }
+    TRY(audit_.require_true("secret_version", {{"path", path}, {"version", version}}));
     const Values values = {{"path", path},
                            {"version", version},
                            {"kek", kek.id},
                            {"data_key", to_base64(seal(kek.bytes, key.value().view(), bound))}};
-    if (auto done = run("secret.rewrap", values); !done.ok()) {
-      return done.error();
-    }
-    if (auto written = audit_.row_written("secret_version", values); !written.ok()) {
-      return written.error();
-    }
+    TRY(run("secret.rewrap", values));
+    TRY(audit_.row_written("secret_version", values));
   }
-  return static_cast<std::int64_t>(rows.value().size());
+  return static_cast<std::int64_t>(rows.size());
 }
 
 }  // namespace rowlock

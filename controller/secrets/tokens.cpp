@@ -78,14 +78,11 @@ SecretBytes Tokens::wrapping_key(std::string_view text) const {
 }
 
 Result<std::string> Tokens::mac_of(const std::string& hash, std::string* written) {
-  auto rows = state_.query(script("token.row"), {{"hash", hash}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(state_.query(script("token.row"), {{"hash", hash}}));
+  if (rows.empty()) {
     return no_token();
   }
-  const Row& row = rows.value().front();
+  const Row& row = rows.front();
   if (written != nullptr) {
     *written = row.text("mac");
   }
@@ -118,11 +115,7 @@ Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  if (auto pruned =
-          state_.run(script("token.prune"), {{"now_ms", now_ms}, {"most", kPrunedAtOnceMax}});
-      !pruned.ok()) {
-    return pruned.error();
-  }
+  TRY(state_.run(script("token.prune"), {{"now_ms", now_ms}, {"most", kPrunedAtOnceMax}}));
   const std::int64_t most = wish.max_ttl_ms > 0 ? std::min(wish.max_ttl_ms, kMaxTtlMs) : kMaxTtlMs;
   MadeToken made;
   made.text = std::string(kPrefix) + to_base64url(random_bytes(kTokenBytes));
@@ -146,25 +139,20 @@ Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
   const auto number = [](const std::optional<std::int64_t>& given) {
     return given.has_value() ? Value(*given) : Value();
   };
-  auto stored = state_.run(script("token.make"), {{"hash", token.hash},
-                                                  {"accessor", token.accessor},
-                                                  {"name", token.name},
-                                                  {"kind", token.kind},
-                                                  {"policies", token.policies},
-                                                  {"instance", number(token.instance)},
-                                                  {"now_ms", now_ms},
-                                                  {"ttl_ms", token.ttl_ms},
-                                                  {"expires_at_ms", token.expires_at_ms},
-                                                  {"ends_at_ms", token.ends_at_ms},
-                                                  {"uses_left", number(token.uses_left)},
-                                                  {"wrapped", wrapped},
-                                                  {"wrapped_path", path}});
-  if (!stored.ok()) {
-    return stored.error();
-  }
-  if (auto is_signed = sign(token.hash); !is_signed.ok()) {
-    return is_signed.error();
-  }
+  TRY(state_.run(script("token.make"), {{"hash", token.hash},
+                                        {"accessor", token.accessor},
+                                        {"name", token.name},
+                                        {"kind", token.kind},
+                                        {"policies", token.policies},
+                                        {"instance", number(token.instance)},
+                                        {"now_ms", now_ms},
+                                        {"ttl_ms", token.ttl_ms},
+                                        {"expires_at_ms", token.expires_at_ms},
+                                        {"ends_at_ms", token.ends_at_ms},
+                                        {"uses_left", number(token.uses_left)},
+                                        {"wrapped", wrapped},
+                                        {"wrapped_path", path}}));
+  TRY(sign(token.hash));
   return made;
 }
 
@@ -172,20 +160,14 @@ Result<Row> Tokens::row(std::string_view name, const Values& values) {
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  auto rows = state_.query(script(name), values);
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  if (rows.value().empty()) {
+  const auto rows = TRY(state_.query(script(name), values));
+  if (rows.empty()) {
     return no_token();
   }
-  const Row& found = rows.value().front();
+  const Row& found = rows.front();
   std::string written;
-  auto mac = mac_of(found.text("hash"), &written);
-  if (!mac.ok()) {
-    return mac.error();
-  }
-  if (!are_equal(mac.value(), written)) {
+  const auto mac = TRY(mac_of(found.text("hash"), &written));
+  if (!are_equal(mac, written)) {
     return Error{Fault::broken, Cause::other,
                  "the row of a token was changed by other hands: it gives no rights any more",
                  "make another one, and look at who can write to state.db"};
@@ -217,12 +199,10 @@ Result<std::vector<std::string>> Tokens::accessors(std::int64_t now_ms) {
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
-  auto rows = state_.query(script("token.accessors"), {{"now_ms", now_ms}, {"most", kListMax}});
-  if (!rows.ok()) {
-    return rows.error();
-  }
+  const auto rows =
+      TRY(state_.query(script("token.accessors"), {{"now_ms", now_ms}, {"most", kListMax}}));
   std::vector<std::string> accessors;
-  for (const Row& found : rows.value()) {
+  for (const Row& found : rows) {
     accessors.push_back(found.text("accessor"));
   }
   return accessors;
@@ -241,14 +221,9 @@ Result<Token> Tokens::renew(const Token& token, std::int64_t asked_ms, std::int6
     return Error{Fault::rejected, Cause::other, "a wrapping token cannot be renewed", ""};
   }
   const std::int64_t ttl_ms = asked_ms > 0 ? std::min(asked_ms, kMaxTtlMs) : token.ttl_ms;
-  if (auto renewed = state_.run(script("token.renew"),
-                                {{"hash", token.hash}, {"ttl_ms", ttl_ms}, {"now_ms", now_ms}});
-      !renewed.ok()) {
-    return renewed.error();
-  }
-  if (auto is_signed = sign(token.hash); !is_signed.ok()) {
-    return is_signed.error();
-  }
+  TRY(state_.run(script("token.renew"),
+                 {{"hash", token.hash}, {"ttl_ms", ttl_ms}, {"now_ms", now_ms}}));
+  TRY(sign(token.hash));
   // A token in its last use is not to be found any more, and still lives for this answer.
   Token now = token;
   now.expires_at_ms = std::min(token.ends_at_ms, now_ms + ttl_ms);
@@ -260,24 +235,19 @@ Result<> Tokens::revoke(const Token& token) {
 }
 
 Result<SecretBytes> Tokens::unwrap(std::string_view text, std::int64_t now_ms) {
-  auto found = row_of(text, now_ms);
-  if (!found.ok()) {
-    return found.error();
-  }
-  const Token token = token_of(found.value());
+  const auto found = TRY(row_of(text, now_ms));
+  const Token token = token_of(found);
   if (token.kind != "wrapping") {
     return no_token();
   }
-  const auto sealed = from_base64(found.value().text("wrapped"));
+  const auto sealed = from_base64(found.text("wrapped"));
   auto answer = sealed.ok() ? open_seal(wrapping_key(text), sealed.value(), token.hash)
                             : Result<SecretBytes>(sealed.error());
   if (!answer.ok()) {
     return Error{Fault::broken, Cause::other,
                  "what token " + token.accessor + " wraps was changed by other hands", ""};
   }
-  if (auto revoked = revoke(token); !revoked.ok()) {
-    return revoked.error();
-  }
+  TRY(revoke(token));
   return answer;
 }
 

@@ -1,7 +1,7 @@
 // Tokens: what an asker shows over HTTP in place of a name and a password. Its text is written
 // nowhere, state.db knows it by a keyed hash, and its rights count only under another one; to speak
 // of one without being able to use it there is its accessor. What may be asked with it is decided
-// by its policies (policies.h), when it ends by the view token_now of schema/token.sql.
+// by its policies (policies.h), when it ends by the view token_now of schema/secrets/token.sql.
 #pragma once
 
 #include "controller/base/result.h"

@@ -1,6 +1,6 @@
 #include "controller/secrets/unseal_source.h"
 
-#include "controller/adapters/command.h"
+#include "controller/adapters/process/command.h"
 #include "controller/crypto/age.h"
 #include "controller/crypto/encoding.h"
 #include "controller/secrets/private_file.h"
@@ -30,17 +30,10 @@ std::string warning_of(const std::string& path, bool is_open_to_others) {
 }
 
 Result<UnsealKey> key_of_file(const std::string& path) {
-  auto read = read_private_file(path);
-  if (!read.ok()) {
-    return read.error();
-  }
+  const auto read = TRY(read_private_file(path));
   const std::string origin = "the file " + path;
-  auto key = read_unseal_key(read.value().bytes, origin);
-  if (!key.ok()) {
-    return key.error();
-  }
-  return UnsealKey{std::move(key).value(), origin,
-                   warning_of(path, read.value().is_open_to_others)};
+  auto key = TRY(read_unseal_key(read.bytes, origin));
+  return UnsealKey{std::move(key), origin, warning_of(path, read.is_open_to_others)};
 }
 
 Result<UnsealKey> key_of_age(const std::string& identity_path, const std::string& age_file) {
@@ -56,11 +49,8 @@ Result<UnsealKey> key_of_age(const std::string& identity_path, const std::string
     return rejected(fmt::format("{} cannot be opened with the identity in {}: {}", age_file,
                                 identity_path, text.error().message));
   }
-  auto key = read_unseal_key(text.value(), age_file);
-  if (!key.ok()) {
-    return key.error();
-  }
-  return UnsealKey{std::move(key).value(), age_file,
+  auto key = TRY(read_unseal_key(text.value(), age_file));
+  return UnsealKey{std::move(key), age_file,
                    warning_of(identity_path, identities.value().is_open_to_others)};
 }
 
@@ -79,11 +69,8 @@ Result<UnsealKey> key_of_command(const std::string& command) {
     return rejected(fmt::format("the unseal command ended with code {}", result.exit_code),
                     "run it yourself, as the controller's user, to see why");
   }
-  auto key = read_unseal_key(text, "what the unseal command prints");
-  if (!key.ok()) {
-    return key.error();
-  }
-  return UnsealKey{std::move(key).value(), "the unseal command", ""};
+  auto key = TRY(read_unseal_key(text, "what the unseal command prints"));
+  return UnsealKey{std::move(key), "the unseal command", ""};
 }
 
 }  // namespace

@@ -26,11 +26,8 @@ ApiServer::ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets&
       }) {}
 
 Result<> ApiServer::follow_setting() {
-  auto listen = state_.scalar("SELECT listen FROM api_setting");
-  if (!listen.ok()) {
-    return listen.error();
-  }
-  const std::string wanted = text_of(listen.value());
+  const auto listen = TRY(state_.scalar("SELECT listen FROM api_setting"));
+  const std::string wanted = text_of(listen);
   if (wanted == listen_) {
     return Done{};
   }

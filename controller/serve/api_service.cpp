@@ -1,6 +1,6 @@
 #include "controller/serve/api_service.h"
 
-#include "controller/serve/vault_api_reply.h"
+#include "controller/serve/vault/vault_api_reply.h"
 
 #include <utility>
 
@@ -53,10 +53,7 @@ void ApiService::answer_waiting() {
 
 Result<> ApiService::answer_all(std::vector<Waiting>& group) {
   const std::int64_t now_ms = clock_.now_ms();
-  auto transaction = Transaction::begin(state_);
-  if (!transaction.ok()) {
-    return transaction.error();
-  }
+  auto transaction = TRY(Transaction::begin(state_));
   for (Waiting& each : group) {
     auto answer = api_.answer(each.request, now_ms);
     if (!answer.ok()) {
@@ -64,7 +61,7 @@ Result<> ApiService::answer_all(std::vector<Waiting>& group) {
     }
     each.answer = std::move(answer).value();
   }
-  return std::move(transaction).value().commit();
+  return std::move(transaction).commit();
 }
 
 // Those who asked nothing that needs to be written down get their answers all the same: whoever

@@ -5,12 +5,12 @@
 #pragma once
 
 #include "controller/loop/loop.h"
+#include "controller/ports/clock.h"
 #include "controller/secrets/secrets.h"
 #include "controller/serve/http_server.h"
-#include "controller/serve/vault_api.h"
+#include "controller/serve/vault/vault_api.h"
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
-#include "controller/world.h"
 
 #include <cstddef>
 #include <functional>

@@ -36,7 +36,7 @@ struct HttpServer::Inside {
 
   Result<std::shared_ptr<HttpListener>> serve(ListeningSocket socket) const {
     auto listener = std::make_shared<HttpListener>(loop, std::move(socket), handle);
-    if (auto started = listener->start(); !started.ok()) return started.error();
+    TRY(listener->start());
     return listener;
   }
 };
@@ -54,9 +54,8 @@ Result<> HttpServer::listen_on_socket(const std::string& path) {
   CHECK(inside_->local == nullptr);
   Result<ListeningSocket> socket = ListeningSocket::at_path(path);
   if (!socket.ok()) return socket.error();
-  auto served = inside_->serve(std::move(socket).value());
-  if (!served.ok()) return served.error();
-  inside_->local = std::move(served).value();
+  auto served = TRY(inside_->serve(std::move(socket).value()));
+  inside_->local = std::move(served);
   return Done{};
 }
 
@@ -66,9 +65,7 @@ Result<> HttpServer::listen_on_loopback(const std::string& address) {
   if (!address.empty()) {
     Result<ListeningSocket> socket = ListeningSocket::on_loopback(address);
     if (!socket.ok()) return socket.error();
-    auto served = inside_->serve(std::move(socket).value());
-    if (!served.ok()) return served.error();
-    next = std::move(served).value();
+    next = TRY(inside_->serve(std::move(socket).value()));
   }
   if (inside_->loopback) inside_->loopback->end();
   inside_->loopback = std::move(next);

@@ -164,10 +164,10 @@ Error not_served_on(const std::string& address) {
 }  // namespace
 
 Result<ListeningSocket> ListeningSocket::at_path(const std::string& path) {
-  if (auto checked = check_path(path); !checked.ok()) return checked.error();
-  if (auto checked = check_place(path); !checked.ok()) return checked.error();
+  TRY(check_path(path));
+  TRY(check_place(path));
   const std::string temporary = temporary_name(path);
-  if (auto cleared = clear_temporary(temporary); !cleared.ok()) return cleared.error();
+  TRY(clear_temporary(temporary));
 
   ListeningSocket made(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (made.fd_ < 0) return failed_at(path);

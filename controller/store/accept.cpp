@@ -107,14 +107,11 @@ std::string sentence(const Error& error) {
 Acceptor::Acceptor(Database& state, const Schema& schema) : state_(state), schema_(schema) {}
 
 Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
-  auto info = state_.query("SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid",
-                           {{"name", text.name}});
-  if (!info.ok()) {
-    return info.error();
-  }
+  const auto info = TRY(state_.query("SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid",
+                                     {{"name", text.name}}));
   Table table{text.name, {}, "", "", "", ""};
   std::vector<std::string> key;
-  for (const Row& column : info.value()) {
+  for (const Row& column : info) {
     table.columns.push_back(column.text("name"));
     if (column.integer("pk") > 0) {
       key.push_back(column.text("name"));
@@ -149,14 +146,9 @@ Result<> Acceptor::prepare() {
     constexpr std::string_view kHead = "CREATE TABLE ";
     const std::string sql =
         "CREATE TEMP TABLE IF NOT EXISTS incoming_" + text.sql.substr(kHead.size());
-    if (auto made = state_.run(sql); !made.ok()) {
-      return made.error();
-    }
-    auto table = table_of(text);
-    if (!table.ok()) {
-      return table.error();
-    }
-    tables.push_back(std::move(table).value());
+    TRY(state_.run(sql));
+    auto table = TRY(table_of(text));
+    tables.push_back(std::move(table));
   }
   tables_ = std::move(tables);
   return Done{};
@@ -164,9 +156,7 @@ Result<> Acceptor::prepare() {
 
 Result<Acceptance> Acceptor::accept(DesiredFile& file, std::int64_t now_ms) {
   if (tables_.empty()) {
-    if (auto prepared = prepare(); !prepared.ok()) {
-      return prepared.error();
-    }
+    TRY(prepare());
   }
   auto incoming = file.read();
   if (!incoming.ok()) {
@@ -187,9 +177,7 @@ Result<std::vector<Violation>> Acceptor::copy_in(const std::map<std::string, Tab
     const auto held = held_.find(table.name);
     const bool is_same = held != held_.end() && held->second == rows;
     if (is_same) continue;
-    if (auto copied = copy_table(table, rows, unfit); !copied.ok()) {
-      return copied.error();
-    }
+    TRY(copy_table(table, rows, unfit));
   }
   return unfit;
 }
@@ -202,20 +190,14 @@ Result<> Acceptor::copy_table(const Table& table, const TableRows& rows,
   const RowChanges changes =
       can_compare ? changes_between(known->second.rows, rows.rows) : RowChanges{{}, all_of(rows)};
   if (!can_compare) {
-    if (auto emptied = state_.run("DELETE FROM temp.incoming_" + table.name); !emptied.ok()) {
-      return emptied.error();
-    }
+    TRY(state_.run("DELETE FROM temp.incoming_" + table.name));
   }
   for (const Row* row : changes.gone) {
-    if (auto removed = state_.run(table.remove, values_of(*row)); !removed.ok()) {
-      return removed.error();
-    }
+    TRY(state_.run(table.remove, values_of(*row)));
   }
-  auto mark = state_.scalar("SELECT COALESCE(max(rowid), 0) FROM temp.incoming_" + table.name);
-  if (!mark.ok()) {
-    return mark.error();
-  }
-  differing_[table.name] = std::get<std::int64_t>(mark.value());
+  const auto mark =
+      TRY(state_.scalar("SELECT COALESCE(max(rowid), 0) FROM temp.incoming_" + table.name));
+  differing_[table.name] = std::get<std::int64_t>(mark);
   return insert_rows(table, rows.columns, changes.come, unfit);
 }
 
@@ -248,48 +230,28 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
                                   std::int64_t now_ms) {
   std::vector<Violation> found;
   {
-    auto begun = Transaction::begin(state_);
-    if (!begun.ok()) {
-      return begun.error();
-    }
-    Transaction transaction = std::move(begun).value();
+    Transaction transaction = TRY(Transaction::begin(state_));
     auto revision = state_.scalar("SELECT COALESCE(max(id), 0) + 1 FROM revision");
     if (!revision.ok()) {
       return revision.error();
     }
     const Values values = {{"revision", revision.value()}, {"now_ms", now_ms}};
-    auto unfit = copy_in(incoming);
-    if (!unfit.ok()) {
-      return unfit.error();
-    }
-    found = std::move(unfit).value();
+    found = TRY(copy_in(incoming));
     for (const Table& table : tables_) {
       const auto differs = differing_.find(table.name);
       if (differs == differing_.end()) continue;
       const Values marked = {{"revision", revision.value()}, {"mark", differs->second}};
-      if (auto compared = state_.run(table.differences, marked); !compared.ok()) {
-        return compared.error();
-      }
+      TRY(state_.run(table.differences, marked));
     }
-    auto changes = state_.scalar("SELECT count(*) FROM change WHERE revision = :revision", values);
-    if (!changes.ok()) {
-      return changes.error();
-    }
-    const std::int64_t count = std::get<std::int64_t>(changes.value());
+    const auto changes =
+        TRY(state_.scalar("SELECT count(*) FROM change WHERE revision = :revision", values));
+    const std::int64_t count = std::get<std::int64_t>(changes);
     if (found.empty() && count > 0) {
-      auto violated = violations(std::get<std::int64_t>(revision.value()));
-      if (!violated.ok()) {
-        return violated.error();
-      }
-      found = std::move(violated).value();
+      found = TRY(violations(std::get<std::int64_t>(revision.value())));
     }
     if (found.empty() && count > 0) {
-      if (auto noted = state_.run(*schema_.script("accept.revision"), values); !noted.ok()) {
-        return noted.error();
-      }
-      if (auto committed = transaction.commit(); !committed.ok()) {
-        return committed.error();
-      }
+      TRY(state_.run(*schema_.script("accept.revision"), values));
+      TRY(transaction.commit());
       for (const auto& [name, mark] : differing_) held_[name] = incoming.at(name);
       return Acceptance{std::get<std::int64_t>(revision.value()), count, {}};
     }
@@ -304,28 +266,20 @@ Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision) {
   const Values values = {{"revision", revision}};
   for (const Table& table : tables_) {
     if (!differing_.contains(table.name)) continue;
-    auto braked = state_.query(table.brake, values);
-    if (!braked.ok()) {
-      return braked.error();
-    }
-    for (const Row& row : braked.value()) {
+    const auto braked = TRY(state_.query(table.brake, values));
+    for (const Row& row : braked) {
       found.push_back({row.text("table_name"), row.text("row_key"), row.text("message")});
     }
   }
   for (const Table& table : tables_) {
     const auto differs = differing_.find(table.name);
     if (differs == differing_.end()) continue;
-    if (auto taken = state_.run(table.take, {{"mark", differs->second}}); !taken.ok()) {
-      return taken.error();
-    }
+    TRY(state_.run(table.take, {{"mark", differs->second}}));
   }
-  auto rows = state_.query(
+  const auto rows = TRY(state_.query(
       "SELECT table_name, row_key, message FROM violation_now ORDER BY table_name, row_key, "
-      "message");
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  for (const Row& row : rows.value()) {
+      "message"));
+  for (const Row& row : rows) {
     found.push_back({row.text("table_name"), row.text("row_key"), row.text("message")});
   }
   ask_invariants(found);
@@ -365,18 +319,10 @@ Result<Acceptance> Acceptor::refuse(std::vector<Violation> violations, std::int6
       return Acceptance{};
     }
   }
-  auto transaction = Transaction::begin(state_);
-  if (!transaction.ok()) {
-    return transaction.error();
-  }
-  if (auto noted = state_.run(*schema_.script("accept.refused"),
-                              {{"violations", json_of(violations).text()}, {"now_ms", now_ms}});
-      !noted.ok()) {
-    return noted.error();
-  }
-  if (auto committed = std::move(transaction).value().commit(); !committed.ok()) {
-    return committed.error();
-  }
+  auto transaction = TRY(Transaction::begin(state_));
+  TRY(state_.run(*schema_.script("accept.refused"),
+                 {{"violations", json_of(violations).text()}, {"now_ms", now_ms}}));
+  TRY(std::move(transaction).commit());
   return Acceptance{0, 0, std::move(violations)};
 }
 

@@ -37,7 +37,7 @@ class Acceptor {
   Result<Acceptance> accept(DesiredFile& file, std::int64_t now_ms);
 
  private:
-  // One desired table, with the scripts of schema/accept.sql filled in for it.
+  // One desired table, with the scripts of schema/kernel/accept.sql filled in for it.
   struct Table {
     std::string name;
     std::vector<std::string> columns;

@@ -218,9 +218,7 @@ struct Database::Connection {
     const auto known = scripts.find(std::string(text));
     if (known != scripts.end()) {
       for (sqlite3_stmt* statement : known->second) {
-        if (auto result = step(statement, values, nullptr); !result.ok()) {
-          return result.error();
-        }
+        TRY(step(statement, values, nullptr));
       }
       return Done{};
     }
@@ -257,7 +255,7 @@ struct Database::Connection {
     int count = 0;
     std::vector<Row> found;
     bool more = false;
-    auto result = step(statement, values, [&](sqlite3_stmt* at) {
+    TRY(step(statement, values, [&](sqlite3_stmt* at) {
       if (rows_max >= 0 && static_cast<int>(found.size()) == rows_max) {
         more = true;
         return false;
@@ -276,10 +274,7 @@ struct Database::Connection {
       }
       found.emplace_back(columns, std::move(cells));
       return true;
-    });
-    if (!result.ok()) {
-      return result.error();
-    }
+    }));
     if (more) {
       return Error{Fault::rejected, Cause::other,
                    fmt::format("returns more than {} rows", rows_max), "narrow the query"};
@@ -312,9 +307,7 @@ Result<Database> Database::open(const std::string& path, Mode mode, int busy_tim
   sqlite3_busy_timeout(connection->handle, busy_timeout_ms);
   Database database(std::move(connection));
   // The first read tells whether the file is a database at all.
-  if (auto read = database.query("SELECT count(*) FROM sqlite_schema"); !read.ok()) {
-    return read.error();
-  }
+  TRY(database.query("SELECT count(*) FROM sqlite_schema"));
   return database;
 }
 
@@ -341,26 +334,20 @@ Result<std::vector<Row>> Database::query(std::string_view query, const Values& v
   auto known = scripts.find(std::string(query));
   if (known == scripts.end()) {
     std::string_view text = query;
-    auto statement = connection_->compile(text);
-    if (!statement.ok()) {
-      return statement.error();
-    }
-    CHECK(statement.value() != nullptr);
+    const auto statement = TRY(connection_->compile(text));
+    CHECK(statement != nullptr);
     if (scripts.size() >= kCacheMax) {
       connection_->forget_scripts();
     }
-    known = scripts.emplace(std::string(query), Script{statement.value()}).first;
+    known = scripts.emplace(std::string(query), Script{statement}).first;
   }
   CHECK(known->second.size() == 1);
   return connection_->rows(known->second.front(), values, -1);
 }
 
 Result<Value> Database::scalar(std::string_view text, const Values& values) {
-  auto rows = query(text, values);
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  return rows.value().empty() ? Value{} : rows.value().front().cells().front();
+  const auto rows = TRY(query(text, values));
+  return rows.empty() ? Value{} : rows.front().cells().front();
 }
 
 Result<std::vector<Row>> Database::guarded_query(const std::string& query, int rows_max,
@@ -394,11 +381,8 @@ Result<std::vector<Row>> Database::guarded_query(const std::string& query, int r
 }
 
 Result<std::int64_t> Database::data_version() {
-  auto value = scalar("PRAGMA data_version");
-  if (!value.ok()) {
-    return value.error();
-  }
-  return std::get<std::int64_t>(value.value());
+  const auto value = TRY(scalar("PRAGMA data_version"));
+  return std::get<std::int64_t>(value);
 }
 
 std::string Database::path() const { return connection_->path; }
@@ -406,9 +390,7 @@ std::string Database::path() const { return connection_->path; }
 sqlite3* Database::handle() const { return connection_->handle; }
 
 Result<Transaction> Transaction::begin(Database& database) {
-  if (auto begun = database.run("BEGIN IMMEDIATE"); !begun.ok()) {
-    return begun.error();
-  }
+  TRY(database.run("BEGIN IMMEDIATE"));
   return Transaction(database);
 }
 

@@ -70,17 +70,12 @@ Result<> copy_pages(const std::string& path, sqlite3_backup* backup, sqlite3* to
 
 Result<> copy_into(const std::string& path, Database& from, Database& to,
                    const std::atomic<bool>& ending) {
-  auto mode = from.scalar("PRAGMA journal_mode");
-  if (!mode.ok()) return mode.error();
-  if (text_of(mode.value()) == "wal") {
-    if (auto begun = from.run("BEGIN; SELECT count(*) FROM sqlite_schema"); !begun.ok()) {
-      return begun.error();
-    }
+  const auto mode = TRY(from.scalar("PRAGMA journal_mode"));
+  if (text_of(mode) == "wal") {
+    TRY(from.run("BEGIN; SELECT count(*) FROM sqlite_schema"));
   }
   // Nothing to roll back to, nothing to lose: a copy that fails is thrown away.
-  if (auto set = to.run("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"); !set.ok()) {
-    return set.error();
-  }
+  TRY(to.run("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
   const std::unique_ptr<sqlite3_backup, EndBackup> backup(
       sqlite3_backup_init(to.handle(), "main", from.handle(), "main"));
   if (backup == nullptr) return failure(path, to.handle(), sqlite3_errcode(to.handle()));
@@ -111,9 +106,7 @@ Result<DatabaseCopy> DatabaseCopy::of(const std::string& path, const std::string
 
 Result<DatabaseCopy> DatabaseCopy::attempt(const std::string& path, const std::string& folder,
                                            const std::atomic<bool>& ending) {
-  auto from = Database::open(path, Database::Mode::read_only);
-  if (!from.ok()) return from.error();
-  Database source = std::move(from).value();
+  Database source = TRY(Database::open(path, Database::Mode::read_only));
   std::string name = folder + "/.copy-XXXXXX";
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);  // Of mode 0600.
   if (fd < 0) {
@@ -126,7 +119,7 @@ Result<DatabaseCopy> DatabaseCopy::attempt(const std::string& path, const std::s
   ::unlink(name.c_str());  // SQLite has it open; however this ends, nothing stays behind.
   if (!to.ok()) return to.error();
   Database target = std::move(to).value();
-  if (auto copied = copy_into(path, source, target, ending); !copied.ok()) return copied.error();
+  TRY(copy_into(path, source, target, ending));
   return copy;
 }
 

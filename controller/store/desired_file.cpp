@@ -117,11 +117,8 @@ Result<> DesiredFile::open() {
 
 // Returns the version of the file.
 Result<std::int64_t> DesiredFile::check_version() {
-  auto version = database_->scalar("PRAGMA user_version");
-  if (!version.ok()) {
-    return version.error();
-  }
-  const std::int64_t found = std::get<std::int64_t>(version.value());
+  const auto version = TRY(database_->scalar("PRAGMA user_version"));
+  const std::int64_t found = std::get<std::int64_t>(version);
   if (found > kDesiredVersion) {
     return Error{
         Fault::rejected, Cause::other,
@@ -133,20 +130,15 @@ Result<std::int64_t> DesiredFile::check_version() {
 }
 
 Result<std::map<std::string, TableRows>> DesiredFile::read_tables() {
-  if (auto begun = database_->run("BEGIN"); !begun.ok()) {
-    return begun.error();
-  }
+  TRY(database_->run("BEGIN"));
   std::map<std::string, TableRows> tables;
   auto read_all = [&]() -> Result<> {
-    auto found = check_version();
-    if (!found.ok()) {
-      return found.error();
-    }
+    const auto found = TRY(check_version());
     for (const TableText& table : schema_.desired_tables()) {
       auto rows = database_->query("SELECT * FROM " + table.name);
       if (!rows.ok()) {
         const bool lost = rows.error().message.find("no such table") != std::string::npos;
-        if (lost && found.value() > 0 && found.value() < kDesiredVersion) {
+        if (lost && found > 0 && found < kDesiredVersion) {
           tables[table.name];  // It came with a later version: there is no row of it yet.
           continue;
         }
@@ -162,11 +154,7 @@ Result<std::map<std::string, TableRows>> DesiredFile::read_tables() {
         taken.columns = taken.rows.front().columns();
       }
     }
-    auto version = database_->data_version();
-    if (!version.ok()) {
-      return version.error();
-    }
-    version_ = version.value();
+    version_ = TRY(database_->data_version());
     return Done{};
   };
   auto result = read_all();

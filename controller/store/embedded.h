@@ -9,7 +9,7 @@
 namespace rowlock {
 
 struct EmbeddedFile {
-  std::string_view name;  // As in the tree: "schema/job.sql".
+  std::string_view name;  // As in the tree: "schema/work/job.sql".
   std::string_view text;
 };
 

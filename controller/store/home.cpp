@@ -48,23 +48,14 @@ bool exists(const std::string& path) {
 }
 
 Result<std::int64_t> pragma(Database& database, const std::string& name) {
-  auto value = database.scalar("PRAGMA " + name);
-  if (!value.ok()) {
-    return value.error();
-  }
-  const auto* number = std::get_if<std::int64_t>(&value.value());
+  const auto value = TRY(database.scalar("PRAGMA " + name));
+  const auto* number = std::get_if<std::int64_t>(&value);
   return number != nullptr ? *number : 0;
 }
 
 Result<> create_desired(const Home& home, const Schema& schema) {
-  auto opened = Database::open(home.desired_path(), Database::Mode::create);
-  if (!opened.ok()) {
-    return opened.error();
-  }
-  Database desired = std::move(opened).value();
-  if (auto mode = desired.query("PRAGMA journal_mode=WAL"); !mode.ok()) {
-    return mode.error();
-  }
+  Database desired = TRY(Database::open(home.desired_path(), Database::Mode::create));
+  TRY(desired.query("PRAGMA journal_mode=WAL"));
   std::string script =
       fmt::format("BEGIN IMMEDIATE; PRAGMA application_id={}; PRAGMA user_version={};\n",
                   kApplicationId, kDesiredVersion);
@@ -72,9 +63,7 @@ Result<> create_desired(const Home& home, const Schema& schema) {
     script += table.sql;
   }
   script += schema.guard() + "INSERT INTO node (name) VALUES ('local'); COMMIT;";
-  if (auto made = desired.run(script); !made.ok()) {
-    return made.error();
-  }
+  TRY(desired.run(script));
   chmod(home.desired_path().c_str(), 0660);
   return Done{};
 }
@@ -113,18 +102,11 @@ Result<> Home::create(const Schema& schema, std::int64_t now_ms) const {
                  fmt::format("cannot make the folder {}: {}", folder_, std::strerror(errno)),
                  "make its parent folder first, or run this as a user who may"};
   }
-  if (auto safe = check_file_system(); !safe.ok()) {
-    return safe.error();
-  }
+  TRY(check_file_system());
   if (!exists(desired_path())) {
-    if (auto made = create_desired(*this, schema); !made.ok()) {
-      return made.error();
-    }
+    TRY(create_desired(*this, schema));
   }
-  auto state = open_state(state_path(), schema, now_ms);
-  if (!state.ok()) {
-    return state.error();
-  }
+  TRY(open_state(state_path(), schema, now_ms));
   return Done{};
 }
 
@@ -194,21 +176,14 @@ HomeLock::~HomeLock() {
 }
 
 Result<Database> open_state_for_reading(const Home& home, const Schema& schema) {
-  auto opened = Database::open(home.state_path(), Database::Mode::read_only);
-  if (!opened.ok()) {
-    return opened.error();
-  }
-  Database state = std::move(opened).value();
-  auto version = pragma(state, "user_version");
-  if (!version.ok()) {
-    return version.error();
-  }
+  Database state = TRY(Database::open(home.state_path(), Database::Mode::read_only));
+  const auto version = TRY(pragma(state, "user_version"));
   const auto ours = static_cast<std::int64_t>(schema.migrations().size());
-  if (version.value() != ours) {
+  if (version != ours) {
     return Error{Fault::rejected, Cause::other,
                  fmt::format("{} has version {}, this rowlock reads version {}", home.state_path(),
-                             version.value(), ours),
-                 version.value() > ours
+                             version, ours),
+                 version > ours
                      ? "use the newer rowlock that wrote it"
                      : "start `rowlock run` of this version once: it brings the file up to date"};
   }
@@ -216,36 +191,21 @@ Result<Database> open_state_for_reading(const Home& home, const Schema& schema) 
 }
 
 Result<Database> open_desired_for_editing(const Home& home) {
-  auto opened = Database::open(home.desired_path(), Database::Mode::read_write);
-  if (!opened.ok()) {
-    return opened.error();
-  }
-  Database desired = std::move(opened).value();
-  auto version = pragma(desired, "user_version");
-  if (!version.ok()) {
-    return version.error();
-  }
-  if (version.value() > kDesiredVersion) {
+  Database desired = TRY(Database::open(home.desired_path(), Database::Mode::read_write));
+  const auto version = TRY(pragma(desired, "user_version"));
+  if (version > kDesiredVersion) {
     return Error{Fault::rejected, Cause::other,
                  fmt::format("{} has version {}, this rowlock knows up to {}", home.desired_path(),
-                             version.value(), kDesiredVersion),
+                             version, kDesiredVersion),
                  "use the newer rowlock that wrote it"};
   }
-  if (auto set = desired.query("PRAGMA wal_autocheckpoint=0"); !set.ok()) {
-    return set.error();
-  }
+  TRY(desired.query("PRAGMA wal_autocheckpoint=0"));
   return desired;
 }
 
 Result<Database> open_for_what_if(const Home& home, const Schema& schema) {
-  auto opened = open_desired_for_editing(home);
-  if (!opened.ok()) {
-    return opened.error();
-  }
-  Database database = std::move(opened).value();
-  if (auto readable = open_state_for_reading(home, schema); !readable.ok()) {
-    return readable.error();
-  }
+  Database database = TRY(open_desired_for_editing(home));
+  TRY(open_state_for_reading(home, schema));
   // An empty TEMP table stands in front of the refusals of state.db: what counts here is the edit
   // at hand.
   const std::string script =
@@ -253,9 +213,7 @@ Result<Database> open_for_what_if(const Home& home, const Schema& schema) {
       "CREATE TEMP TABLE refusal (table_name TEXT, row_key TEXT, message TEXT, since_ms "
       "INTEGER);\n" +
       schema.views(true);
-  if (auto made = database.run(script, {{"state", read_only_uri(home.state_path())}}); !made.ok()) {
-    return made.error();
-  }
+  TRY(database.run(script, {{"state", read_only_uri(home.state_path())}}));
   return database;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace rowlock {
@@ -43,9 +44,20 @@ std::string word_after(std::string_view line, std::string_view head) {
   return std::string(line.substr(0, line.find_first_of(" (")));
 }
 
+// "job.sql"
+std::string_view own_name(const EmbeddedFile& file) {
+  return file.name.substr(file.name.rfind('/') + 1);
+}
+
 }  // namespace
 
-Schema::Schema(std::span<const EmbeddedFile> files) {
+Schema::Schema(std::span<const EmbeddedFile> embedded) {
+  // By their own names, whatever the folder: a file that moves to another family changes nothing.
+  std::vector<EmbeddedFile> files(embedded.begin(), embedded.end());
+  std::stable_sort(files.begin(), files.end(),
+                   [](const EmbeddedFile& one, const EmbeddedFile& other) {
+                     return own_name(one) < own_name(other);
+                   });
   for (const EmbeddedFile& file : files) {
     if (file.name.starts_with("migrations/")) {
       const std::string_view name = file.name.substr(std::string_view("migrations/").size());

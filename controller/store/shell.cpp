@@ -48,27 +48,21 @@ std::vector<std::string> columns_of(sqlite3_stmt* statement) {
 
 // The table in the columns that both files have, as a difference one way.
 Result<bool> table_differs(Database& database, const std::string& table) {
-  auto columns = database.scalar(
+  const auto columns = TRY(database.scalar(
       "SELECT group_concat('\"' || d.name || '\"', ', ') FROM pragma_table_info(:name, 'main') AS d"
       " JOIN pragma_table_info(:name, 'state') AS s USING (name)",
-      {{"name", table}});
-  if (!columns.ok()) {
-    return columns.error();
-  }
-  const std::string both = text_of(columns.value());
+      {{"name", table}}));
+  const std::string both = text_of(columns);
   if (both.empty()) {
     return Error{Fault::rejected, Cause::other,
                  fmt::format("{} has no table {}", database.path(), table),
                  "put back a copy, or make it anew with `rowlock revert --all`"};
   }
-  auto differs = database.scalar(
+  const auto differs = TRY(database.scalar(
       fmt::format("SELECT EXISTS (SELECT {0} FROM main.{1} EXCEPT SELECT {0} FROM state.{1})"
                   " OR EXISTS (SELECT {0} FROM state.{1} EXCEPT SELECT {0} FROM main.{1})",
-                  both, table));
-  if (!differs.ok()) {
-    return differs.error();
-  }
-  return std::get<std::int64_t>(differs.value()) != 0;
+                  both, table)));
+  return std::get<std::int64_t>(differs) != 0;
 }
 
 }  // namespace
@@ -140,16 +134,8 @@ int EditGuard::judge(void* guard, int action, const char* first, const char*, co
 }
 
 Result<bool> edit_is_pending(const Home& home, const Schema& schema) {
-  auto opened = Database::open(home.desired_path(), Database::Mode::read_only);
-  if (!opened.ok()) {
-    return opened.error();
-  }
-  Database desired = std::move(opened).value();
-  if (auto attached = desired.run("ATTACH :state AS state; BEGIN",
-                                  {{"state", read_only_uri(home.state_path())}});
-      !attached.ok()) {
-    return attached.error();
-  }
+  Database desired = TRY(Database::open(home.desired_path(), Database::Mode::read_only));
+  TRY(desired.run("ATTACH :state AS state; BEGIN", {{"state", read_only_uri(home.state_path())}}));
   for (const TableText& table : schema.desired_tables()) {
     auto differs = table_differs(desired, table.name);
     if (!differs.ok() || differs.value()) {

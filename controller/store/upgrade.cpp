@@ -14,14 +14,11 @@ namespace {
 
 // What stands on a table and would go with it: the engineer's own triggers and indexes.
 Result<std::string> own_additions(Database& desired, const std::string& guard) {
-  auto rows = desired.query(
+  const auto rows = TRY(desired.query(
       "SELECT name, sql FROM sqlite_schema WHERE type IN ('trigger', 'index') AND sql IS NOT NULL "
-      "ORDER BY name");
-  if (!rows.ok()) {
-    return rows.error();
-  }
+      "ORDER BY name"));
   std::string additions;
-  for (const Row& row : rows.value()) {
+  for (const Row& row : rows) {
     if (guard.find("TRIGGER " + row.text("name") + " ") == std::string::npos) {
       additions += row.text("sql") + ";\n";
     }
@@ -30,15 +27,9 @@ Result<std::string> own_additions(Database& desired, const std::string& guard) {
 }
 
 Result<> drop_all_triggers(Database& desired) {
-  auto rows = desired.query("SELECT name FROM sqlite_schema WHERE type = 'trigger'");
-  if (!rows.ok()) {
-    return rows.error();
-  }
-  for (const Row& row : rows.value()) {
-    if (auto dropped = desired.run(fmt::format("DROP TRIGGER \"{}\"", row.text("name")));
-        !dropped.ok()) {
-      return dropped.error();
-    }
+  const auto rows = TRY(desired.query("SELECT name FROM sqlite_schema WHERE type = 'trigger'"));
+  for (const Row& row : rows) {
+    TRY(desired.run(fmt::format("DROP TRIGGER \"{}\"", row.text("name"))));
   }
   return Done{};
 }
@@ -46,13 +37,10 @@ Result<> drop_all_triggers(Database& desired) {
 // The table as this binary has it, with the rows that are in it. A column that is new takes its
 // default.
 Result<bool> renew_table(Database& desired, const TableText& table) {
-  auto stored =
-      desired.scalar("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name",
-                     {{"name", table.name}});
-  if (!stored.ok()) {
-    return stored.error();
-  }
-  const std::string text = text_of(stored.value());
+  const auto stored =
+      TRY(desired.scalar("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name",
+                         {{"name", table.name}}));
+  const std::string text = text_of(stored);
   if (text == table.sql.substr(0, table.sql.rfind(';'))) {
     return false;
   }
@@ -61,78 +49,48 @@ Result<bool> renew_table(Database& desired, const TableText& table) {
     return made.ok() ? Result<bool>(true) : made.error();
   }
   const std::string old = "old_" + table.name;
-  if (auto moved = desired.run(
-          fmt::format("CREATE TEMP TABLE {1} AS SELECT * FROM main.{0}; DROP TABLE main.{0};\n{2}",
-                      table.name, old, table.sql));
-      !moved.ok()) {
-    return moved.error();
-  }
-  auto columns = desired.scalar(
+  TRY(desired.run(
+      fmt::format("CREATE TEMP TABLE {1} AS SELECT * FROM main.{0}; DROP TABLE main.{0};\n{2}",
+                  table.name, old, table.sql)));
+  const auto columns = TRY(desired.scalar(
       "SELECT group_concat('\"' || o.name || '\"', ', ') FROM pragma_table_info(:old) AS o "
       "JOIN pragma_table_info(:new) AS n USING (name)",
-      {{"old", old}, {"new", table.name}});
-  if (!columns.ok()) {
-    return columns.error();
-  }
+      {{"old", old}, {"new", table.name}}));
   auto filled = desired.run(
       fmt::format("INSERT INTO main.{0} ({2}) SELECT {2} FROM temp.{1}; DROP TABLE temp.{1};",
-                  table.name, old, text_of(columns.value())));
+                  table.name, old, text_of(columns)));
   return filled.ok() ? Result<bool>(true) : filled.error();
 }
 
 Result<std::vector<std::string>> renew_all(Database& desired, const Schema& schema) {
   std::vector<std::string> renewed;
-  auto additions = own_additions(desired, schema.guard());
-  if (!additions.ok()) {
-    return additions.error();
-  }
-  if (auto dropped = drop_all_triggers(desired); !dropped.ok()) {
-    return dropped.error();
-  }
+  const auto additions = TRY(own_additions(desired, schema.guard()));
+  TRY(drop_all_triggers(desired));
   for (const TableText& table : schema.desired_tables()) {
-    auto changed = renew_table(desired, table);
-    if (!changed.ok()) {
-      return changed.error();
-    }
-    if (changed.value()) {
+    const auto changed = TRY(renew_table(desired, table));
+    if (changed) {
       renewed.push_back(table.name);
     }
   }
-  auto indexes = desired.query("SELECT name FROM sqlite_schema WHERE type = 'index'");
-  if (!indexes.ok()) {
-    return indexes.error();
-  }
-  for (const Row& index : indexes.value()) {
-    if (additions.value().find(" " + index.text("name") + " ") != std::string::npos) {
+  const auto indexes = TRY(desired.query("SELECT name FROM sqlite_schema WHERE type = 'index'"));
+  for (const Row& index : indexes) {
+    if (additions.find(" " + index.text("name") + " ") != std::string::npos) {
       // It stood on a table that was not renewed.
-      if (auto dropped = desired.run(fmt::format("DROP INDEX \"{}\"", index.text("name")));
-          !dropped.ok()) {
-        return dropped.error();
-      }
+      TRY(desired.run(fmt::format("DROP INDEX \"{}\"", index.text("name"))));
     }
   }
-  if (auto guarded = desired.run(schema.guard() + additions.value() +
-                                 fmt::format("PRAGMA user_version={};", kDesiredVersion));
-      !guarded.ok()) {
-    return guarded.error();
-  }
+  TRY(desired.run(schema.guard() + additions +
+                  fmt::format("PRAGMA user_version={};", kDesiredVersion)));
   return renewed;
 }
 
 }  // namespace
 
 Result<Upgrade> upgrade_desired(const Home& home, const Schema& schema) {
-  auto opened = open_desired_for_editing(home);
-  if (!opened.ok()) {
-    return opened.error();
-  }
-  Database desired = std::move(opened).value();
-  auto version = desired.scalar("PRAGMA user_version");
-  if (!version.ok()) {
-    return version.error();
-  }
+  Database desired = TRY(open_desired_for_editing(home));
+  const auto version = TRY(desired.scalar("PRAGMA user_version"));
   Upgrade upgrade;
-  upgrade.from = std::get<std::int64_t>(version.value());
+  upgrade.from = std::get<std::int64_t>(version);
   if (upgrade.from == kDesiredVersion) {
     return upgrade;
   }
@@ -141,14 +99,8 @@ Result<Upgrade> upgrade_desired(const Home& home, const Schema& schema) {
     return Error{Fault::rejected, Cause::other, fmt::format("{} is there already", upgrade.copy),
                  "it is the copy of an earlier upgrade: move it away first"};
   }
-  if (auto copied = desired.run("VACUUM INTO :copy", {{"copy", upgrade.copy}}); !copied.ok()) {
-    return copied.error();
-  }
-  auto begun = Transaction::begin(desired);
-  if (!begun.ok()) {
-    return begun.error();
-  }
-  Transaction transaction = std::move(begun).value();
+  TRY(desired.run("VACUUM INTO :copy", {{"copy", upgrade.copy}}));
+  Transaction transaction = TRY(Transaction::begin(desired));
   auto renewed = renew_all(desired, schema);
   if (!renewed.ok()) {
     unlink(upgrade.copy.c_str());
@@ -157,9 +109,7 @@ Result<Upgrade> upgrade_desired(const Home& home, const Schema& schema) {
                  renewed.error().hint};
   }
   upgrade.tables = renewed.value();
-  if (auto committed = transaction.commit(); !committed.ok()) {
-    return committed.error();
-  }
+  TRY(transaction.commit());
   return upgrade;
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "controller/archive/tar_reader.h"
-#include "controller/world_backups.h"
+#include "controller/ports/streams.h"
 
 #include <cstddef>
 #include <cstdint>

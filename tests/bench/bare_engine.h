@@ -2,7 +2,7 @@
 // kept alive, and the engine's own events as the clock for both sides.
 #pragma once
 
-#include "controller/adapters/docker_http.h"
+#include "controller/adapters/docker/docker_http.h"
 #include "controller/base/json.h"
 #include "tests/bench/samples.h"
 

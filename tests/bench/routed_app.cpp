@@ -1,6 +1,6 @@
 #include "tests/bench/routed_app.h"
 
-#include "controller/adapters/haproxy.h"
+#include "controller/adapters/haproxy/haproxy.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // How far something is says the same, whether by a row or by what is made without one.
-#include "controller/cli/progress_line.h"
+#include "controller/cli/look/progress_line.h"
 
 #include "tests/schema/plan_world.h"
 

@@ -1,5 +1,5 @@
 // Rows put back as they once were.
-#include "controller/cli/revert_rows.h"
+#include "controller/cli/edit/revert_rows.h"
 #include "tests/cli/cli_home.h"
 
 using rowlock_test::CliHome;

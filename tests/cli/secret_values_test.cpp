@@ -1,9 +1,9 @@
 // What is read as a secret's values: words that name sources, dotenv files, and what an editor
 // left.
-#include "controller/cli/secret_values.h"
+#include "controller/cli/secrets/secret_values.h"
 
-#include "controller/cli/dotenv.h"
-#include "controller/cli/secret_editor.h"
+#include "controller/cli/secrets/dotenv.h"
+#include "controller/cli/secrets/secret_editor.h"
 
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 // Rows as people, scripts and programs read them.
-#include "controller/cli/table.h"
+#include "controller/cli/terminal/table.h"
 
 #include "controller/base/text.h"
 

@@ -1,7 +1,7 @@
 // Colours and exit codes.
-#include "controller/cli/terminal.h"
+#include "controller/cli/terminal/terminal.h"
 
-#include "controller/cli/exit_code.h"
+#include "controller/cli/terminal/exit_code.h"
 
 #include <criterion/criterion.h>
 

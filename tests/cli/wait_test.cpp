@@ -1,5 +1,5 @@
 // What wait makes of what it sees, and of a home without a controller.
-#include "controller/cli/wait.h"
+#include "controller/cli/look/wait.h"
 
 #include "tests/cli/cli_home.h"
 

@@ -2,7 +2,7 @@
 // the real thing fails here, and so would mislead every test that stands on it.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/container_runtime.h"
 
 #include <functional>
 #include <string>

@@ -1,7 +1,8 @@
 // What every DatabaseDumps must do, the fake and a real server alike.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/database_dumps.h"
+#include "controller/ports/postgres.h"
 
 #include <functional>
 #include <string>

@@ -1,7 +1,7 @@
 // What every ObjectStore must do, the fake and real ones alike.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/object_store.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // What every Postgres must do, the fake and a real server alike.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/postgres.h"
 
 #include <cstdint>
 #include <functional>

@@ -2,7 +2,7 @@
 // the proxy says of itself, before and after each change.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/proxy.h"
 
 #include <functional>
 #include <string>

@@ -1,7 +1,7 @@
 // What every SecretFolders must do, the fake and the real one alike.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/secret_folders.h"
 
 #include <functional>
 #include <optional>

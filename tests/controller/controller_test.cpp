@@ -2,6 +2,8 @@
 // and what a controller that was stopped in between leaves to the next one.
 #include "controller/controller.h"
 
+#include "controller/ports/clock.h"
+#include "controller/ports/prober.h"
 #include "reconcilers/registry.h"
 #include "tests/backup/backup_files.h"
 #include "tests/fakes/fake_backup_world.h"

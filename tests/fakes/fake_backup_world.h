@@ -2,7 +2,11 @@
 // watcher. Worlds for tests derive from it.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/database_dumps.h"
+#include "controller/ports/home_copies.h"
+#include "controller/ports/object_store.h"
+#include "controller/ports/pings.h"
+#include "controller/ports/world.h"
 #include "tests/fakes/fake_dumps.h"
 #include "tests/fakes/fake_home_copies.h"
 #include "tests/fakes/fake_object_store.h"

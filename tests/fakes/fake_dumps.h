@@ -4,7 +4,9 @@
 // to.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/database_dumps.h"
+#include "controller/ports/member_writer.h"
+#include "controller/ports/postgres.h"
 #include "tests/fakes/fault_plan.h"
 
 #include <cstdint>

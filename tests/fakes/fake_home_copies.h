@@ -2,7 +2,8 @@
 #pragma once
 
 #include "controller/backup/backup_file.h"
-#include "controller/world_backups.h"
+#include "controller/ports/home_copies.h"
+#include "controller/ports/member_writer.h"
 
 #include <string>
 

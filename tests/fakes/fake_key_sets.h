@@ -1,7 +1,7 @@
 // Key sets in a map; what is not in it cannot be read.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/key_sets.h"
 
 #include <map>
 #include <mutex>

@@ -3,7 +3,7 @@
 // behind. All that is in them can be looked at.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/object_store.h"
 #include "tests/fakes/fault_plan.h"
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // A watcher elsewhere that notes what it is asked, and can be away.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/pings.h"
 
 #include <mutex>
 #include <string>

@@ -1,6 +1,6 @@
 #include "tests/fakes/fake_postgres.h"
 
-#include "controller/adapters/postgres_text.h"
+#include "controller/adapters/postgres/postgres_text.h"
 
 #include <algorithm>
 #include <sstream>

@@ -3,7 +3,7 @@
 // the controller's back, lose answers. Of a statement only the verb is understood, and CREATE ROLE.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/postgres.h"
 #include "tests/fakes/fault_plan.h"
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 // It carries no byte; what matters is whom it would give requests.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/proxy.h"
 #include "tests/fakes/fault_plan.h"
 
 #include <atomic>

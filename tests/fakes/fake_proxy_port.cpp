@@ -1,4 +1,4 @@
-// The port of the fake proxy: what world.h asks of every proxy, done to a few maps.
+// The port of the fake proxy: what every proxy is asked, done to a few maps.
 #include "tests/fakes/fake_proxy.h"
 
 #include <chrono>

@@ -3,7 +3,7 @@
 // the real one a while is done at once.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/container_runtime.h"
 #include "tests/fakes/fault_plan.h"
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// The port of the fake engine: what world.h asks of every engine, done to a few maps.
+// The port of the fake engine: what every engine is asked, done to a few maps.
 #include "tests/fakes/fake_runtime.h"
 
 #include <algorithm>

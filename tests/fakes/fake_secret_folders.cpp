@@ -1,6 +1,6 @@
 #include "tests/fakes/fake_secret_folders.h"
 
-#include "controller/adapters/secret_names.h"
+#include "controller/adapters/files/secret_names.h"
 
 #include <utility>
 

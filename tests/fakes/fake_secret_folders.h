@@ -2,7 +2,7 @@
 // test can lose them, as a machine that starts anew does, or have calls fail.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/secret_folders.h"
 #include "tests/fakes/fault_plan.h"
 
 #include <cstdint>

@@ -1,7 +1,9 @@
 // Members of a backup kept in memory, and a dump given out again from there.
 #pragma once
 
-#include "controller/world_backups.h"
+#include "controller/ports/database_dumps.h"
+#include "controller/ports/member_writer.h"
+#include "controller/ports/streams.h"
 
 #include <algorithm>
 #include <deque>

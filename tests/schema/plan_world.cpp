@@ -1,5 +1,7 @@
 #include "tests/schema/plan_world.h"
 
+#include "controller/ports/prober.h"
+
 #include <criterion/criterion.h>
 #include <fmt/format.h>
 

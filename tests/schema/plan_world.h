@@ -3,6 +3,8 @@
 // the test moves.
 #pragma once
 
+#include "controller/ports/clock.h"
+#include "controller/ports/prober.h"
 #include "controller/store/database.h"
 #include "controller/store/home.h"
 #include "controller/store/schema.h"

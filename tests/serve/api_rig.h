@@ -3,7 +3,7 @@
 #pragma once
 
 #include "controller/secrets/secrets.h"
-#include "controller/serve/vault_api.h"
+#include "controller/serve/vault/vault_api.h"
 #include "tests/store/files.h"
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // secret/metadata/…, secret/config, and the values that clients write in several forms.
-#include "controller/serve/vault_api_values.h"
+#include "controller/serve/vault/vault_api_values.h"
 #include "tests/serve/api_rig.h"
 
 #include <criterion/criterion.h>

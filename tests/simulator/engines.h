@@ -3,7 +3,13 @@
 // rows with.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/clock.h"
+#include "controller/ports/container_runtime.h"
+#include "controller/ports/key_sets.h"
+#include "controller/ports/postgres.h"
+#include "controller/ports/prober.h"
+#include "controller/ports/proxy.h"
+#include "controller/ports/secret_folders.h"
 #include "tests/fakes/fake_backup_world.h"
 #include "tests/fakes/fake_key_sets.h"
 #include "tests/fakes/fake_postgres.h"

@@ -4,15 +4,15 @@ namespace rowlock::simulator {
 
 namespace {
 
-constexpr std::string_view kInstance = "schema/instance.sql";
-constexpr std::string_view kJob = "schema/job.sql";
-constexpr std::string_view kPlacement = "schema/placement.sql";
-constexpr std::string_view kNode = "schema/node.sql";
-constexpr std::string_view kDeployment = "schema/deployment.sql";
-constexpr std::string_view kTarget = "schema/route_target.sql";
-constexpr std::string_view kStand = "schema/route_stand.sql";
-constexpr std::string_view kRoute = "schema/route.sql";
-constexpr std::string_view kProxy = "schema/proxy.sql";
+constexpr std::string_view kInstance = "schema/work/instance.sql";
+constexpr std::string_view kJob = "schema/work/job.sql";
+constexpr std::string_view kPlacement = "schema/work/placement.sql";
+constexpr std::string_view kNode = "schema/nodes/node.sql";
+constexpr std::string_view kDeployment = "schema/work/deployment.sql";
+constexpr std::string_view kTarget = "schema/routes/route_target.sql";
+constexpr std::string_view kStand = "schema/routes/route_stand.sql";
+constexpr std::string_view kRoute = "schema/routes/route.sql";
+constexpr std::string_view kProxy = "schema/routes/proxy.sql";
 
 bool is_blank(char c) { return c == ' ' || c == '\n'; }
 

@@ -10,7 +10,7 @@
 namespace rowlock::simulator {
 
 struct Substitution {
-  std::string_view file;  // "schema/instance.sql"
+  std::string_view file;  // "schema/work/instance.sql"
   std::string_view from;  // Must be there.
   std::string_view to;
 };

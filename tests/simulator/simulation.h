@@ -6,7 +6,7 @@
 
 #include "controller/base/log.h"
 #include "controller/controller.h"
-#include "reconcilers/check.h"
+#include "reconcilers/work/check.h"
 #include "tests/simulator/ending.h"
 #include "tests/simulator/engineer.h"
 #include "tests/simulator/engines.h"

@@ -2,7 +2,7 @@
 // waits; the clock jumps from one event to the next.
 #pragma once
 
-#include "controller/world.h"
+#include "controller/ports/clock.h"
 
 #include <cstdint>
 #include <functional>

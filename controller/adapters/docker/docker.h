@@ -1,0 +1,73 @@
+// Containers in Docker, or in anything that speaks its Engine API, such as Podman. What a step
+// means is said in the port; this file says it to the engine, and tells the answers that mean
+// "already so" from those that mean trouble.
+#pragma once
+
+#include "controller/adapters/docker/docker_engine.h"
+#include "controller/ports/container_runtime.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rowlock {
+
+// How long each kind of call may take before it counts as lost.
+struct DockerDeadlines {
+  std::int64_t look_ms = 10'000;
+  std::int64_t change_ms = 60'000;
+  std::int64_t pull_ms = 30 * 60'000;
+  std::int64_t pull_silence_ms = 120'000;  // Without a byte; whole seconds.
+  std::int64_t stop_margin_ms =
+      15'000;  // For the engine's own work, beyond the time the container is given.
+};
+
+class DockerRuntime final : public ContainerRuntime {
+ public:
+  // `endpoint` is `unix:///var/run/docker.sock` or `tcp://host:2375`. Nothing is asked of the
+  // engine yet.
+  explicit DockerRuntime(std::string endpoint, DockerDeadlines deadlines = {});
+
+  Result<EngineFacts> facts() override;
+  Result<std::vector<Container>> list() override;
+  Result<std::optional<Container>> inspect(const std::string& name) override;
+  Result<> pull(const std::string& image) override;
+  Result<> create(const ContainerSpec& spec) override;
+  Result<> start(const std::string& name) override;
+  Result<> stop(const std::string& name, const std::string& signal,
+                std::int64_t timeout_ms) override;
+  Result<> signal(const std::string& name, const std::string& signal) override;
+  Result<> resume(const std::string& name) override;
+  Result<> remove(const std::string& name) override;
+  Result<std::string> log_tail(const std::string& name, int lines) override;
+  // The command goes on inside when its time is over: the engine has no way to end it.
+  Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
+                          std::int64_t timeout_ms) override;
+  Result<> watch(const std::string& home, const std::atomic<bool>& stop,
+                 const std::function<void(const std::string& container)>& hint) override;
+
+ private:
+  Result<Json> look(std::string_view attempt, const std::string& path);
+  Result<DockerAnswer> change(std::string_view attempt, const std::string& name,
+                              DockerRequest request, std::initializer_list<int> expected = {});
+  Result<std::optional<Container>> find(std::string_view attempt, const std::string& name);
+  Result<Json> fitting_image(std::string_view attempt, const ContainerSpec& spec);
+  Result<> check_owner(std::string_view attempt, const ContainerSpec& spec);
+  Result<> send_signal(std::string_view attempt, const std::string& name,
+                       const std::string& signal);
+  Result<> await_end(std::string_view attempt, const std::string& name, std::int64_t timeout_ms);
+  Result<int> exec_exit_code(std::string_view attempt, const std::string& exec_id,
+                             std::int64_t ends_at_ms);
+
+  DockerEngine engine_;
+  DockerDeadlines deadlines_;
+};
+
+// DOCKER_HOST where it is set, as the docker command line has it; otherwise the usual socket.
+std::string default_docker_endpoint();
+
+}  // namespace rowlock

@@ -1,0 +1,38 @@
+// The engine's JSON on one side, the port's values on the other.
+// https://docs.docker.com/reference/api/engine/
+#pragma once
+
+#include "controller/base/json.h"
+#include "controller/ports/container_runtime.h"
+
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+// The body of POST /containers/create. `image` is the `Config` of GET /images/NAME/json: with a
+// launcher, the image's own entrypoint and command become the launcher's arguments.
+Json container_body(const ContainerSpec& spec, const Json& image);
+
+// Whether neither the spec nor its image names a program.
+bool has_nothing_to_run(const ContainerSpec& spec, const Json& image);
+
+// One item of GET /containers/json.
+Container listed_container(const Json& item);
+
+// The body of GET /containers/NAME/json.
+Container inspected_container(const Json& body);
+
+// What of Rowlock's own is mounted into it, from the same body.
+std::vector<std::string> sources_of_ours(const Json& body);
+
+// The body of GET /info.
+EngineFacts engine_facts(const Json& info);
+
+// `uname -m` as images name it: x86_64 is amd64.
+std::string image_arch(const std::string& machine);
+
+// The query parameter `filters` of GET /events, for what changes in the containers of that home.
+std::string event_filters(const std::string& home);
+
+}  // namespace rowlock

@@ -1,0 +1,45 @@
+// One probe as libcurl makes it: how it is set up, and what its end means.
+#pragma once
+
+#include "controller/ports/prober.h"
+
+#include <curl/curl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace rowlock {
+
+// A transfer of curl's, still to be given to whatever drives it. Its address is known to curl, so
+// it stays in place.
+class CurlProbe {
+ public:
+  static constexpr std::size_t kBodyMax =
+      64 * 1024;  // Bytes of an answer that are read, and thrown away.
+
+  // Requires: timeout_ms, which counts from the start of the transfer, is from 1 to INT_MAX. The
+  // probe's own is what the result names.
+  CurlProbe(const Probe& probe, std::int64_t timeout_ms);
+  CurlProbe(const CurlProbe&) = delete;
+  CurlProbe& operator=(const CurlProbe&) = delete;
+
+  CURL* easy() const { return easy_.get(); }
+
+  // Requires: the transfer has ended with that code.
+  ProbeResult result(CURLcode code) const;
+
+ private:
+  static std::size_t discard(char*, std::size_t size, std::size_t count, void* self);
+  std::string why_failed(CURLcode code) const;
+
+  struct CloseEasy {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+
+  Probe probe_;
+  std::size_t body_bytes_ = 0;
+  std::unique_ptr<CURL, CloseEasy> easy_;
+};
+
+}  // namespace rowlock

@@ -1,0 +1,265 @@
+#include "controller/adapters/postgres/postgres_content.h"
+
+#include "controller/adapters/postgres/postgres_text.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace rowlock {
+
+namespace {
+
+constexpr int kOldestServer = 110000;    // The first with hashes of 64 bits.
+constexpr int kFirstGenerated = 120000;  // With columns that are worked out.
+constexpr int kFirstExactFloats = 120000;
+constexpr int kFirstPageScans = 140000;  // That read only the pages they are asked for.
+// A table is read in pieces of so many pages, so that a server that stands still is noticed: 1 GiB.
+constexpr std::int64_t kPieceOfPages = 131072;
+constexpr std::size_t kLockedAtOnce = 500;
+constexpr std::int64_t kOneDayMs = 86'400'000;
+constexpr char kNoRight[] = "42501";
+
+// What values look like as text must not depend on how somebody has set up the server, and the
+// rights of policies must not hide rows. Compiling would take longer than it saves.
+constexpr char kSettings[] =
+    "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; "
+    "SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET xmloption = content; "
+    "SET row_security = off; SET jit = off; SET extra_float_digits = ";
+
+// As pg_dump chooses them: nothing temporary, nothing of the system's, nothing of an extension's
+// but what its configuration tables say that users have put in. Views, also those that are kept,
+// are made anew from tables; foreign tables are elsewhere; a partitioned table has no rows of its
+// own.
+constexpr char kTables[] =
+    "SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, c.relkind, "
+    "CASE WHEN row_security_active(c.oid) THEN 't' ELSE 'f' END, "
+    "CASE WHEN has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') "
+    "THEN 't' ELSE 'f' END, "
+    "coalesce(config.condition, ''), "
+    "CASE WHEN am.amname = 'heap' THEN pg_relation_size(c.oid) "
+    "/ current_setting('block_size')::int8 ELSE 0 END, n.nspname, c.relname "
+    "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "LEFT JOIN pg_am AS am ON am.oid = c.relam "
+    "LEFT JOIN pg_depend AS member ON member.classid = 'pg_class'::regclass "
+    "AND member.objid = c.oid AND member.objsubid = 0 "
+    "AND member.refclassid = 'pg_extension'::regclass AND member.deptype = 'e' "
+    "LEFT JOIN LATERAL (SELECT e.extcondition[array_position(e.extconfig, c.oid)] AS condition "
+    "FROM pg_extension AS e WHERE e.oid = member.refobjid AND c.oid = ANY (e.extconfig)) AS config "
+    "ON true "
+    "WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' "
+    "AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
+    "AND (member.objid IS NULL OR config.condition IS NOT NULL) "
+    "ORDER BY n.nspname, c.relname";
+
+// By name: their order is another one after a restore of a table that inherits.
+constexpr char kColumnsBegin[] =
+    "SELECT quote_ident(a.attname), format_type(base.oid, -1), "
+    "CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname::text ELSE '' END, "
+    "quote_ident(pn.nspname) || '.' || quote_ident(p.proname), "
+    "CASE WHEN base.typmod > 0 THEN 't' ELSE 'f' END "
+    "FROM pg_attribute AS a CROSS JOIN LATERAL ("
+    "WITH RECURSIVE chain (oid, typmod, depth) AS (SELECT a.atttypid, a.atttypmod, 0 UNION ALL "
+    "SELECT d.typbasetype, d.typtypmod, chain.depth + 1 FROM chain "
+    "JOIN pg_type AS d ON d.oid = chain.oid WHERE d.typtype = 'd') "
+    "SELECT oid, typmod FROM chain ORDER BY depth DESC LIMIT 1) AS base "
+    "JOIN pg_type AS t ON t.oid = base.oid JOIN pg_proc AS p ON p.oid = t.typoutput "
+    "JOIN pg_namespace AS pn ON pn.oid = p.pronamespace "
+    "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ";
+constexpr char kColumnsEnd[] = "ORDER BY a.attname COLLATE \"C\"";
+
+// Each in pieces of 1 MiB, since one may be larger than any value can be; one with a hole is read
+// as if there were zeros, as pg_dump does.
+constexpr char kLargeObjectHashes[] =
+    "SELECT count(*), coalesce(sum(hashint8extended(content.hash, hashoidextended(m.oid, 0))), 0) "
+    "FROM pg_largeobject_metadata AS m CROSS JOIN LATERAL ("
+    "WITH RECURSIVE piece (number, bytes) AS (SELECT 0::int8, lo_get(m.oid, 0, 1048576) UNION ALL "
+    "SELECT number + 1, lo_get(m.oid, (number + 1) * 1048576, 1048576) FROM piece "
+    "WHERE length(bytes) = 1048576) "
+    "SELECT hashtextextended(sum(hashtextextended(encode(bytes, 'hex') COLLATE \"C\", number))"
+    "::text COLLATE \"C\", 0) AS hash FROM piece) AS content";
+
+std::int64_t number(const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); }
+
+}  // namespace
+
+Result<PostgresContent::Rows> PostgresContent::ask(const std::string& text,
+                                                   const std::vector<std::string>& values) {
+  auto answer = TRY(connection_.ask(text, values));
+  if (answer.is_refused()) {
+    const PostgresRefusal& refusal = answer.refusal;
+    Error error = refused(refusal, connection_.user());
+    error.hint = "";
+    if (refusal.sqlstate == kNoRight) {
+      error.hint =
+          "let the user of database.url read all of that database: GRANT pg_read_all_data "
+          "TO \"" +
+          connection_.user() + "\"";
+    }
+    if (refusal.sqlstate != kNoRight && error.fault == Fault::rejected) {
+      error.hint = "see the server's log";
+    }
+    return error;
+  }
+  if (answer.has_more_rows) {
+    return Error{Fault::rejected, Cause::other, "the database has too many tables",
+                 "split it into several databases"};
+  }
+  return std::move(answer).rows;
+}
+
+Result<> PostgresContent::begin(int helpers) {
+  if (connection_.server_version() < kOldestServer) {
+    return Error{Fault::rejected, Cause::other, "the server is older than PostgreSQL 11",
+                 "upgrade it"};
+  }
+  const bool is_exact = connection_.server_version() >= kFirstExactFloats;
+  TRY(ask(std::string(kSettings) + (is_exact ? "1" : "3") +
+          "; SET max_parallel_workers_per_gather = " + std::to_string(helpers) +
+          "; BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"));
+  if (const auto listed = list_tables(); !listed.ok()) return listed;
+  return lock_tables();
+}
+
+Result<> PostgresContent::list_tables() {
+  const auto rows = TRY(ask(kTables));
+  for (const PostgresRow& row : rows) {
+    const std::string shown = postgres_line(row[1]);
+    if (row[4] != "t") {
+      return Error{Fault::rejected, Cause::denied,
+                   "the user " + connection_.user() + " may not read " + shown,
+                   "GRANT pg_read_all_data TO \"" + connection_.user() + "\""};
+    }
+    if (row[3] == "t") {
+      return Error{
+          Fault::rejected, Cause::denied,
+          "row-level security hides rows of " + shown + " from the user " + connection_.user(),
+          "ALTER ROLE \"" + connection_.user() + "\" BYPASSRLS, or use its owner"};
+    }
+    const bool has_pages = connection_.server_version() >= kFirstPageScans;
+    tables_.push_back({row[0], row[1], row[2].front(), row[5], has_pages ? number(row[6]) : 0});
+    names_[{row[7], row[8]}] = row[1];
+  }
+  return Done{};
+}
+
+std::string PostgresContent::name_of(const std::string& schema, const std::string& name) const {
+  const auto found = names_.find({schema, name});
+  return found == names_.end() ? "" : found->second;
+}
+
+Result<> PostgresContent::lock_tables() {
+  std::string names;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    if (tables_[i].kind != 'S') {
+      names += (count == 0 ? "" : ", ") + tables_[i].name;
+      ++count;
+    }
+    if (count == 0 || (count < kLockedAtOnce && i + 1 < tables_.size())) continue;
+    TRY(ask("LOCK TABLE ONLY " + names + " IN ACCESS SHARE MODE"));
+    names.clear();
+    count = 0;
+  }
+  return Done{};
+}
+
+Result<std::string> PostgresContent::export_snapshot() {
+  const auto name = TRY(ask("SELECT pg_export_snapshot()"));
+  return name.front().front();
+}
+
+Result<DatabaseFacts> PostgresContent::read() {
+  DatabaseFacts facts;
+  facts.hash_method = kContentHashMethod;
+  TRY(read_database(facts));
+  for (const Table& table : tables_) {
+    if (table.kind == 'p') continue;
+    auto read = table.kind == 'S' ? read_sequence(table) : read_table(table);
+    if (!read.ok()) {
+      Error error = read.error();
+      error.message = postgres_line(table.name) + ": " + error.message;
+      return error;
+    }
+    facts.tables.push_back(std::move(read).value());
+  }
+  TRY(read_large_objects(facts));
+  std::sort(facts.tables.begin(), facts.tables.end(),
+            [](const TableFacts& left, const TableFacts& right) { return left.name < right.name; });
+  return facts;
+}
+
+Result<> PostgresContent::read_database(DatabaseFacts& facts) {
+  facts.server_version = connection_.version_text();
+  const auto place =
+      TRY(ask("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+              "ELSE pg_current_wal_lsn() END, pg_database_size(current_database())"));
+  facts.lsn = place.front()[0];
+  facts.size_bytes = number(place.front()[1]);
+  const auto extensions =
+      TRY(ask("SELECT extname || ' ' || extversion FROM pg_extension ORDER BY extname"));
+  for (const PostgresRow& row : extensions) facts.extensions.push_back(row.front());
+  return Done{};
+}
+
+Result<TableFacts> PostgresContent::read_sequence(const Table& table) {
+  const auto state = TRY(ask("SELECT last_value, is_called FROM " + table.name));
+  const PostgresRow& row = state.front();
+  return TableFacts{table.name, 1, sequence_state(row[0], row[1] == "t")};
+}
+
+Result<TableFacts> PostgresContent::read_table(const Table& table) {
+  const auto hashed = TRY(columns(table));
+  const std::string sum = "SELECT count(*), coalesce(sum(" + row_hash_expression(hashed) +
+                          "), 0) FROM ONLY " + table.name + " " + table.condition;
+  const bool is_whole = table.pages <= kPieceOfPages || !table.condition.empty();
+  TableFacts facts{table.name, 0, ""};
+  ContentSum total;
+  for (std::int64_t page = 0; page == 0 || (!is_whole && page < table.pages);
+       page += kPieceOfPages) {
+    std::string piece = sum;
+    if (!is_whole) {
+      piece += "WHERE ctid >= '(" + std::to_string(page) + ",0)'";
+      // Nothing that this transaction sees can lie behind those pages, but for the last piece.
+      if (page + kPieceOfPages < table.pages) {
+        piece += " AND ctid < '(" + std::to_string(page + kPieceOfPages) + ",0)'";
+      }
+    }
+    const auto row = TRY(ask(piece));
+    facts.rows += number(row.front()[0]);
+    total.add(row.front()[1]);
+  }
+  facts.hash = total.hex();
+  return facts;
+}
+
+Result<std::vector<HashedColumn>> PostgresContent::columns(const Table& table) {
+  const bool may_be_generated = connection_.server_version() >= kFirstGenerated;
+  const auto rows = TRY(ask(std::string(kColumnsBegin) +
+                                (may_be_generated ? "AND a.attgenerated = '' " : "") + kColumnsEnd,
+                            {table.oid}));
+  std::vector<HashedColumn> result;
+  for (const PostgresRow& row : rows) {
+    result.push_back({row[0], row[1], row[2], row[3], row[4] == "t"});
+  }
+  return result;
+}
+
+Result<> PostgresContent::read_large_objects(DatabaseFacts& facts) {
+  const auto any = TRY(ask("SELECT count(*) FROM pg_largeobject_metadata"));
+  if (any.front().front() == "0") return Done{};
+  // Nothing tells how far it has come.
+  if (const auto patient = connection_.set_statement_ms(kOneDayMs); !patient.ok()) return patient;
+  const auto row = ask(kLargeObjectHashes);
+  if (!row.ok()) {
+    Error error = row.error();
+    error.message = "large objects: " + error.message;
+    return error;
+  }
+  ContentSum total;
+  total.add(row.value().front()[1]);
+  facts.tables.push_back({kLargeObjects, number(row.value().front()[0]), total.hex()});
+  return Done{};
+}
+
+}  // namespace rowlock

@@ -1,0 +1,44 @@
+// A store that no row speaks of: on a machine that has lost its home, its URL and an identity are
+// all there is.
+#pragma once
+
+#include "controller/cli/backups/backup_verbs.h"
+#include "controller/crypto/secret_bytes.h"
+#include "controller/ports/object_store.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+struct FoundBackup {
+  std::string key;
+  std::string name;    // POLICY-20261125T023000Z-17
+  std::string policy;  // By the folder that it is in.
+  std::string stamp;   // 20261125T023000Z
+  std::int64_t size_bytes = 0;
+};
+
+struct BareStore {
+  std::shared_ptr<ObjectStore> store;
+  std::string only;  // The key that the URL names; empty: all of the store.
+  SecretBytes identities;
+};
+
+// Rejected, with what to say instead, when something is missing.
+Result<BareStore> open_bare_store(const BareStoreOptions& options, const std::atomic<bool>& ending);
+
+// The backups there are, oldest first.
+Result<std::vector<FoundBackup>> backups_in(const BareStore& bare);
+
+// The newest of that policy (empty: there must be one policy only), the one of that name, or the
+// last one before that moment in UTC.
+Result<FoundBackup> chosen_of(const std::vector<FoundBackup>& found, const std::string& policy,
+                              const std::string& backup);
+
+// Rejected unless an identity file was named.
+Result<SecretBytes> identities_in(const std::string& file);
+
+}  // namespace rowlock

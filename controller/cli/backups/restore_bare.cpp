@@ -1,0 +1,135 @@
+// `rowlock restore --from URL --identity FILE` and `rowlock recover --from URL --identity FILE`:
+// all that is needed is the store and the identity.
+#include "controller/adapters/postgres/postgres_dump.h"
+#include "controller/backup/restore_backup.h"
+#include "controller/backup/unpack_home.h"
+#include "controller/base/time.h"
+#include "controller/cli/backups/bare_store.h"
+#include "controller/cli/backups/restore_target.h"
+#include "controller/cli/look/progress_line.h"
+#include "controller/cli/terminal/interrupts.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <filesystem>
+
+namespace rowlock {
+
+namespace {
+
+// Ctrl-C gives up in good order: what was restored half-way is dropped again.
+std::atomic<bool> ending = false;
+
+void end_on_signals() {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::signal(signal, [](int) { ending = true; });
+  }
+}
+
+Result<int> list(const Call& call, const BareStore& bare) {
+  const auto found = TRY(backups_in(bare));
+  std::vector<std::vector<Value>> rows;
+  for (const FoundBackup& each : found) {
+    rows.push_back({each.name, each.policy, each.stamp, each.size_bytes, each.key});
+  }
+  call.terminal.show(table_from({"name", "policy", "taken", "size_bytes", "key"}, std::move(rows)));
+  return kExitOk;
+}
+
+Result<RestoreOrder> order_of(const RestoreOptions& options, const std::string& backup) {
+  RestoreOrder order;
+  order.server.url = options.into;
+  if (!options.password_file.empty()) {
+    auto password = identities_in(options.password_file);
+    if (!password.ok()) {
+      return password.error();
+    }
+    std::string text(password.value().view());
+    text.erase(text.find_last_not_of("\r\n") + 1);
+    order.server.password = std::make_shared<const SecretBytes>(std::string_view(text));
+    wipe(text);
+  }
+  order.server = with_database(order.server, "postgres");
+  order.database = fmt::format("rowlock_restore_{}", std::hash<std::string>()(backup) % 1'000'000);
+  order.has_roles = options.has_roles;
+  order.keeps_owners = options.has_roles;
+  return order;
+}
+
+Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore& bare,
+                      const FoundBackup& chosen, const std::string& database) {
+  const auto order = TRY(order_of(options, chosen.name));
+  PostgresDumps dumps;
+  if (options.replaces.empty()) {
+    TRY(expect_no_database(dumps, order.server, database));
+  }
+  ProgressLine line(call.terminal);
+  const TellProgress progress = line.teller();
+  const BackupObject object{chosen.key, chosen.name, "", ""};
+  const auto checked = TRY(check_backup(*bare.store, object, bare.identities, ending, progress));
+  if (checked.manifest.header.kind != "postgres") {
+    return Error{Fault::rejected, Cause::other, chosen.name + " is a backup of a home",
+                 "make a home of it with `rowlock recover`"};
+  }
+  TRY(dumps.drop(order.server, order.database));
+  const auto restored = TRY(restore_backup(*bare.store, object, checked, bare.identities, dumps,
+                                           order, ending, progress));
+  const std::string aside =
+      options.replaces.empty() ? "" : fmt::format("{}_before_{}", database, system_now_ms() / 1000);
+  auto renamed = dumps.rename(order.server, order.database, database, aside);
+  if (!renamed.ok()) {
+    (void)dumps.drop(order.server, order.database).ok();
+    return renamed.error();
+  }
+  line.end();
+  call.terminal.note(fmt::format("{} is restored as {}, equal to what was dumped, in {}",
+                                 chosen.name, database, human_duration(restored.took_ms)));
+  if (!options.has_roles) {
+    call.terminal.note("owners and grants were left out: --roles keeps them");
+  }
+  if (!aside.empty()) {
+    call.terminal.note("what was there before is now called " + aside);
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<int> restore_bare(const Call& call, const RestoreOptions& options) {
+  end_on_signals();
+  BareStore store = TRY(open_bare_store(options.bare, ending));
+  if (options.lists) {
+    return list(call, store);
+  }
+  const auto database = TRY(target_of(options));
+  auto identities = identities_in(options.bare.identity);
+  if (!identities.ok()) {
+    return identities.error();
+  }
+  store.identities = std::move(identities).value();
+  const auto found = TRY(backups_in(store));
+  const auto chosen = TRY(chosen_of(found, options.policy, options.backup));
+  TRY(restore_into(call, options, store, chosen, database));
+  return kExitOk;
+}
+
+Result<int> recover(const Call& call, const RecoverOptions& options) {
+  end_on_signals();
+  BareStore store = TRY(open_bare_store(options.bare, ending));
+  const auto identities = TRY(identities_in(options.bare.identity));
+  const auto found = TRY(backups_in(store));
+  const auto chosen = TRY(chosen_of(found, options.policy, options.backup));
+  const BackupObject object{chosen.key, chosen.name, "", ""};
+  ProgressLine line(call.terminal);
+  TRY(check_backup(*store.store, object, identities, ending, line.teller()));
+  const auto file =
+      TRY(BackupFileReader::open(identities, object_source(*store.store, object.key, ending)));
+  TRY(unpack_home(*file, call.home.folder()));
+  line.end();
+  call.terminal.print(fmt::format("made {0} from {1}\n\nnext:\n  rowlock run --home {0}\n",
+                                  call.home.folder(), chosen.name));
+  return kExitOk;
+}
+
+}  // namespace rowlock

@@ -1,0 +1,15 @@
+// The database that `rowlock restore --into URL` names.
+#pragma once
+
+#include "controller/base/result.h"
+#include "controller/cli/backups/backup_verbs.h"
+
+#include <string>
+
+namespace rowlock {
+
+// Its name. Rejected, in words of the options, when --into is no URL of a database or holds a
+// password, and when --replace names another one.
+Result<std::string> target_of(const RestoreOptions& options);
+
+}  // namespace rowlock

@@ -1,0 +1,233 @@
+#include "controller/cli/edit/revert_rows.h"
+
+#include "controller/base/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rowlock {
+namespace {
+
+struct Column {
+  std::string name;
+  std::int64_t place_in_key = 0;  // From 1; 0: not part of it.
+};
+
+Result<std::vector<Column>> columns_of(Database& database, const std::string& table) {
+  const auto rows = TRY(database.query(
+      "SELECT name, pk FROM pragma_table_info(:name, 'main') ORDER BY cid", {{"name", table}}));
+  std::vector<Column> columns;
+  for (const Row& row : rows) {
+    columns.push_back({row.text("name"), row.integer("pk")});
+  }
+  return columns;
+}
+
+std::vector<Column> key_of(std::vector<Column> columns) {
+  std::erase_if(columns, [](const Column& column) { return column.place_in_key == 0; });
+  std::sort(columns.begin(), columns.end(), [](const Column& left, const Column& right) {
+    return left.place_in_key < right.place_in_key;
+  });
+  return columns;
+}
+
+// `format` filled in for each name, with `between` in between.
+std::string listed(const std::vector<Column>& columns, const char* format, const char* between) {
+  std::string text;
+  for (const Column& column : columns) {
+    text += (text.empty() ? "" : between) + fmt::format(fmt::runtime(format), column.name);
+  }
+  return text;
+}
+
+// A desired table, as far as it concerns the job.
+struct Scope {
+  std::string table;
+  std::vector<Column> columns;
+  std::int64_t job_at = 0;  // Which part of the key, from 0, names the job.
+};
+
+Result<std::vector<Scope>> scopes_of(Database& database, const Schema& schema,
+                                     const std::string& job) {
+  std::vector<Scope> scopes;
+  for (const TableText& table : schema.desired_tables()) {
+    const auto columns = TRY(columns_of(database, table.name));
+    const std::string naming = table.name == "job" ? "name" : "job";
+    const auto& all = columns;
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Column& column) {
+      return column.name == naming && column.place_in_key > 0;
+    });
+    if (table.name != "approval" && (job.empty() || found != all.end())) {
+      scopes.push_back({table.name, all, found == all.end() ? 0 : found->place_in_key - 1});
+    }
+  }
+  return scopes;
+}
+
+// The members of a JSON object as text, by name.
+std::map<std::string, std::string> members_of(const std::string& object) {
+  std::map<std::string, std::string> members;
+  if (auto parsed = Json::parse(object); parsed.ok()) {
+    for (const auto& [name, value] : parsed.value().members()) {
+      members.emplace(name, value.text());
+    }
+  }
+  return members;
+}
+
+struct FieldChange {
+  std::string column;
+  std::string before;
+  std::string after;
+};
+
+std::vector<FieldChange> fields_between(const std::string& before, const std::string& after) {
+  const auto old_members = members_of(before);
+  std::vector<FieldChange> fields;
+  for (const auto& [name, value] : members_of(after)) {
+    const auto old = old_members.find(name);
+    if (old != old_members.end() && old->second != value) {
+      fields.push_back({name, old->second, value});
+    }
+  }
+  return fields;
+}
+
+Result<> delete_row(Database& desired, const RowChange& change) {
+  const auto columns = TRY(columns_of(desired, change.table));
+  std::string condition;
+  for (const Column& column : key_of(columns)) {
+    condition +=
+        fmt::format("{}\"{}\" = json_extract(:key, '$[{}]')", condition.empty() ? "" : " AND ",
+                    column.name, column.place_in_key - 1);
+  }
+  return desired.run(fmt::format("DELETE FROM {} WHERE {}", change.table, condition),
+                     {{"key", change.row_key}});
+}
+
+// Columns that the row did not have then keep what they have, or take their default.
+Result<> put_row(Database& desired, const RowChange& change) {
+  std::vector<Column> columns = TRY(columns_of(desired, change.table));
+  const auto members = members_of(change.after);
+  std::erase_if(columns, [&](const Column& column) { return !members.contains(column.name); });
+  std::vector<Column> others = columns;
+  std::erase_if(others, [](const Column& column) { return column.place_in_key > 0; });
+  const std::string key = listed(key_of(columns), "\"{}\"", ", ");
+  const std::string set = listed(others, "\"{0}\" = excluded.\"{0}\"", ", ");
+  return desired.run(fmt::format("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {}",
+                                 change.table, listed(columns, "\"{}\"", ", "),
+                                 listed(columns, "json_extract(:row, '$.\"{}\"')", ", "), key,
+                                 set.empty() ? "NOTHING" : "UPDATE SET " + set),
+                     {{"row", change.after}});
+}
+
+}  // namespace
+
+Result<RowSet> rows_at(Database& state, const Schema& schema, const std::string& job,
+                       std::int64_t revision) {
+  const auto scopes = TRY(scopes_of(state, schema, job));
+  RowSet rows;
+  for (const Scope& scope : scopes) {
+    const auto found = TRY(state.query(
+        "SELECT c.row_key, c.after FROM change AS c WHERE c.table_name = :table"
+        " AND c.revision = (SELECT max(d.revision) FROM change AS d WHERE d.table_name = :table"
+        " AND d.row_key = c.row_key AND d.revision <= :revision) AND c.after IS NOT NULL"
+        " AND (:job = '' OR json_extract(c.row_key, '$[' || :at || ']') = :job)",
+        {{"table", scope.table}, {"revision", revision}, {"job", job}, {"at", scope.job_at}}));
+    for (const Row& row : found) {
+      rows[{scope.table, row.text("row_key")}] = row.text("after");
+    }
+  }
+  return rows;
+}
+
+Result<RowSet> rows_in(Database& database, const Schema& schema, const std::string& job) {
+  const auto scopes = TRY(scopes_of(database, schema, job));
+  RowSet rows;
+  for (const Scope& scope : scopes) {
+    if (scope.columns.empty()) {
+      return Error{Fault::broken, Cause::other,
+                   fmt::format("{} has no table {}", database.path(), scope.table),
+                   "make the file anew with `rowlock revert --all`"};
+    }
+    const char* const of_job = job.empty()            ? "true"
+                               : scope.table == "job" ? "name = :job"
+                                                      : "job = :job";
+    const auto found = TRY(database.query(
+        fmt::format("SELECT json_array({}) AS row_key, json_object({}) AS object FROM main.{}"
+                    " WHERE {}",
+                    listed(key_of(scope.columns), "\"{}\"", ", "),
+                    listed(scope.columns, "'{0}', \"{0}\"", ", "), scope.table, of_job),
+        {{"job", job}}));
+    for (const Row& row : found) {
+      rows[{scope.table, row.text("row_key")}] = row.text("object");
+    }
+  }
+  return rows;
+}
+
+Result<std::int64_t> last_change_of(Database& state, const Schema& schema, const std::string& job) {
+  const auto scopes = TRY(scopes_of(state, schema, job));
+  std::int64_t last = 0;
+  for (const Scope& scope : scopes) {
+    const auto found =
+        TRY(state.scalar("SELECT COALESCE(max(revision), 0) FROM change WHERE table_name = :table"
+                         " AND (:job = '' OR json_extract(row_key, '$[' || :at || ']') = :job)",
+                         {{"table", scope.table}, {"job", job}, {"at", scope.job_at}}));
+    last = std::max(last, std::get<std::int64_t>(found));
+  }
+  return last;
+}
+
+std::vector<RowChange> changes_between(const RowSet& now, const RowSet& then) {
+  std::vector<RowChange> changes;
+  for (const auto& [where, object] : now) {
+    if (!then.contains(where)) {
+      changes.push_back({where.first, where.second, object, ""});
+    }
+  }
+  for (const auto& [where, object] : then) {
+    const auto old = now.find(where);
+    if (old == now.end()) {
+      changes.push_back({where.first, where.second, "", object});
+    } else if (!fields_between(old->second, object).empty()) {
+      changes.push_back({where.first, where.second, old->second, object});
+    }
+  }
+  return changes;
+}
+
+// A job takes its rows along when it is deleted, and has to be there before they are.
+Result<> make_changes(Database& desired, const std::vector<RowChange>& changes) {
+  for (const bool deletes : {true, false}) {
+    for (const bool of_jobs : {true, false}) {
+      for (const RowChange& change : changes) {
+        if (change.after.empty() != deletes || (change.table == "job") != of_jobs) {
+          continue;
+        }
+        TRY(deletes ? delete_row(desired, change) : put_row(desired, change));
+      }
+    }
+  }
+  return Done{};
+}
+
+std::vector<std::vector<Value>> told(const std::vector<RowChange>& changes) {
+  std::vector<std::vector<Value>> rows;
+  for (const RowChange& change : changes) {
+    if (change.before.empty()) {
+      rows.push_back({change.table, change.row_key, "insert", {}, {}, change.after});
+    } else if (change.after.empty()) {
+      rows.push_back({change.table, change.row_key, "delete", {}, change.before, {}});
+    } else {
+      for (const FieldChange& field : fields_between(change.before, change.after)) {
+        rows.push_back(
+            {change.table, change.row_key, "update", field.column, field.before, field.after});
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace rowlock

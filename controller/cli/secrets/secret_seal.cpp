@@ -1,0 +1,246 @@
+// `rowlock secret init`, `rekey`, `unseal`, `seal` and `rotate`: the keys of the store, and the kit
+// that gives them back.
+#include "controller/base/time.h"
+#include "controller/cli/controller_client.h"
+#include "controller/cli/secrets/key_files.h"
+#include "controller/cli/secrets/secret_input.h"
+#include "controller/cli/secrets/secret_values.h"
+#include "controller/cli/secrets/secret_verbs.h"
+#include "controller/cli/terminal/interrupts.h"
+#include "controller/crypto/encoding.h"
+#include "controller/crypto/secret_bytes.h"
+#include "controller/secrets/unseal_source.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+#include <unistd.h>
+
+namespace rowlock {
+namespace {
+
+constexpr std::int64_t kSharesMax = 255;
+constexpr std::string_view kShareBegins = "rowlock-share-";
+
+Result<> check_counts(const SealOptions& options) {
+  if (options.threshold < 1 || options.shares < options.threshold || options.shares > kSharesMax) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("{} shares of which {} are needed cannot be", options.shares,
+                             options.threshold),
+                 "1 <= --threshold <= --shares <= 255"};
+  }
+  return Done{};
+}
+
+std::string json_or_null(const std::string& text) {
+  return text.empty() ? "null" : json_text(Value(text));
+}
+
+// Once, to stdout: it is kept nowhere else.
+void show_kit(const Call& call, const SealOptions& options, const Json& shares) {
+  const std::string age_file = options.age_recipients.empty() ? "" : call.home.unseal_age_path();
+  if (call.terminal.is_json()) {
+    call.terminal.print(fmt::format(
+        "{{\"shares\":{},\"threshold\":{},\"key_file\":{},\"age_file\":{}}}\n", shares.text(),
+        options.threshold, json_or_null(options.key_file), json_or_null(age_file)));
+    return;
+  }
+  std::string text = fmt::format(
+      "Recovery kit of the secret store in {}, made {}\n\n"
+      "Any {} of these {} shares open the store after a restart (rowlock secret unseal) and after\n"
+      "the loss of this machine; fewer say nothing. They are shown this once. Print them, or give\n"
+      "each to another person or place, and keep them apart from the backups.\n\n",
+      call.home.folder(), rfc3339(system_now_ms()), options.threshold, options.shares);
+  for (const Json& share : shares.items()) {
+    text += fmt::format("  {}\n", share.as_string());
+  }
+  call.terminal.print(text);
+  wipe(text);
+  if (!options.key_file.empty()) {
+    call.terminal.note(
+        fmt::format("the unseal key is in {0}: `rowlock run --unseal-key-file {0}` "
+                    "opens the store by itself",
+                    options.key_file));
+  }
+  if (!age_file.empty()) {
+    call.terminal.note(
+        fmt::format("the unseal key is in {}, for those identities: `rowlock run "
+                    "--unseal-age-identity FILE` opens the store by itself",
+                    age_file));
+  }
+}
+
+// What both init and rekey do once the room for the key is taken.
+Result<int> make_key(const Call& call, const SealOptions& options, KeyFiles& files,
+                     const std::string& method, const std::string& path) {
+  const Json wish = Json::object({{"secret_shares", Json::integer(options.shares)},
+                                  {"secret_threshold", Json::integer(options.threshold)},
+                                  {"return_key", Json::boolean(files.are_wanted())}});
+  const Interrupts held;  // Ctrl-C now could leave a key that nobody knows.
+  const auto made = TRY(ControllerClient(call).ask(method, path, wish));
+  Result<> kept = Done{};
+  if (files.are_wanted()) {
+    std::string key = made["unseal_key"].as_string();
+    kept = key.empty() ? Result<>(Error{Fault::broken, Cause::other,
+                                        "the controller did not hand out the unseal key", ""})
+                       : files.keep(key);
+    wipe(key);
+  }
+  show_kit(call, options, made["keys"]);  // Whatever became of the files.
+  if (!kept.ok()) {
+    Error error = kept.error();
+    error.hint = "the shares above are the key: `rowlock secret rekey` tries again";
+    return error;
+  }
+  return kExitOk;
+}
+
+// What is left of the key of before would open nothing, and the next start would wait for a person.
+Result<> check_no_file_is_left_behind(const Call& call, const SealOptions& options) {
+  const std::string age_file = call.home.unseal_age_path();
+  if (options.age_recipients.empty() && access(age_file.c_str(), F_OK) == 0) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("{} would hold a key that opens nothing any more", age_file),
+                 "name its recipients with --age-recipient, or remove it first"};
+  }
+  return Done{};
+}
+
+std::string progress_of(const Json& answer) {
+  if (!answer["sealed"].as_boolean(true)) {
+    return "the secret store is open";
+  }
+  return fmt::format("{} of {} shares", answer["progress"].as_integer(), answer["t"].as_integer());
+}
+
+Result<Json> give(const ControllerClient& client, const std::string& key) {
+  return client.ask("PUT", "/v1/sys/unseal", Json::object({{"key", Json::string(key)}}));
+}
+
+// One at a time, until it is open or somebody gives up.
+Result<Json> give_by_hand(const Call& call, const ControllerClient& client) {
+  auto looked = client.ask("GET", "/v1/sys/seal-status");
+  for (std::int64_t given = 0; given <= kSharesMax; ++given) {
+    if (!looked.ok() || !looked.value()["sealed"].as_boolean(true)) {
+      return looked;
+    }
+    const auto typed = TRY(hidden_line("a share, or the unseal key (Enter ends): "));
+    std::string key = typed.value_or("");
+    if (key.empty()) {
+      return looked;
+    }
+    looked = give(client, key);
+    wipe(key);
+    if (looked.ok() && looked.value()["sealed"].as_boolean(true)) {
+      call.terminal.note(progress_of(looked.value()));
+    }
+  }
+  return looked;
+}
+
+// One for each line, until it is open.
+Result<Json> give_lines(const Call& call, const ControllerClient& client, std::string text) {
+  std::istringstream lines(text);
+  wipe(text);
+  auto looked = client.ask("GET", "/v1/sys/seal-status");
+  for (std::string line; looked.ok() && std::getline(lines, line);) {
+    line = without_line_end(line + "\n");
+    if (line.empty()) {
+      continue;
+    }
+    looked = give(client, line);
+    wipe(line);
+    if (looked.ok() && !looked.value()["sealed"].as_boolean(true)) {
+      break;
+    }
+    if (looked.ok()) {
+      call.terminal.note(progress_of(looked.value()));
+    }
+  }
+  return looked;
+}
+
+// A file of shares, a line each, or of the key.
+Result<Json> give_file(const Call& call, const ControllerClient& client, const std::string& file) {
+  std::string text = TRY(text_of_file(file));
+  if (text.find(kShareBegins) != std::string::npos) {
+    return give_lines(call, client, std::move(text));
+  }
+  const SecretBytes held(text);
+  wipe(text);
+  const auto key = TRY(read_unseal_key(held, file));
+  std::string encoded = to_base64(key.view());
+  auto given = give(client, encoded);
+  wipe(encoded);
+  return given;
+}
+
+Result<Json> give_all(const Call& call, const ControllerClient& client,
+                      const UnsealOptions& options) {
+  if (options.resets) {
+    return client.ask("PUT", "/v1/sys/unseal", Json::object({{"reset", Json::boolean(true)}}));
+  }
+  if (!options.key_file.empty()) {
+    return give_file(call, client, options.key_file);
+  }
+  if (call.terminal.reads_person()) {
+    return give_by_hand(call, client);
+  }
+  auto text = all_of_stdin();
+  return text.ok() ? give_lines(call, client, std::move(text).value()) : text.error();
+}
+
+}  // namespace
+
+Result<int> secret_init(const Call& call, const SealOptions& options) {
+  TRY(check_counts(options));
+  KeyFiles reserved = TRY(KeyFiles::reserve(
+      {options.key_file, options.age_recipients, call.home.unseal_age_path(), false}));
+  return make_key(call, options, reserved, "PUT", "/v1/sys/init");
+}
+
+Result<int> secret_rekey(const Call& call, const SealOptions& options) {
+  auto checked = check_counts(options);
+  checked = checked.ok() ? check_no_file_is_left_behind(call, options) : checked;
+  if (!checked.ok()) {
+    return checked.error();
+  }
+  KeyFiles reserved = TRY(KeyFiles::reserve(
+      {options.key_file, options.age_recipients, call.home.unseal_age_path(), true}));
+  auto made = make_key(call, options, reserved, "POST", "/v1/rowlock/rekey");
+  if (!made.ok() && made.error().fault == Fault::transient &&
+      made.error().cause != Cause::unreachable) {
+    Error error = made.error();
+    error.hint = "the key may have changed unseen: rekey again before the controller stops";
+    return error;
+  }
+  return made;
+}
+
+Result<int> secret_unseal(const Call& call, const UnsealOptions& options) {
+  const ControllerClient client(call);
+  const auto given = TRY(give_all(call, client, options));
+  const Json& answer = given;
+  if (call.terminal.is_json()) {
+    call.terminal.print(fmt::format("{{\"sealed\":{},\"progress\":{},\"threshold\":{}}}\n",
+                                    answer["sealed"].as_boolean(true),
+                                    answer["progress"].as_integer(), answer["t"].as_integer()));
+    return kExitOk;
+  }
+  call.terminal.print(progress_of(answer) + "\n");
+  return kExitOk;
+}
+
+Result<int> secret_seal(const Call& call) {
+  TRY(ControllerClient(call).ask("PUT", "/v1/sys/seal", "{}"));
+  call.terminal.note("sealed: nothing can be read until `rowlock secret unseal`");
+  return kExitOk;
+}
+
+Result<int> secret_rotate(const Call& call) {
+  TRY(ControllerClient(call).ask("POST", "/v1/sys/rotate", "{}"));
+  call.terminal.note("there is a newer key, and every version of a secret is wrapped by it");
+  return kExitOk;
+}
+
+}  // namespace rowlock

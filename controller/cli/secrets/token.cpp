@@ -1,0 +1,92 @@
+// `rowlock token`: tokens for people and programs that are not the owner of the home.
+#include "controller/base/time.h"
+#include "controller/cli/controller_client.h"
+#include "controller/cli/secrets/secret_verbs.h"
+
+#include <fmt/format.h>
+
+namespace rowlock {
+namespace {
+
+constexpr std::size_t kTokensShownMax = 1000;
+
+std::string joined(const Json& names) {
+  std::string text;
+  for (const Json& name : names.items()) {
+    text += (text.empty() ? "" : ",") + name.as_string();
+  }
+  return text;
+}
+
+std::vector<Value> row_of(const std::string& accessor, const Json& token) {
+  const std::int64_t uses = token["num_uses"].as_integer();
+  return {accessor, token["display_name"].as_string(), joined(token["policies"]),
+          token["expire_time"].as_string(), uses == 0 ? Value() : Value(uses)};
+}
+
+}  // namespace
+
+Result<int> token_create(const Call& call, const TokenCreateOptions& options) {
+  std::vector<Json> policies;
+  for (const std::string& policy : options.policies) {
+    policies.push_back(Json::string(policy));
+  }
+  const auto created = TRY(
+      ControllerClient(call).ask("POST", "/v1/auth/token/create",
+                                 Json::object({{"policies", Json::array(std::move(policies))},
+                                               {"ttl", Json::string(duration_text(options.ttl_ms))},
+                                               {"display_name", Json::string(options.name)},
+                                               {"num_uses", Json::integer(options.uses)}})));
+  const Json auth = created["auth"];
+  if (call.terminal.is_json()) {
+    call.terminal.print(Json::object({{"token", auth["client_token"]},
+                                      {"accessor", auth["accessor"]},
+                                      {"policies", auth["policies"]},
+                                      {"ttl_s", auth["lease_duration"]}})
+                            .text() +
+                        "\n");
+    return kExitOk;
+  }
+  call.terminal.print(auth["client_token"].as_string() + "\n");
+  call.terminal.note(fmt::format(
+      "shown this once; it ends in {}, or with `rowlock token revoke {}`",
+      human_duration(auth["lease_duration"].as_integer() * 1000), auth["accessor"].as_string()));
+  return kExitOk;
+}
+
+Result<int> token_list(const Call& call) {
+  const ControllerClient client(call);
+  auto listed = client.ask("LIST", "/v1/auth/token/accessors");
+  if (!listed.ok() && listed.error().cause != Cause::not_found) {
+    return listed.error();
+  }
+  const std::vector<Json> accessors =
+      listed.ok() ? listed.value()["data"]["keys"].items() : std::vector<Json>();
+  std::vector<std::vector<Value>> rows;
+  for (const Json& accessor : accessors) {
+    if (rows.size() == kTokensShownMax) {
+      call.terminal.note(fmt::format("there are {} in all, the first {} are shown",
+                                     accessors.size(), kTokensShownMax));
+      break;
+    }
+    auto token = client.ask("POST", "/v1/auth/token/lookup-accessor",
+                            Json::object({{"accessor", accessor}}));
+    if (token.ok()) {
+      rows.push_back(row_of(accessor.as_string(), token.value()["data"]));
+    } else if (token.error().cause == Cause::unreachable || token.error().cause == Cause::denied) {
+      return token.error();
+    }  // Others have ended since they were listed.
+  }
+  call.terminal.show(
+      table_from({"accessor", "name", "policies", "expires", "uses_left"}, std::move(rows)));
+  return kExitOk;
+}
+
+Result<int> token_revoke(const Call& call, const TokenRevokeOptions& options) {
+  TRY(ControllerClient(call).ask("POST", "/v1/auth/token/revoke-accessor",
+                                 Json::object({{"accessor", Json::string(options.accessor)}})));
+  call.terminal.note("revoked");
+  return kExitOk;
+}
+
+}  // namespace rowlock

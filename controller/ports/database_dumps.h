@@ -1,0 +1,109 @@
+// The port to PostgreSQL servers, for what is in their databases: dumped, restored, compared.
+//
+// A dump and a restore last as long as there is something to move: they have a deadline for
+// standing still, and end soon once `ending` is set.
+//
+// Protocol. restore() makes a database that was not there, under a name of the caller's; rename()
+// then gives it the name that was asked for, or drop() takes it away. Each may be repeated. Of a
+// restore that failed, nothing is left. Thread-safe; `members` and `dump` are called on the thread
+// of the call alone.
+#pragma once
+
+#include "controller/base/result.h"
+#include "controller/ports/member_writer.h"
+#include "controller/ports/postgres.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rowlock {
+
+// The next bytes of a dump, and the member that they belong to: of one after the other, or of
+// several mixed as they were added. An empty name: there are no more.
+struct DumpPiece {
+  std::string member;
+  std::string bytes;
+};
+using DumpSource = std::function<Result<DumpPiece>()>;
+
+// What is in one table, as a transaction saw it.
+struct TableFacts {
+  std::string name;  // As SQL writes it: public.pupil, public."Odd name"; a sequence too.
+  std::int64_t rows = 0;
+  std::string hash;  // Of the rows in any order; of a sequence, its state.
+};
+
+// What is in a database: two of equal content say the same but for the versions, the size and the
+// position in the log.
+struct DatabaseFacts {
+  std::string server_version;           // "15.16"
+  std::string lsn;                      // Position in the server's write-ahead log, "0/1A2B3C4".
+  std::int64_t size_bytes = 0;          // On the server's disk.
+  std::string hash_method;              // How the hashes below were taken; others do not compare.
+  std::vector<TableFacts> tables;       // By name; large objects together as "large objects".
+  std::vector<std::string> extensions;  // "pgcrypto 1.3", by name.
+};
+
+struct DumpFacts {
+  DatabaseFacts content;
+  std::string program;          // "pg_dump 15.16"
+  std::int64_t dump_bytes = 0;  // Before compression.
+  std::int64_t dump_ms = 0;     // From the first look at the database to the last of its rows.
+};
+
+struct RestoreOrder {
+  PostgresAddress server;     // By any database of it that is there, such as `postgres`.
+  std::string database;       // To be made; any name.
+  bool has_roles = false;     // The globals are applied first: roles that are missing are made.
+  bool keeps_owners = false;  // Else all of it belongs to the one who restores.
+};
+
+struct ServerDatabase {
+  std::string name;
+  std::int64_t size_bytes = 0;
+};
+
+class DatabaseDumps {
+ public:
+  virtual ~DatabaseDumps() = default;
+
+  // Writes the members `globals.sql` (roles and grants, without passwords when the user may not
+  // read those) and `dump` (custom format of pg_dump, for pg_restore), both of one snapshot, and
+  // says what was in it. With more jobs than one, in place of `dump`: `before`, `data.1` to at most
+  // `data.JOBS` at the same time, and `after`, to be restored in this order. Rejected, with what to
+  // install, when there is no pg_dump that is new enough for the server.
+  virtual Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
+                                 const std::atomic<bool>& ending) = 0;
+
+  // Makes the database and restores the dump into it, members that come mixed at the same time.
+  // What failed half-way is dropped again. Rejected when there is a database of that name.
+  virtual Result<> restore(const RestoreOrder& order, const std::string& globals,
+                           const DumpSource& dump, const std::atomic<bool>& ending) = 0;
+
+  // What is in the database of the address, now.
+  virtual Result<DatabaseFacts> facts(const PostgresAddress& database,
+                                      const std::atomic<bool>& ending) = 0;
+
+  // The databases of the server, but for templates.
+  virtual Result<std::vector<ServerDatabase>> list(const PostgresAddress& server) = 0;
+
+  // Free bytes where the server keeps its data; nothing when that cannot be learned from here.
+  virtual Result<std::optional<std::int64_t>> room(const PostgresAddress& server) = 0;
+
+  // Ends its sessions and drops it. One that is not there counts as dropped.
+  virtual Result<> drop(const PostgresAddress& server, const std::string& database) = 0;
+
+  // In place of one called `to`, if there is one, which is then called `aside`. Rejected when there
+  // is one called `to` and `aside` is empty. One that is called so already counts as renamed.
+  virtual Result<> rename(const PostgresAddress& server, const std::string& from,
+                          const std::string& to, const std::string& aside) = 0;
+
+  // The first cell of the answer, "" when there is none; in a transaction that can change nothing.
+  virtual Result<std::string> ask(const PostgresAddress& database, const std::string& query) = 0;
+};
+
+}  // namespace rowlock

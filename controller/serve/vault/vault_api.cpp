@@ -1,0 +1,239 @@
+#include "controller/serve/vault/vault_api.h"
+
+#include "controller/serve/vault/vault_api_reply.h"
+#include "controller/serve/vault/vault_api_wrapping.h"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::string_view kPrefix = "/v1/";
+constexpr std::string_view kBearer = "Bearer ";
+constexpr std::size_t kLoggedMax = 512;  // Of what others wrote, in a line of the audit log.
+
+std::string cut(std::string text) {
+  text.resize(std::min(text.size(), kLoggedMax));
+  return on_one_line(std::move(text));
+}
+
+std::string method_of(const HttpRequest& request) {
+  const std::string list = request.parameter("list");
+  if (request.method == "GET" && (list == "true" || list == "1")) {
+    return "LIST";
+  }
+  return request.method == "PUT" ? "POST" : request.method;
+}
+
+bool is_read(std::string_view method) {
+  return method == "GET" || method == "LIST" || method == "HEAD";
+}
+
+// What the path has in the place of the pattern's '*'; absent when it does not fit.
+std::optional<std::string> rest_of(std::string_view path, std::string_view pattern) {
+  if (!pattern.ends_with("/*")) {
+    const bool fits =
+        path == pattern || (path.starts_with(pattern) && path.substr(pattern.size()) == "/");
+    return fits ? std::optional<std::string>("") : std::nullopt;
+  }
+  const std::string_view head = pattern.substr(0, pattern.size() - 1);
+  if (path.starts_with(head)) {
+    return std::string(path.substr(head.size()));
+  }
+  return path == head.substr(0, head.size() - 1) ? std::optional<std::string>("") : std::nullopt;
+}
+
+std::string token_in(const HttpRequest& request) {
+  std::string token = request.header("X-Vault-Token");
+  if (token.empty()) {
+    const std::string authorization = request.header("Authorization");
+    if (authorization.starts_with(kBearer)) {
+      token = authorization.substr(kBearer.size());
+    }
+  }
+  return token;
+}
+
+bool is_of_operator(const HttpRequest& request) {
+  return request.user.has_value() && (*request.user == 0 || *request.user == geteuid());
+}
+
+Error nobody(std::string message) {
+  return {Fault::rejected, Cause::other, std::move(message), ""};
+}
+
+VaultApi::Answer free_answer(VaultReply reply) { return {http_response(std::move(reply)), false}; }
+
+}  // namespace
+
+struct VaultApi::Match {
+  const VaultRoute* route = nullptr;
+  std::string rest;
+  bool is_path_known = false;
+};
+
+VaultApi::Match VaultApi::match(const HttpRequest& request) const {
+  const std::string method = method_of(request);
+  const std::string_view path = request.path;
+  const std::string_view known = path.starts_with(kPrefix) ? path.substr(kPrefix.size()) : path;
+  Match match;
+  for (const auto routes :
+       {vault_kv_routes(), vault_kv_metadata_routes(), vault_sys_routes(), vault_seal_routes(),
+        vault_auth_routes(), vault_wrapping_routes(), vault_identity_routes()}) {
+    for (const VaultRoute& route : routes) {
+      auto rest = rest_of(known, route.pattern);
+      match.is_path_known = match.is_path_known || rest.has_value();
+      if (rest.has_value() && route.method == method && match.route == nullptr) {
+        match.route = &route;
+        match.rest = std::move(*rest);
+      }
+    }
+  }
+  if (method == "LIST" && match.rest.ends_with('/')) {
+    match.rest.pop_back();
+  }
+  return match;
+}
+
+// Who asks. A token is used up by every attempt, whatever comes of it.
+Result<> VaultApi::identify(VaultCall& call) {
+  if (call.token_text.empty()) {
+    if (is_of_operator(call.request)) {
+      call.actor.is_operator = true;
+      return Done{};
+    }
+    return nobody(
+        call.request.user.has_value()
+            ? call.actor.name + " is not the operator and showed no token"
+            : "no token was shown: log in at auth/jwt/login, or ask over the unix socket");
+  }
+  auto token = parts_.secrets.tokens.find(call.token_text, call.now_ms);
+  if (!token.ok()) {
+    return token.error();
+  }
+  if (token.value().kind == "wrapping") {
+    return nobody("a wrapping token opens what it wraps and nothing else");
+  }
+  call.token = std::move(token).value();
+  call.actor = call.token->actor();
+  if (call.token->uses_left.has_value()) {
+    *call.token->uses_left -= 1;
+  }
+  return parts_.secrets.tokens.use(*call.token);
+}
+
+Result<> VaultApi::take_body(VaultCall& call) const {
+  if (is_read(call.request.method) || call.request.body.empty()) {
+    return Done{};
+  }
+  auto body = Json::parse(call.request.body);
+  if (!body.ok()) {
+    return nobody("failed to parse JSON input: " + body.error().message);
+  }
+  if (!body.value().is_object()) {
+    return nobody("failed to parse JSON input: it is not an object");
+  }
+  call.body = std::move(body).value();
+  return Done{};
+}
+
+VaultReply VaultApi::ask(const VaultRoute& route, VaultCall& call) {
+  if (auto taken = take_body(call); !taken.ok()) {
+    return failed(taken.error());
+  }
+  const auto ttl = wished_wrapping(call.request);
+  if (!ttl.ok()) {
+    return failed(ttl.error());
+  }
+  VaultReply reply = route.answer(parts_, call);
+  const bool is_wrappable = !reply.is_failure && reply.status == 200 && reply.whole.empty() &&
+                            !route.pattern.starts_with("sys/wrapping/");
+  if (!is_wrappable || !ttl.value().has_value()) {
+    return reply;
+  }
+  const std::string path = call.request.path.substr(kPrefix.size());
+  return wrapped(parts_, call, path, std::move(reply), *ttl.value());
+}
+
+Result<> VaultApi::log(const VaultRoute& route, const VaultCall& call, const VaultReply& reply) {
+  if (!parts_.secrets.keyring.is_open() || route.audit == VaultAudit::nothing ||
+      (!reply.is_failure && route.audit == VaultAudit::failures)) {
+    return Done{};
+  }
+  AuditLine line;
+  line.actor = call.actor.name;
+  line.operation = route.operation;
+  line.path = cut(call.path.empty() ? std::string(route.pattern) : call.path);
+  line.outcome = reply.is_denied ? "denied" : reply.is_failure ? "failed" : "allowed";
+  line.detail = cut(reply.detail);
+  return parts_.secrets.audit.append(line, call.now_ms);
+}
+
+VaultReply VaultApi::ask_undoably(const VaultRoute& route, VaultCall& call) {
+  if (route.access != VaultAccess::anyone) {
+    if (auto known = identify(call); !known.ok()) {
+      return denied(known.error());
+    }
+  }
+  if (route.access == VaultAccess::operator_only && !call.actor.is_operator) {
+    return denied(nobody(call.actor.name +
+                         " may not: it is for the operator alone, over the unix socket of the home "
+                         "and without a token"));
+  }
+  return ask(route, call);
+}
+
+Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call,
+                                    const Keyring::Mark& keys, VaultReply reply) {
+  if (reply.is_failure) {
+    TRY(parts_.state.run("ROLLBACK TO request"));
+    // What was undone took a use of the token back, too.
+    if (call.token.has_value()) {
+      TRY(parts_.secrets.tokens.use(*call.token));
+    }
+    parts_.secrets.keyring.undo(keys);
+  }
+  const bool is_stranger = !call.token.has_value() && !call.actor.is_operator;
+  if (reply.is_failure && is_stranger && !strangers_.may_be_written(call.now_ms)) {
+    reply = refused_with(429, "too many requests were refused: wait some seconds");
+  } else
+    TRY(log(route, call, reply));
+  TRY(parts_.state.run("RELEASE request"));
+  return reply;
+}
+
+bool VaultApi::is_free(const HttpRequest& request) const {
+  const Match found = match(request);
+  return found.route == nullptr || found.route->audit == VaultAudit::nothing;
+}
+
+Result<VaultApi::Answer> VaultApi::answer(const HttpRequest& request, std::int64_t now_ms) {
+  const Match found = match(request);
+  if (found.route == nullptr) {
+    return free_answer(found.is_path_known ? refused_with(405, "unsupported operation")
+                                           : refused_with(404, "no handler for " + request.path));
+  }
+  if (const std::string space = request.header("X-Vault-Namespace");
+      !space.empty() && space != "/" && space != "root" && space != "root/") {
+    return free_answer(
+        refused_with(400, "there are no namespaces here: leave X-Vault-Namespace out"));
+  }
+  const VaultRoute& route = *found.route;
+  VaultCall call{request, found.rest, Json::object({}), {}, {}, token_in(request), now_ms};
+  call.actor.name = request.user.has_value() ? fmt::format("user {}", *request.user) : "loopback";
+  if (route.audit == VaultAudit::nothing) {
+    return free_answer(route.answer(parts_, call));
+  }
+  TRY(parts_.state.run("SAVEPOINT request"));
+  const Keyring::Mark keys = parts_.secrets.keyring.mark();
+  auto reply = TRY(settle(route, call, keys, ask_undoably(route, call)));
+  Answer answer;
+  answer.is_change = !reply.is_failure && !is_read(method_of(request));
+  answer.response = http_response(std::move(reply));
+  return answer;
+}
+
+}  // namespace rowlock

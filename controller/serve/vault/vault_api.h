@@ -1,0 +1,56 @@
+// Secrets over HTTP, spoken as clients of Vault speak it (its HTTP API, the key/value engine of
+// version 2 at secret/, JWT login at auth/jwt/), so that those work unmodified. A pure function of
+// a request and of rows: whoever calls it has begun a transaction, and sends nothing before that is
+// committed.
+//
+// Who asks is the holder of a token, or the operator: root or the user whose home it is, at the
+// other end of the unix socket, without one. What a token may do is in the rows of `policy`.
+#pragma once
+
+#include "controller/secrets/secrets.h"
+#include "controller/serve/http_server.h"
+#include "controller/serve/strangers.h"
+#include "controller/serve/vault/vault_api_call.h"
+#include "controller/store/database.h"
+#include "controller/store/schema.h"
+
+#include <cstdint>
+#include <string>
+
+namespace rowlock {
+
+class VaultApi {
+ public:
+  // Requires: all outlive this.
+  VaultApi(Secrets& secrets, Database& state, const Schema& schema)
+      : parts_{secrets, state, schema} {}
+
+  struct Answer {
+    HttpResponse response;
+    bool is_change = false;  // Rows were written beside the audit log.
+  };
+
+  // What a request that ends in an error wrote is undone, all but its line in the audit log. An
+  // error means that the audit log or the database could not be written: the transaction must not
+  // be committed, and no answer of it may go out.
+  Result<Answer> answer(const HttpRequest& request, std::int64_t now_ms);
+
+  // Whether it is a request that writes nothing and releases nothing: its answer needs no commit.
+  bool is_free(const HttpRequest& request) const;
+
+ private:
+  struct Match;
+  Match match(const HttpRequest& request) const;
+  VaultReply ask(const VaultRoute& route, VaultCall& call);
+  VaultReply ask_undoably(const VaultRoute& route, VaultCall& call);
+  Result<> identify(VaultCall& call);
+  Result<> take_body(VaultCall& call) const;
+  Result<> log(const VaultRoute& route, const VaultCall& call, const VaultReply& reply);
+  Result<VaultReply> settle(const VaultRoute& route, VaultCall& call, const Keyring::Mark& keys,
+                            VaultReply reply);
+
+  VaultParts parts_;
+  Strangers strangers_;
+};
+
+}  // namespace rowlock

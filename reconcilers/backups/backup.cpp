@@ -1,0 +1,297 @@
+#include "reconcilers/backups/backup.h"
+
+#include "controller/backup/backup_file.h"
+#include "controller/backup/content.h"
+#include "controller/backup/restore_backup.h"
+#include "controller/backup/store_address.h"
+#include "controller/base/cron.h"
+#include "controller/base/version.h"
+#include "controller/ports/clock.h"
+#include "controller/ports/home_copies.h"
+#include "controller/ports/pings.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <set>
+
+namespace rowlock {
+
+namespace {
+
+constexpr std::int64_t kWheneverBegun = std::numeric_limits<std::int64_t>::max();
+
+Error stopping(const std::string& attempt) {
+  return {Fault::transient, Cause::other, attempt + ": Rowlock is stopping", ""};
+}
+
+PostgresAddress server_of(const Step& step, const std::string& which) {
+  return {step.input->text(which + "_url"), packed(step.parcel, which)};
+}
+
+std::vector<std::string> recipients_of(const Row& input) {
+  std::vector<std::string> recipients;
+  const auto parsed = Json::parse(input.text("recipients"));
+  for (const Json& each : parsed.ok() ? parsed.value().items() : std::vector<Json>{}) {
+    recipients.push_back(each.as_string());
+  }
+  return recipients;
+}
+
+int jobs_of(const Row& input) { return static_cast<int>(input.integer("jobs")); }
+
+// The day in the zone of the policy: what is kept is counted by days there.
+std::string day_of(const Row& input, std::int64_t at_ms) {
+  const auto zone = TimeZone::load(input.text("time_zone"));
+  return zone.ok() ? zone.value().local_date(at_ms)
+                   : TimeZone::load("UTC").value().local_date(at_ms);
+}
+
+BackupHeader header_of(const Row& input, std::int64_t now_ms) {
+  BackupHeader header;
+  header.id = input.text("name");
+  header.home = input.text("home");
+  header.policy = input.text("policy");
+  header.kind = input.text("kind");
+  header.source = input.text("source");
+  header.reason = input.text("reason");
+  header.rowlock = version();
+  header.started_at_ms = now_ms;
+  return header;
+}
+
+BackupObject object_of(const Row& input) {
+  return {input.text("object"), input.text("name"), input.text("home"), input.text("sha256")};
+}
+
+// ---- Made
+
+Result<Json> write_content(const Step& step, World& world, MemberWriter& members) {
+  const Row& input = *step.input;
+  if (input.text("kind") == "home") {
+    TRY(world.home_copies().copy(members, world.ending()));
+    return Json::object({});
+  }
+  const auto dumped =
+      TRY(world.dumps().dump(server_of(step, "database"), jobs_of(input), members, world.ending()));
+  return json_of(dumped);
+}
+
+// The object is completed last: it is seen once every stage before it has ended well.
+Result<Values> make(const Step& step, World& world) {
+  const Row& input = *step.input;
+  const std::int64_t taken_at_ms = world.clock().now_ms();
+  const auto store = store_of(step, world);
+  const auto upload = TRY(store->upload(input.text("object")));
+  Upload& out = *upload;
+  const TellProgress progress = step.teller();
+  std::int64_t sent = 0;
+  const auto file = TRY(BackupFileWriter::begin(
+      recipients_of(input), header_of(input, taken_at_ms),
+      [&](std::string_view bytes) -> Result<> {
+        if (world.ending()) return stopping("upload the backup");
+        sent += static_cast<std::int64_t>(bytes.size());
+        if (progress) progress("dumping", sent, 0);
+        return out.write(bytes);
+      },
+      jobs_of(input) > 1));
+  const auto content = TRY(write_content(step, world, *file));
+  TRY(file->finish(content));
+  if (progress) progress("reading back", 0, 0);
+  TRY(out.finish());
+  return Values{{"taken_at_ms", taken_at_ms},  {"taken_on", day_of(input, taken_at_ms)},
+                {"size_bytes", file->bytes()}, {"dump_bytes", file->plain_bytes()},
+                {"sha256", file->sha256()},    {"content", content.text()}};
+}
+
+// ---- Found again
+
+// What is not there whole is taken back. Its key is its alone, so that all uploads of it go: when
+// one was begun is said by the store's clock, which may be ahead of this one.
+Result<Values> settle(const Step& step, World& world) {
+  const Row& input = *step.input;
+  const std::string object = input.text("object");
+  const auto store = store_of(step, world);
+  TRY(store->abort_uploads(object, kWheneverBegun));
+  const auto found = TRY(store->look(object));
+  const bool is_there = found.has_value();
+  return Values{{"is_there", std::int64_t{is_there}},
+                {"taken_on", day_of(input, is_there ? found->stored_at_ms : 0)},
+                {"size_bytes", is_there ? found->size_bytes : 0}};
+}
+
+// ---- Restored and compared
+
+// Fewer bytes than the database had would not do.
+Result<> expect_room(World& world, const PostgresAddress& server, std::int64_t size_bytes) {
+  const auto room = TRY(world.dumps().room(server));
+  const std::int64_t needed = size_bytes + size_bytes / 5;
+  if (room.has_value() && *room < needed) {
+    return Error{Fault::transient, Cause::other,
+                 fmt::format("restore to see: the server has room for {} MB, {} MB are needed",
+                             *room / 1'000'000, needed / 1'000'000),
+                 "make room, or name another server in verify_database"};
+  }
+  return Done{};
+}
+
+// As PostgreSQL and people write it.
+const std::set<std::string> kTrueAnswers = {"t", "true", "1"};
+
+Result<> expect_assertions(const Step& step, World& world, const PostgresAddress& made) {
+  const auto assertions = Json::parse(step.input->text("assertions"));
+  for (const Json& each : assertions.ok() ? assertions.value().items() : std::vector<Json>{}) {
+    const auto answer = TRY(world.dumps().ask(made, each["query"].as_string()));
+    if (!kTrueAnswers.contains(answer)) {
+      return Error{Fault::rejected, Cause::unmet,
+                   fmt::format("assertion {} is not true of what was restored: it answers '{}'",
+                               each["name"].as_string(), answer),
+                   ""};
+    }
+  }
+  return Done{};
+}
+
+Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& store,
+                                  const CheckedBackup& checked, const SecretBytes& identities) {
+  const Row& input = *step.input;
+  RestoreOrder order;
+  order.server = server_of(step, "scratch");
+  order.database = input.text("scratch");
+  const std::int64_t size_bytes = checked.manifest.content["size_bytes"].as_integer();
+  // What a try left that was cut off.
+  TRY(world.dumps().drop(order.server, order.database));
+  TRY(expect_room(world, order.server, size_bytes));
+  const auto restored = TRY(restore_backup(store, object_of(input), checked, identities,
+                                           world.dumps(), order, world.ending(), step.teller()));
+  const auto asserted = expect_assertions(step, world, with_database(order.server, order.database));
+  auto dropped = world.dumps().drop(order.server, order.database);
+  if (!asserted.ok()) {
+    return asserted.error();
+  }
+  if (!dropped.ok()) {
+    return dropped.error();
+  }
+  return restored.took_ms;
+}
+
+Result<std::int64_t> try_home(const Step& step, World& world, ObjectStore& store,
+                              const SecretBytes& identities) {
+  const std::int64_t began_at_ms = world.clock().now_ms();
+  if (const TellProgress progress = step.teller()) progress("unpacking", 0, 0);
+  const auto file = TRY(BackupFileReader::open(
+      identities, object_source(store, step.input->text("object"), world.ending())));
+  TRY(world.home_copies().try_out(*file));
+  return world.clock().now_ms() - began_at_ms;
+}
+
+Result<Values> verify(const Step& step, World& world) {
+  const Row& input = *step.input;
+  const auto identities = TRY(identities_of(step));
+  const auto store = store_of(step, world);
+  const auto checked =
+      TRY(check_backup(*store, object_of(input), identities, world.ending(), step.teller()));
+  const auto took_ms =
+      TRY(input.text("kind") == "home" ? try_home(step, world, *store, identities)
+                                       : try_database(step, world, *store, checked, identities));
+  return Values{{"restore_ms", took_ms},
+                {"sha256", checked.sha256},
+                {"content", checked.manifest.content.text()},
+                {"taken_at_ms", checked.manifest.header.started_at_ms}};
+}
+
+// ---- Deleted
+
+Result<Values> expire(const Step& step, World& world) {
+  const auto store = store_of(step, world);
+  TRY(store->remove(step.input->text("object")));
+  return Values{};
+}
+
+Outcome outcome_of(const Result<Values>& result) {
+  if (result.ok()) {
+    return Outcome::done(result.value());
+  }
+  Outcome outcome = Outcome::of(result.error());
+  if (result.error().cause == Cause::corrupt) outcome.result = "bad";
+  if (result.error().cause == Cause::unmet) outcome.result = "unmet";
+  return outcome;
+}
+
+std::optional<std::int64_t> next_of(const std::string& schedule, const TimeZone& zone,
+                                    std::int64_t after_ms, std::string& wrong) {
+  const auto cron = Cron::parse(schedule);
+  if (!cron.ok()) {
+    wrong = cron.error().message;
+    return std::nullopt;
+  }
+  return cron.value().next(after_ms, zone);
+}
+
+}  // namespace
+
+// A long run of one policy holds up no other, and none that is restored.
+std::string Backups::lane(const Step& step) const {
+  return "backup/" + step.input->text("policy") + "/" + step.step;
+}
+
+Result<std::shared_ptr<const Parcel>> Backups::pack(const Step& step, std::int64_t now_ms) const {
+  const Row& input = *step.input;
+  auto parcel = std::make_shared<Parcel>();
+  Result<> packed = pack_store(secrets_, input, now_ms, *parcel);
+  const auto also = [&](const std::string& path, const std::string& key, const char* name) {
+    if (packed.ok()) packed = pack_secret(secrets_, path, key, name, now_ms, *parcel);
+  };
+  if (step.step == "run") {
+    also(input.text("database_secret"), input.text("database_key"), "database");
+  } else if (step.step == "verify") {
+    also(input.text("identity_secret"), input.text("identity_key"), "identity");
+    also(input.text("scratch_secret"), input.text("scratch_key"), "scratch");
+  }
+  if (!packed.ok()) {
+    return packed.error();
+  }
+  return std::shared_ptr<const Parcel>(std::move(parcel));
+}
+
+Outcome Backups::apply(const Step& step, World& world) const {
+  if (step.step == "run") return outcome_of(make(step, world));
+  if (step.step == "settle") return outcome_of(settle(step, world));
+  if (step.step == "verify") return outcome_of(verify(step, world));
+  CHECK(step.step == "expire");
+  return outcome_of(expire(step, world));
+}
+
+Outcome BackupSchedules::apply(const Step& step, World&) const {
+  CHECK(step.step == "schedule");
+  const Row& input = *step.input;
+  const std::int64_t after_ms = input.integer("after_ms");
+  const auto zone = TimeZone::load(input.text("time_zone"));
+  if (!zone.ok()) {
+    return Outcome::of(zone.error());
+  }
+  std::string wrong;
+  const auto next = next_of(input.text("schedule"), zone.value(), after_ms, wrong);
+  Value verify_next;
+  if (wrong.empty() && input.text("verify_schedule") != "each") {
+    const auto at = next_of(input.text("verify_schedule"), zone.value(), after_ms, wrong);
+    if (at.has_value()) verify_next = *at;
+  }
+  if (wrong.empty() && !next.has_value()) {
+    wrong = "schedule '" + input.text("schedule") + "' is never due";
+  }
+  if (!wrong.empty()) {
+    return Outcome::of(Error{Fault::rejected, Cause::other, wrong, ""});
+  }
+  return Outcome::done({{"next_at_ms", *next},
+                        {"next_text", zone.value().local_text(*next)},
+                        {"verify_next_at_ms", verify_next}});
+}
+
+Outcome BackupPings::apply(const Step& step, World& world) const {
+  CHECK(step.step == "send");
+  const auto sent = world.pings().ping(step.input->text("url"));
+  return sent.ok() ? Outcome::done() : Outcome::of(sent.error());
+}
+
+}  // namespace rowlock

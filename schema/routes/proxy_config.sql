@@ -1,0 +1,42 @@
+-- What the configuration of the proxy is made from: settings, routes and who is to stand in their slots, as JSON. When
+-- it is written, proxy.sql decides; how it reads for HAProxy, controller/adapters/haproxy/haproxy_config.cpp.
+
+-- @views
+
+CREATE VIEW proxy_setting_text AS
+SELECT json_object(
+         'listen', p.listen,
+         'listen_tls', p.listen_tls,
+         'accept_proxy', p.accept_proxy,
+         'client_header', p.client_header,
+         'socket', p.socket,
+         'certificates', (SELECT json_group_array(c.path)
+                          FROM (SELECT path FROM certificate ORDER BY name) AS c)) AS settings
+FROM proxy_setting AS p;
+
+-- The slots of a route as the configuration has them: what is to be ready stands in its slot, all others are free.
+CREATE VIEW proxy_slot AS
+SELECT t.route,
+       json_group_array(json_array(t.slot, t.address, t.port, t.weight)) AS slots
+FROM route_target AS t
+WHERE t.ended_at_ms IS NULL AND t.wanted = 'ready'
+GROUP BY t.route;
+
+-- All that a proxy needs to run by itself.
+CREATE VIEW proxy_input AS
+SELECT 'proxy' AS target,
+       s.socket,
+       p.saved_generation AS generation,
+       -- Long, and wanted for a save alone.
+       CASE WHEN p.saving_content <> p.saved_content THEN json_object(
+         'home', (SELECT id FROM home),
+         'generation', p.saving_generation,
+         'settings', json(p.settings),
+         'routes', (SELECT json_group_array(json_object('name', r.route, 'mode', COALESCE(w.mode, ''),
+                                                        'slot_count', r.slots, 'structure', json(r.structure),
+                                                        'slots', json(COALESCE(k.slots, '[]'))))
+                    FROM route_state AS r
+                    JOIN route_wanted AS w ON w.route = r.route
+                    LEFT JOIN proxy_slot AS k ON k.route = r.route)) END AS config
+FROM proxy_state AS p
+JOIN proxy_setting AS s;

@@ -1,0 +1,130 @@
+-- Placement: how many instances of a job may be placed now, in which slots, and on which node. job.sql makes its facts
+-- of it.
+
+-- @observed
+
+-- The slots an instance can stand in. A table and not a recursive query, so that a plan can look one up.
+CREATE TABLE slot (
+  number INTEGER PRIMARY KEY       -- from 0
+);
+
+-- @views
+
+-- How many instances of a job are in which state; the numbers that the update policy is about.
+-- fresh: of the spec that should run; stale: of an earlier one; proven: healthy for min_healthy_ms.
+CREATE VIEW job_tally AS
+SELECT d.job,
+       d.id AS deployment,
+       d.spec,
+       d.state,
+       j.count,
+       j.update_order,
+       j.max_parallel,
+       j.min_healthy_ms,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec)                                        AS fresh_live,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec
+                          AND i.container = 'running' AND i.failing = 0 AND i.unready = 0
+                          AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
+                                                                ELSE 0 END) + j.min_healthy_ms
+                              <= (SELECT now_ms FROM clock))                                        AS fresh_proven,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec <> d.spec)                                       AS stale_live,
+       count(*) FILTER (WHERE i.run = 0 AND i.container IN ('running', 'paused'))                   AS stopping,
+       d.failures,
+       count(*) FILTER (WHERE i.spec = d.spec AND i.rejected = 1
+                          AND i.placed_at_ms >= d.started_at_ms)                                    AS rejections
+FROM job AS j
+JOIN deployment AS d ON d.job = j.name AND d.current = 1
+LEFT JOIN instance_health AS i ON i.job = j.name
+GROUP BY d.job;
+
+-- How far an update may go now. How many of the old spec must stay meanwhile, instance_fact says.
+CREATE VIEW job_room AS
+SELECT t.job,
+       t.deployment,
+       t.spec,
+       -- So many of the new spec may be placed now. While an old one lives, no more than max_parallel are unproven.
+       max(0, CASE WHEN t.stale_live = 0 AND (t.stopping = 0 OR t.update_order = 'start_first')
+                   THEN t.count - t.fresh_live
+                   WHEN t.update_order = 'start_first'
+                   THEN min(t.count - t.fresh_live,
+                            t.count + t.max_parallel - t.fresh_live - t.stale_live,
+                            t.max_parallel - (t.fresh_live - t.fresh_proven))
+                   ELSE min(t.count - t.fresh_live - t.stale_live - t.stopping,
+                            CASE WHEN t.stale_live = 0 THEN t.count
+                                 ELSE t.max_parallel - (t.fresh_live - t.fresh_proven) END) END)    AS place_max,
+       t.count,
+       t.fresh_live,
+       t.fresh_proven,
+       t.stale_live,
+       t.rejections
+FROM job_tally AS t;
+
+-- The free slots to be filled now: the lowest ones, so many as there is room for. A slot whose last instance failed
+-- waits for its restart delay; a spec that was rejected waits for the engineer.
+CREATE VIEW job_vacancy AS
+SELECT v.job,
+       v.deployment,
+       v.spec,
+       v.slot,
+       v.rejections,
+       CASE WHEN last.spec IS v.spec AND last.verdict = 'failed'
+            THEN last.ended_at_ms
+                 + CASE WHEN last.streak = 0
+                             OR last.healthy_at_ms + j.restart_reset_ms <= last.ended_at_ms THEN 0
+                        ELSE min(j.restart_delay_max_ms, j.restart_delay_ms * (1 << min(last.streak - 1, 20))) END
+            ELSE 0 END AS due_at_ms,
+       CASE WHEN last.spec IS NOT v.spec OR last.verdict IS NOT 'failed' THEN 0
+            WHEN last.healthy_at_ms + j.restart_reset_ms <= last.ended_at_ms THEN 1
+            ELSE last.streak + 1 END AS streak
+FROM (SELECT r.job,
+             r.deployment,
+             r.spec,
+             r.place_max,
+             r.rejections,
+             s.number AS slot,
+             s.number - (SELECT count(*) FROM instance AS i
+                         WHERE i.job = r.job AND i.run = 1 AND i.slot < s.number) AS free_below
+      FROM job_room AS r
+      JOIN slot AS s ON s.number <= r.fresh_live + r.stale_live + r.place_max
+      WHERE r.place_max > 0) AS v
+JOIN job AS j ON j.name = v.job
+LEFT JOIN instance AS last ON last.id = (SELECT max(i.id) FROM instance AS i
+                                         WHERE i.job = v.job AND i.slot = v.slot AND i.run = 0)
+WHERE v.free_below < v.place_max
+  AND NOT EXISTS (SELECT 1 FROM instance AS i WHERE i.job = v.job AND i.slot = v.slot AND i.run = 1);
+
+-- Where an instance of a job could go, and why not. The best is the one with the fewest instances.
+CREATE VIEW job_node AS
+SELECT j.name AS job,
+       n.name AS node,
+       CASE WHEN n.eligible = 0 THEN 'is not eligible'
+            WHEN s.reach IS NULL OR s.reach = 'unseen' THEN 'was not looked at yet'
+            WHEN s.reach = 'lost' THEN 'cannot be reached'
+            WHEN EXISTS (SELECT 1 FROM job_constraint AS c
+                         WHERE c.job = j.name
+                           AND (c.value = CASE c.attribute WHEN 'node' THEN n.name
+                                                           WHEN 'site' THEN n.site
+                                                           ELSE COALESCE(n.arch, s.arch) END) <> (c.operator = '='))
+            THEN 'does not meet a constraint of the job'
+            WHEN j.cpus > s.cpus
+            THEN 'has ' || printf('%g', s.cpus) || ' cpus, the job asks for ' || printf('%g', j.cpus)
+            WHEN j.memory_mb > s.memory_mb
+            THEN 'has ' || s.memory_mb || ' MB, the job asks for ' || j.memory_mb || ' MB'
+            WHEN j.memory_mb > 0
+                 AND j.memory_mb + (SELECT COALESCE(sum(i.memory_mb), 0) FROM instance AS i
+                                    WHERE i.node = n.name AND i.run = 1) > s.memory_mb
+            THEN 'has no ' || j.memory_mb || ' MB left that are not reserved'
+            WHEN j.cpus > 0
+                 AND j.cpus + (SELECT COALESCE(sum(i.cpus), 0) FROM instance AS i
+                               WHERE i.node = n.name AND i.run = 1) > s.cpus
+            THEN 'has no ' || printf('%g', j.cpus) || ' cpus left that are not reserved'
+            ELSE '' END AS obstacle,
+       (SELECT count(*) FROM instance AS i WHERE i.node = n.name AND i.run = 1) AS load
+FROM job AS j
+CROSS JOIN node AS n
+LEFT JOIN node_state AS s ON s.node = n.name;
+
+-- @fill
+
+WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 1999)
+INSERT OR IGNORE INTO slot (number) SELECT number FROM n;
