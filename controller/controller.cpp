@@ -1,3 +1,6 @@
+// Read pass() and turn() first: they are the loop. A step that changes only rows is made in the
+// turn, in its transaction; a step that changes the world is marked there and made after the
+// commit.
 #include "controller/controller.h"
 
 #include "controller/ports/clock.h"

@@ -1,3 +1,5 @@
+// Two halves that run on two threads: pack_…() on the loop thread, where the secret store is, and
+// the others on a worker, which has the packed values and nothing else.
 #include "controller/backup/store_address.h"
 
 #include "controller/secrets/private_file.h"

@@ -1,3 +1,6 @@
+// One HTTP request over the socket of the home, and the work of saying why it failed: no
+// controller, no permission, a sealed store and a refusal each want another next step from the
+// person.
 #include "controller/cli/controller_client.h"
 
 #include "controller/adapters/http/socket_client.h"

@@ -1,3 +1,5 @@
+// SQLite says "unable to open" for many reasons. Here the files are looked at first, so that the
+// error names the one that holds: no home, no permission, or a file that is none.
 #include "controller/cli/opened.h"
 
 #include "controller/base/time.h"

@@ -1,3 +1,5 @@
+// Read run() first, it names the steps in order. The session that reads the tables exports its
+// snapshot, and every pg_dump is told to use that one; so all of them see the same moment.
 #include "controller/adapters/postgres/postgres_dump_run.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

@@ -1,3 +1,5 @@
+// Options and their help alone: the words in here are what `--help` prints. What the verbs do is in
+// the other files of this folder.
 #include "controller/cli/backups/backup_verbs.h"
 
 #include "controller/base/time.h"

@@ -1,3 +1,5 @@
+// Without a home there are no rows: which policy a backup is of and when it was made is read from
+// its name.
 #include "controller/cli/backups/bare_store.h"
 
 #include "controller/adapters/object_stores.h"

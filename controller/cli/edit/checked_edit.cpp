@@ -1,3 +1,5 @@
+// The rows of `violation_now` are asked within the open transaction, and if there are any it is
+// rolled back: the check that the controller would make, made before it.
 #include "controller/cli/edit/checked_edit.h"
 
 #include "controller/cli/opened.h"

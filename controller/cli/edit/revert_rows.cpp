@@ -1,3 +1,5 @@
+// Tables and columns are read from the schema and the file at hand, never listed here. Rows are
+// JSON objects, so that a row written before a column was added can still be put back.
 #include "controller/cli/edit/revert_rows.h"
 
 #include "controller/base/json.h"

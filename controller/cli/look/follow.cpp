@@ -1,3 +1,5 @@
+// A loop that asks state.db a few times a second. It also looks now and then for a controller:
+// without one, what was asked for would be waited for in vain.
 #include "controller/cli/look/follow.h"
 
 #include "controller/base/time.h"

@@ -1,3 +1,5 @@
+// What `rowlock wait` draws while it waits. On a terminal it draws the lines again over the old
+// ones, so it must know how many rows of the screen they took.
 #include "controller/base/text.h"
 #include "controller/base/time.h"
 #include "controller/cli/look/wait.h"
