@@ -1,3 +1,5 @@
+// The rest of Rowlock reads secrets through here, so that each such reading has its line in the
+// audit log, under the name `rowlock`.
 #include "controller/secrets/secret_value.h"
 
 #include <fmt/format.h>

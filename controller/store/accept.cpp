@@ -1,3 +1,5 @@
+// Read take() first. Rows come into TEMP tables with this binary's CHECKs, are compared with those
+// in force, and only the difference is written: so an edit costs what it changes.
 #include "controller/store/accept.h"
 
 #include "controller/base/json.h"

@@ -1,3 +1,5 @@
+// The lock belongs to the open file and goes when the process does, whatever ended it; what is
+// written in it is for people and decides nothing.
 #include "controller/store/home.h"
 
 #include "controller/base/time.h"

@@ -1,3 +1,5 @@
+// A reader of lines: a marker begins a section, and the text until the next one belongs to it.
+// Nothing here understands SQL.
 #include "controller/store/schema.h"
 
 #include "controller/base/check.h"

@@ -1,3 +1,5 @@
+// Unlike Database, this knows nothing of the text beforehand: one statement at a time is compiled,
+// run and forgotten, and its columns are whatever it returns.
 #include "controller/store/shell.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,6 @@
+// One section for each step of a backup's life, each a function of the row and the world. Whether
+// an object counts is the row's to say: it is written first, and an object without one is taken
+// back.
 #include "reconcilers/backups/backup.h"
 
 #include "controller/backup/backup_file.h"
@@ -64,7 +67,7 @@ BackupObject object_of(const Row& input) {
   return {input.text("object"), input.text("name"), input.text("home"), input.text("sha256")};
 }
 
-// ---- Made
+// ---- A backup is made ---------------------------------------------------------------------------
 
 Result<Json> write_content(const Step& step, World& world, MemberWriter& members) {
   const Row& input = *step.input;
@@ -104,7 +107,7 @@ Result<Values> make(const Step& step, World& world) {
                 {"sha256", file->sha256()},    {"content", content.text()}};
 }
 
-// ---- Found again
+// ---- An object is found again after a crash -----------------------------------------------------
 
 // What is not there whole is taken back. Its key is its alone, so that all uploads of it go: when
 // one was begun is said by the store's clock, which may be ahead of this one.
@@ -120,7 +123,7 @@ Result<Values> settle(const Step& step, World& world) {
                 {"size_bytes", is_there ? found->size_bytes : 0}};
 }
 
-// ---- Restored and compared
+// ---- A backup is restored and compared ----------------------------------------------------------
 
 // Fewer bytes than the database had would not do.
 Result<> expect_room(World& world, const PostgresAddress& server, std::int64_t size_bytes) {
@@ -200,7 +203,7 @@ Result<Values> verify(const Step& step, World& world) {
                 {"taken_at_ms", checked.manifest.header.started_at_ms}};
 }
 
-// ---- Deleted
+// ---- An old backup is deleted -------------------------------------------------------------------
 
 Result<Values> expire(const Step& step, World& world) {
   const auto store = store_of(step, world);

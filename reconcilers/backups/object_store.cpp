@@ -1,3 +1,5 @@
+// One step of three calls on the port: try all that a backup does, take back uploads that nobody
+// will finish, and list what there is.
 #include "reconcilers/backups/object_store.h"
 
 #include "controller/backup/store_address.h"

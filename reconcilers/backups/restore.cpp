@@ -1,3 +1,5 @@
+// A restore goes to a database of another name first and is compared; only then is it renamed. A
+// try that was cut off leaves that other name behind, and the next one drops it.
 #include "reconcilers/backups/restore.h"
 
 #include "controller/backup/restore_backup.h"

@@ -1,3 +1,5 @@
+// A look brings home the whole list of containers as one JSON text; the script node.observe.done
+// works out what of it is new.
 #include "reconcilers/nodes/node.h"
 
 #include "controller/base/json.h"

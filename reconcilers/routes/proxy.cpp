@@ -1,3 +1,5 @@
+// The configuration comes as JSON that a view made; most of this file turns it into the port's
+// types and the proxy's report into JSON again.
 #include "reconcilers/routes/proxy.h"
 
 #include "controller/base/json.h"

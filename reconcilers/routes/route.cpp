@@ -1,3 +1,5 @@
+// A change of a slot answers with what the proxy then says of it, and that is recorded: not what
+// was asked for.
 #include "reconcilers/routes/route.h"
 
 #include "controller/ports/proxy.h"

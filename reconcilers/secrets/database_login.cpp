@@ -1,3 +1,5 @@
+// pack() runs on the loop thread in a transaction: it makes the password and seals it into the row.
+// apply() runs on a worker, and is only given the parcel.
 #include "reconcilers/secrets/database_login.h"
 
 #include "controller/crypto/cipher.h"
@@ -80,8 +82,7 @@ std::string login_url(const std::string& url, const std::string& username,
   return fmt::format("{}{}:{}@{}", url.substr(0, begin), username, password, url.substr(host));
 }
 
-// ---- Logins
-// --------------------------------------------------------------------------------------
+// ---- Logins -------------------------------------------------------------------------------------
 
 // A server that hangs holds up its own logins alone.
 std::string DatabaseLogins::lane(const Step& step) const {
@@ -182,8 +183,7 @@ Outcome DatabaseLogins::apply(const Step& step, World& world) const {
   return made.ok() ? Outcome::done(step.parcel->values) : Outcome::of(made.error());
 }
 
-// ---- Databases
-// -----------------------------------------------------------------------------------
+// ---- Databases ----------------------------------------------------------------------------------
 
 std::string Databases::lane(const Step& step) const { return step.input->text("url") + "/look"; }
 

@@ -1,3 +1,5 @@
+// pack() reads the secrets on the loop thread, and the audit log and the ledger are written with
+// it; apply() writes the files from what was packed.
 #include "reconcilers/secrets/delivery.h"
 
 #include "controller/base/json.h"

@@ -1,3 +1,4 @@
+// One call on the port: the key set as text. Whether it is taken is decided in SQL.
 #include "reconcilers/secrets/trust.h"
 
 #include "controller/ports/key_sets.h"

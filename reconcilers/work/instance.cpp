@@ -1,3 +1,5 @@
+// Most of this file reads the spec out of the row, since a container is made of it alone. The steps
+// are at the end, one call on the engine each.
 #include "reconcilers/work/instance.h"
 
 #include "controller/base/json.h"

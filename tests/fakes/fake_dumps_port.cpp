@@ -1,3 +1,5 @@
+// The port of the fake servers. A dump is a text of the tables' rows with a mark at its end, by
+// which one that was cut off is known.
 #include "tests/fakes/fake_dumps.h"
 
 #include <algorithm>

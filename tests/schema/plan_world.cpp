@@ -1,3 +1,5 @@
+// Does what the controller does, with its scripts and hands but without its loop: steps are made
+// one after the other, in the order of the plan, until it is empty or waits.
 #include "tests/schema/plan_world.h"
 
 #include "controller/ports/prober.h"

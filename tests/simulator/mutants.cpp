@@ -1,3 +1,5 @@
+// A mutant names a file of schema/, a piece of its text and what stands there instead. A text that
+// is not found any more fails the test: then it must follow the schema.
 #include "tests/simulator/mutants.h"
 
 namespace rowlock::simulator {

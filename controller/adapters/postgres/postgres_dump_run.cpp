@@ -165,7 +165,7 @@ Result<> PostgresDumpRun::dump_data(std::vector<std::unique_ptr<PostgresChild>>&
   return failure.has_value() ? Result<>(*failure) : Result<>(Done{});
 }
 
-// ---- Programs
+// ---- PostgreSQL's programs at work --------------------------------------------------------------
 
 std::vector<std::string> PostgresDumpRun::command(const PostgresProgram& program) const {
   return {program.path, "--no-password", "--dbname=" + server_};

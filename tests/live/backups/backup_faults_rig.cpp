@@ -1,3 +1,5 @@
+// Pauses between tries are not waited for: end_pauses() ends them in the rows of state.db, while no
+// controller runs. All else takes the time that it takes.
 #include "tests/live/backups/backup_faults_rig.h"
 
 #include "controller/adapters/process/command.h"

@@ -1,3 +1,5 @@
+// Edits go in by the engineer's own way, another connection on desired.db, and answers come from
+// state.db and from the engine itself: the product is only ever seen from outside.
 #include "tests/live/rowlock/rowlock_home.h"
 
 #include "controller/adapters/docker/docker_engine.h"
