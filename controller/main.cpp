@@ -260,7 +260,7 @@ void CommandLine::read_revert_words() {
   said_.revert.revision = revision;
 }
 
-// "secret put"
+// What was typed to reach this verb: "secret put".
 std::string full_name(const CLI::App& parser) {
   const CLI::App* parent = parser.get_parent();
   const bool is_top = parent == nullptr || parent->get_parent() == nullptr;

@@ -46,7 +46,7 @@ std::string word_after(std::string_view line, std::string_view head) {
   return std::string(line.substr(0, line.find_first_of(" (")));
 }
 
-// "job.sql"
+// "job.sql" of "schema/work/job.sql".
 std::string_view own_name(const EmbeddedFile& file) {
   return file.name.substr(file.name.rfind('/') + 1);
 }

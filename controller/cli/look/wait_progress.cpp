@@ -33,7 +33,7 @@ bool is_telling(const Glance& glance, const std::string& resource) {
   });
 }
 
-// But for figures.
+// The line without its figures: lines that differ in these alone say the same thing.
 std::string words_of(std::string line) {
   std::erase_if(line, [](char c) { return c >= '0' && c <= '9'; });
   return line;
