@@ -120,6 +120,7 @@ clang: ## Compile everything with clang++, free of warnings
 
 lint: ## Check the rules of the tree: includes, sizes, comments, SQL, scripts
 	@tools/lint
+	@tests/lint/run
 
 format: ## Format the C++ sources in place
 	@clang-format -i $(FORMATTED)
