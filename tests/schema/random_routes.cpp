@@ -15,25 +15,39 @@ std::string random_proxy(Dice& dice) {
              "UPDATE proxy_state SET reach = '{}', generation = 3, content = {}, saved_content = "
              "{}, refused_content = {}, refused_until_ms = {}, saved_generation = {}, "
              "running_generation = {}, saves = {}, changed_at_ms = {}, look_at_ms = {}, hinted = "
-             "{}, retry_at_ms = {}, settings = {};",
+             "{}, reloading = {}, retry_at_ms = {}, settings = {};",
              dice.one_of({"unseen", "reached", "reached", "lost"}), dice.one_of({"1", "2"}),
              dice.one_of({"-1", "1", "2"}), dice.one_of({"-1", "1", "2"}), dice.moment(),
              dice.one_of({"-1", "2", "3"}), dice.one_of({"-1", "2", "3"}), dice.one_of({"0", "3"}),
              dice.moment(), dice.one_of({"0", "1000000", "1010000", "2000000"}), dice.flag(),
-             dice.one_of({"0", "0", "2000000"}),
+             dice.one_of({"0", "0", "1"}), dice.one_of({"0", "0", "2000000"}),
              dice.one_of({"'{}'", "(SELECT settings FROM proxy_setting_text)"}));
 }
 
+// What is wanted of a target, what the proxy said of it, and when: anything, or, as chance would
+// seldom have it, one that is let go of as it should be.
+std::string random_standing(Dice& dice) {
+  if (dice.one_of({"any", "any", "drained"}) == "drained") {
+    return "'down', 'down', '10.0.0.1', 2, 1, 0, 999000, 0, 999000, NULL, 2000000";
+  }
+  return fmt::format("'{}', '{}', '{}', {}, {}, {}, {}, {}, {}, {}, {}",
+                     dice.one_of({"ready", "down"}), dice.one_of({"absent", "down", "ready"}),
+                     dice.one_of({"", "10.0.0.1"}), dice.one_of({"0", "2"}),
+                     dice.one_of({"1", "2"}), dice.moment_or_null(), dice.moment_or_null(),
+                     dice.moment_or_null(), dice.moment_or_null(),
+                     dice.one_of({"NULL", "NULL", dice.moment()}), dice.moment());
+}
+
+// Of a third of all instances, or of none.
 std::string random_targets(Dice& dice, const std::string& route) {
   return fmt::format(
-      "INSERT INTO route_target (target, route, job, instance, name, slot, wanted, acknowledged, "
-      "sessions, content, proven_at_ms, drained_at_ms, let_go_at_ms, listed_at_ms, since_ms, "
-      "look_at_ms, retry_at_ms) SELECT '{0}/' || id, '{0}', job, id, name, id, '{1}', '{2}', "
-      "{3}, {4}, {5}, {6}, {7}, 0, 0, {8}, {9} FROM instance WHERE id % 3 = {10};",
-      route, dice.one_of({"ready", "down"}), dice.one_of({"absent", "down", "ready"}),
-      dice.one_of({"0", "2"}), dice.one_of({"1", "2"}), dice.moment_or_null(),
-      dice.moment_or_null(), dice.moment_or_null(), dice.moment(), dice.moment(),
-      dice.one_of({"0", "1", "2"}));
+      "INSERT INTO route_target (target, route, job, instance, name, slot, acknowledged_port, "
+      "acknowledged_weight, port, listed_at_ms, since_ms, retry_at_ms, wanted, acknowledged, "
+      "acknowledged_address, sessions, content, written_at_ms, asked_at_ms, proven_at_ms, "
+      "drained_at_ms, let_go_at_ms, look_at_ms) "
+      "SELECT '{0}/' || id, '{0}', job, id, name, id, 80, 1, 80, 0, 0, {1}, {2} "
+      "FROM instance WHERE id % 3 = {3};",
+      route, dice.moment(), random_standing(dice), dice.one_of({"0", "1", "2", "3"}));
 }
 
 std::string random_route(Dice& dice, const std::string& route) {

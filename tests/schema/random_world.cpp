@@ -12,32 +12,41 @@ namespace {
 
 std::string random_job(Dice& dice, const std::string& job) {
   return fmt::format(
-      "INSERT INTO job (name, image, count, update_order, max_parallel, auto_revert) "
-      "VALUES ('{0}', '{1}', {2}, '{3}', {4}, {5});"
-      "INSERT INTO job_check (job, name, type, port) VALUES ('{0}', 'up', 'tcp', '80');",
+      "INSERT INTO job (name, image, count, update_order, max_parallel, auto_revert, "
+      "min_healthy_ms, healthy_deadline_ms, progress_deadline_ms) "
+      "VALUES ('{0}', '{1}', {2}, '{3}', {4}, {5}, 500, {6}, {6});"
+      "INSERT INTO job_port (job, label, port) VALUES ('{0}', 'http', 80);"
+      "INSERT INTO job_check (job, name, type, port, passes) VALUES ('{0}', 'up', 'tcp', '80', 1);",
       job, dice.one_of({"good:1", "good:2"}), dice.one_of({"0", "1", "3"}),
-      dice.one_of({"start_first", "stop_first"}), dice.one_of({"1", "2"}), dice.flag());
+      dice.one_of({"start_first", "stop_first"}), dice.one_of({"1", "2"}), dice.flag(),
+      dice.one_of({"600", "600", "300000"}));
 }
 
+// Of a spec as its job has it now, of another one, or of both; or none for a job that is new.
 std::string random_deployments(Dice& dice, const std::string& job) {
   return fmt::format(
       "INSERT INTO spec (job, body) SELECT '{0}', '{{}}' WHERE {1} "
       "UNION ALL SELECT job, body FROM job_spec WHERE job = '{0}';"
-      "INSERT INTO deployment (job, asked, spec, cause, state, current, started_at_ms, failures) "
-      "SELECT job, id, id, '{2}', '{3}', id = (SELECT max(id) FROM spec WHERE job = '{0}'), {4}, "
-      "{5} FROM spec WHERE job = '{0}';",
-      job, dice.flag(), dice.one_of({"edit", "revert"}),
-      dice.one_of({"running", "succeeded", "failed"}), dice.moment(), dice.one_of({"0", "3"}));
+      "INSERT INTO deployment (job, asked, spec, cause, state, current, started_at_ms, failures, "
+      "proven) SELECT job, id, id, '{2}', CASE WHEN id = {3} THEN '{4}' ELSE '{5}' END, id = {3}, "
+      "{6}, {7}, {8} FROM spec WHERE job = '{0}' AND {9};",
+      job, dice.flag(), dice.one_of({"edit", "edit", "revert"}),
+      fmt::format("(SELECT {}(id) FROM spec WHERE job = '{}')", dice.one_of({"min", "max", "max"}),
+                  job),
+      dice.one_of({"running", "succeeded", "failed"}), dice.one_of({"succeeded", "failed"}),
+      dice.moment(), dice.one_of({"0", "0", "3"}), dice.flag(), dice.one_of({"1", "1", "1", "0"}));
 }
 
 std::string random_instance(Dice& dice, const std::string& job, int slot) {
   const std::string run = dice.flag();
   return fmt::format(
       "INSERT INTO instance (job, slot, spec, node, name, run, container, verdict, rejected, log, "
-      "streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms, started_at_ms, "
+      "streak, cpus, memory_mb, stop_signal, stop_timeout_ms, address, placed_at_ms, "
+      "started_at_ms, "
       "healthy_at_ms, ended_at_ms, since_ms, retry_at_ms, hinted) "
       "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
-      "0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + {1}) % 2 LIMIT "
+      "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + "
+      "{1}) % 2 LIMIT "
       "1;",
       job, slot, dice.node(), run,
       dice.one_of(
@@ -50,7 +59,8 @@ std::string random_instance(Dice& dice, const std::string& job, int slot) {
 std::string random_work(Dice& dice, const std::string& job) {
   std::string rows = dice.yes() ? random_job(dice, job) : "";
   rows += random_deployments(dice, job);
-  for (int slot = 0; slot < 5; ++slot) {
+  const int slots = dice.one_of({"0", "5", "5"}) == "0" ? 0 : 5;
+  for (int slot = 0; slot < slots; ++slot) {
     rows += random_instance(dice, job, slot);
   }
   return rows + fmt::format(
@@ -115,6 +125,7 @@ std::string random_rows(unsigned int seed) {
   for (const std::string job : {"a", "b", "c"}) {
     rows += random_work(dice, job);
   }
+  rows += fmt::format("UPDATE clock SET started_at_ms = {};", dice.one_of({"0", "1000000"}));
   rows +=
       "INSERT INTO check_state (instance, name, passes, failures, since_ms) "
       "SELECT id, 'up', id % 2, id % 4, 0 FROM instance;";

@@ -1,4 +1,5 @@
-// That the walk over random worlds leaves no kind out: over all seeds every kind has rows.
+// That the walk over random worlds leaves no kind out: over all seeds every kind has rows, and
+// every value of a fact that a rule names was seen.
 #include "tests/schema/random_world.h"
 
 #include "tests/schema/plan_world.h"
@@ -60,10 +61,24 @@ class Seen {
     cr_assert(!kinds_.empty());
     for (const auto& [kind, facts] : kinds_) {
       cr_expect(values_.contains(kind), "no random world has a row of %s", kind.c_str());
+      for (const std::string& fact : facts) {
+        expect_all_of(kind, fact);
+      }
     }
   }
 
  private:
+  void expect_all_of(const std::string& kind, const std::string& fact) {
+    const auto named = world_.rows().query(
+        fmt::format("SELECT DISTINCT {0} FROM {1}_rule WHERE {0} <> '*'", fact, kind));
+    cr_assert(named.ok());
+    for (const Row& row : named.value()) {
+      const std::string value = row.text(fact);
+      cr_expect(values_[kind][fact].contains(value), "no random world has a %s whose %s is %s",
+                kind.c_str(), fact.c_str(), value.c_str());
+    }
+  }
+
   PlanWorld& world_;
   std::map<std::string, std::vector<std::string>> kinds_;
   std::map<std::string, std::map<std::string, std::set<std::string>>> values_;
@@ -71,7 +86,7 @@ class Seen {
 
 }  // namespace
 
-Test(random_world, every_kind_has_rows) {
+Test(random_world, every_kind_has_rows_and_every_value_of_every_fact_is_seen) {
   PlanWorld world;
   Seen seen(world);
 
