@@ -1,11 +1,10 @@
 // The exhaustive walk: every combination of facts of every kind matches exactly one rule, and every
 // rule leads to a step that something can make, whatever comes of it.
 #include "tests/schema/plan_world.h"
+#include "tests/schema/random_world.h"
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
-
-#include <random>
 
 using rowlock::Outcome;
 using rowlock::PlanWorld;
@@ -211,171 +210,12 @@ Test(rules, every_reason_that_is_shown_has_words) {
   }
 }
 
-namespace {
-
-// Draws values from a seed.
-class Dice {
- public:
-  explicit Dice(unsigned int seed) : random_(seed) {}
-  std::string one_of(const std::vector<std::string>& values) {
-    return values[std::uniform_int_distribution<std::size_t>(0, values.size() - 1)(random_)];
-  }
-  std::string moment() { return one_of({"0", "999000", "1000000", "2000000"}); }
-  std::string moment_or_null() { return one_of({"NULL", moment()}); }
-  std::string flag() { return one_of({"0", "1"}); }
-  std::string node() { return one_of({"local", "other", "lost"}); }
-
- private:
-  std::mt19937 random_;
-};
-
-std::string any_job(Dice& dice, const std::string& job) {
-  return fmt::format(
-      "INSERT INTO job (name, image, count, update_order, max_parallel, auto_revert) "
-      "VALUES ('{0}', '{1}', {2}, '{3}', {4}, {5});"
-      "INSERT INTO job_check (job, name, type, port) VALUES ('{0}', 'up', 'tcp', '80');",
-      job, dice.one_of({"good:1", "good:2"}), dice.one_of({"0", "1", "3"}),
-      dice.one_of({"start_first", "stop_first"}), dice.one_of({"1", "2"}), dice.flag());
-}
-
-std::string any_deployments(Dice& dice, const std::string& job) {
-  return fmt::format(
-      "INSERT INTO spec (job, body) SELECT '{0}', '{{}}' WHERE {1} "
-      "UNION ALL SELECT job, body FROM job_spec WHERE job = '{0}';"
-      "INSERT INTO deployment (job, asked, spec, cause, state, current, started_at_ms, failures) "
-      "SELECT job, id, id, '{2}', '{3}', id = (SELECT max(id) FROM spec WHERE job = '{0}'), {4}, "
-      "{5} FROM spec WHERE job = '{0}';",
-      job, dice.flag(), dice.one_of({"edit", "revert"}),
-      dice.one_of({"running", "succeeded", "failed"}), dice.moment(), dice.one_of({"0", "3"}));
-}
-
-std::string any_instance(Dice& dice, const std::string& job, int slot) {
-  const std::string run = dice.flag();
-  return fmt::format(
-      "INSERT INTO instance (job, slot, spec, node, name, run, container, verdict, rejected, log, "
-      "streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms, started_at_ms, "
-      "healthy_at_ms, ended_at_ms, since_ms, retry_at_ms, hinted) "
-      "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
-      "0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + {1}) % 2 LIMIT "
-      "1;",
-      job, slot, dice.node(), run,
-      dice.one_of(
-          {"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
-      run == "1" ? "NULL" : dice.one_of({"'stopped'", "'failed'"}), dice.one_of({"0", "0", "1"}),
-      dice.one_of({"NULL", "'log'"}), dice.moment_or_null(), dice.moment_or_null(),
-      run == "1" ? "NULL" : dice.moment(), dice.moment(), dice.flag());
-}
-
-// Routes to a and b, whatever stands in them, and a proxy in any state.
-std::string any_routes(Dice& dice) {
-  std::string rows = fmt::format(
-      "UPDATE proxy_state SET reach = '{}', generation = 3, content = {}, saved_content = {}, "
-      "refused_content = {}, saved_generation = {}, running_generation = {}, look_at_ms = {}, "
-      "hinted = {}, settings = {};",
-      dice.one_of({"unseen", "reached", "reached", "lost"}), dice.one_of({"1", "2"}),
-      dice.one_of({"-1", "1", "2"}), dice.one_of({"-1", "1", "2"}), dice.one_of({"-1", "2", "3"}),
-      dice.one_of({"-1", "2", "3"}), dice.moment(), dice.flag(),
-      dice.one_of({"'{}'", "(SELECT settings FROM proxy_setting_text)"}));
-  for (const std::string route : {"r", "s"}) {
-    if (dice.flag() == "1") {
-      rows += fmt::format(
-          "INSERT INTO route (name, host, job, port, next_job, next_percent, maintenance) VALUES "
-          "('{0}', '{0}.example.org', 'a', '80', {1}, 50, {2});",
-          route, dice.one_of({"NULL", "'b'"}), dice.flag());
-    }
-    if (dice.flag() == "1") {
-      rows += fmt::format(
-          "INSERT INTO route_state (route, structure, slots, generation, mode, since_ms) VALUES "
-          "('{0}', {1}, {2}, {3}, '{4}', 0);",
-          route,
-          dice.one_of({"'{}'", fmt::format("COALESCE((SELECT structure FROM route_structure WHERE "
-                                           "route = '{}'), '{{}}')",
-                                           route)}),
-          dice.one_of({"2", "16"}), dice.one_of({"2", "3"}), dice.one_of({"", "maintenance"}));
-    }
-    rows += fmt::format(
-        "INSERT INTO route_target (target, route, job, instance, name, slot, wanted, acknowledged, "
-        "sessions, content, proven_at_ms, drained_at_ms, let_go_at_ms, listed_at_ms, since_ms, "
-        "look_at_ms, retry_at_ms) SELECT '{0}/' || id, '{0}', job, id, name, id, '{1}', '{2}', "
-        "{3}, {4}, {5}, {6}, {7}, 0, 0, {8}, {9} FROM instance WHERE id % 3 = {10};",
-        route, dice.one_of({"ready", "down"}), dice.one_of({"absent", "down", "ready"}),
-        dice.one_of({"0", "2"}), dice.one_of({"1", "2"}), dice.moment_or_null(),
-        dice.moment_or_null(), dice.moment_or_null(), dice.moment(), dice.moment(),
-        dice.one_of({"0", "1", "2"}));
-  }
-  return rows +
-         "INSERT INTO certificate_state (file, stale, not_after_ms, names) VALUES "
-         "('/a.pem', 1, 0, ''), ('/b.pem', 0, 0, '');";
-}
-
-// A database, and logins there of instances that need them or not, and of none.
-std::string any_logins(Dice& dice) {
-  const std::string url = "'postgresql://admin@db/app'";
-  std::string rows = "INSERT INTO database_role (name, database) VALUES ('app', 'main');";
-  rows +=
-      dice.flag() == "1" ? "INSERT INTO database (name, url) VALUES ('main', " + url + ");" : "";
-  rows += fmt::format(
-      "INSERT INTO database_state (database, look_at_ms, retry_at_ms) VALUES ('{}', {}, {});",
-      dice.one_of({"main", "gone"}), dice.moment(), dice.moment());
-  return rows +
-         fmt::format(
-             "INSERT INTO database_login (target, instance, role, job, holder, database, username, "
-             "state, renew_at_ms, url, secret, key, since_ms, retry_at_ms) "
-             "SELECT id || '/app', id, 'app', job, name, 'main', 'rl_' || id, '{}', {}, {}, '', "
-             "'', "
-             "0, {} FROM instance WHERE id % 3 = 1 "
-             "UNION ALL SELECT '0/x', 0, 'x', 'main', '', 'main', 'x', 'begun', NULL, {}, '', '', "
-             "0, 0;",
-             dice.one_of({"wanted", "begun", "made"}), dice.moment(), url, dice.moment(), url);
-}
-
-// Rows of every kind in any state that the tables allow, sensible or not.
-std::string any_rows(Dice& dice) {
-  std::string rows = fmt::format("INSERT INTO seal (only, state, since_ms) VALUES (1, '{}', 0);",
-                                 dice.one_of({"absent", "sealed", "open"}));
-  for (const std::string job : {"a", "b", "c"}) {
-    rows += dice.flag() == "1" ? any_job(dice, job) : "";
-    rows += any_deployments(dice, job);
-    for (int slot = 0; slot < 5; ++slot) {
-      rows += any_instance(dice, job, slot);
-    }
-    rows += fmt::format(
-        "INSERT INTO stray (node, name, job, since_ms, retry_at_ms) VALUES ('{}', '{}', '{}', 0, "
-        "{});",
-        dice.node(), job, job, dice.moment());
-  }
-  rows +=
-      "INSERT INTO check_state (instance, name, passes, failures, since_ms) "
-      "SELECT id, 'up', id % 2, id % 4, 0 FROM instance;";
-  for (const std::string node : {"local", "other", "lost"}) {
-    rows += fmt::format(
-        "INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, "
-        "look_at_ms, hinted) VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {});",
-        node, dice.one_of({"", "unix:///local"}),
-        dice.one_of({"unseen", "reached", "reached", "lost"}), dice.moment(), dice.flag());
-  }
-  rows += fmt::format(
-      "UPDATE instance SET delivers = id % 2;"
-      "INSERT INTO delivery (instance, job, folder, state, identity_at_ms, signals, retry_at_ms) "
-      "SELECT id, job, name, '{}', {}, '{}', {} FROM instance WHERE id % 4 = 1;",
-      dice.one_of({"begun", "unseen", "lost", "there"}), dice.moment(),
-      dice.one_of({"[]", "[\"SIGHUP\"]"}), dice.moment());
-  return rows + any_logins(dice) + any_routes(dice) +
-         "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
-         "SELECT 'instance', job, id, 'x', '', 0 FROM instance WHERE id % 5 = 0 "
-         "UNION ALL SELECT 'route_target', job, target, 'x', '', 0 FROM route_target "
-         "WHERE instance % 5 = 0;";
-}
-
-}  // namespace
-
 Test(rules, whatever_the_rows_the_facts_lie_within_the_domain_and_the_plan_is_the_same_twice) {
   PlanWorld world;
 
   for (unsigned int seed = 0; seed < 300; ++seed) {
-    Dice dice(seed);
     world.sql("SAVEPOINT rows");
-    const auto inserted = world.rows().run(any_rows(dice));
+    const auto inserted = world.rows().run(rowlock::random_rows(seed));
     cr_assert(inserted.ok(), "seed %u: %s", seed,
               inserted.ok() ? "" : inserted.error().message.c_str());
 

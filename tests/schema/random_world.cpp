@@ -1,0 +1,139 @@
+// Puts a random world together: nodes, jobs and instances here, the other families from
+// random_parts.h, and at last steps under way, of every kind that has any.
+#include "tests/schema/random_world.h"
+
+#include "tests/schema/random_parts.h"
+
+#include <fmt/format.h>
+
+namespace rowlock {
+
+namespace {
+
+std::string random_job(Dice& dice, const std::string& job) {
+  return fmt::format(
+      "INSERT INTO job (name, image, count, update_order, max_parallel, auto_revert, "
+      "min_healthy_ms, healthy_deadline_ms, progress_deadline_ms) "
+      "VALUES ('{0}', '{1}', {2}, '{3}', {4}, {5}, 500, {6}, {6});"
+      "INSERT INTO job_port (job, label, port) VALUES ('{0}', 'http', 80);"
+      "INSERT INTO job_check (job, name, type, port, passes) VALUES ('{0}', 'up', 'tcp', '80', 1);",
+      job, dice.one_of({"good:1", "good:2"}), dice.one_of({"0", "1", "3"}),
+      dice.one_of({"start_first", "stop_first"}), dice.one_of({"1", "2"}), dice.flag(),
+      dice.one_of({"600", "600", "300000"}));
+}
+
+// Of a spec as its job has it now, of another one, or of both; or none for a job that is new.
+std::string random_deployments(Dice& dice, const std::string& job) {
+  return fmt::format(
+      "INSERT INTO spec (job, body) SELECT '{0}', '{{}}' WHERE {1} "
+      "UNION ALL SELECT job, body FROM job_spec WHERE job = '{0}';"
+      "INSERT INTO deployment (job, asked, spec, cause, state, current, started_at_ms, failures, "
+      "proven) SELECT job, id, id, '{2}', CASE WHEN id = {3} THEN '{4}' ELSE '{5}' END, id = {3}, "
+      "{6}, {7}, {8} FROM spec WHERE job = '{0}' AND {9};",
+      job, dice.flag(), dice.one_of({"edit", "edit", "revert"}),
+      fmt::format("(SELECT {}(id) FROM spec WHERE job = '{}')", dice.one_of({"min", "max", "max"}),
+                  job),
+      dice.one_of({"running", "succeeded", "failed"}), dice.one_of({"succeeded", "failed"}),
+      dice.moment(), dice.one_of({"0", "0", "3"}), dice.flag(), dice.one_of({"1", "1", "1", "0"}));
+}
+
+std::string random_instance(Dice& dice, const std::string& job, int slot) {
+  const std::string run = dice.flag();
+  return fmt::format(
+      "INSERT INTO instance (job, slot, spec, node, name, run, container, verdict, rejected, log, "
+      "streak, cpus, memory_mb, stop_signal, stop_timeout_ms, address, placed_at_ms, "
+      "started_at_ms, "
+      "healthy_at_ms, ended_at_ms, since_ms, retry_at_ms, hinted) "
+      "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
+      "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + "
+      "{1}) % 2 LIMIT "
+      "1;",
+      job, slot, dice.node(), run,
+      dice.one_of(
+          {"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
+      run == "1" ? "NULL" : dice.one_of({"'stopped'", "'failed'"}), dice.one_of({"0", "0", "1"}),
+      dice.one_of({"NULL", "'log'"}), dice.moment_or_null(), dice.moment_or_null(),
+      run == "1" ? "NULL" : dice.moment(), dice.moment(), dice.flag());
+}
+
+std::string random_work(Dice& dice, const std::string& job) {
+  std::string rows = dice.yes() ? random_job(dice, job) : "";
+  rows += random_deployments(dice, job);
+  const int slots = dice.one_of({"0", "5", "5"}) == "0" ? 0 : 5;
+  for (int slot = 0; slot < slots; ++slot) {
+    rows += random_instance(dice, job, slot);
+  }
+  return rows + fmt::format(
+                    "INSERT INTO stray (node, name, job, since_ms, retry_at_ms) VALUES ('{}', "
+                    "'{}', '{}', 0, {});",
+                    dice.node(), job, job, dice.moment());
+}
+
+std::string random_node(Dice& dice, const std::string& node) {
+  return fmt::format(
+      "INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, "
+      "look_at_ms, hinted) VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {});",
+      node, dice.one_of({"", "unix:///local"}),
+      dice.one_of({"unseen", "reached", "reached", "lost"}),
+      dice.one_of({"0", "999000", "1000000", "1030000", "2000000"}), dice.flag());
+}
+
+// A kind whose steps take a while, and the targets that they can have as the tables stand.
+struct Stepping {
+  const char* kind;
+  const char* targets;
+};
+constexpr Stepping kStepping[] = {
+    {"instance", "SELECT job AS name, id AS target FROM instance"},
+    {"delivery", "SELECT job AS name, instance AS target FROM delivery"},
+    {"database", "SELECT 'main' AS name, 'main' AS target UNION ALL SELECT 'gone', 'gone'"},
+    {"database_login", "SELECT job AS name, target FROM database_login"},
+    {"trust",
+     "SELECT trust AS name, trust AS target FROM trust_keys UNION SELECT name, name FROM "
+     "trust"},
+    {"object_store", "SELECT store AS name, store AS target FROM object_store_state"},
+    {"backup_schedule", "SELECT policy AS name, target FROM backup_schedule"},
+    {"backup", "SELECT policy AS name, id AS target FROM backup"},
+    {"backup_ping", "SELECT policy AS name, id AS target FROM backup_ping"},
+    {"restore", "SELECT restore AS name, restore AS target FROM restore_run"},
+    {"node", "SELECT node AS name, node AS target FROM node_state"},
+    {"stray", "SELECT job AS name, node || '/' || name AS target FROM stray"},
+    {"proxy", "SELECT 'proxy' AS name, 'proxy' AS target"},
+    {"certificate", "SELECT file AS name, file AS target FROM certificate_state"},
+    {"route", "SELECT 'r' AS name, 'r' AS target UNION ALL SELECT 's', 's'"},
+    {"route_target", "SELECT job AS name, target FROM route_target"},
+};
+
+// Of a fifth of all targets, by their last letter.
+std::string random_attempts(Dice& dice) {
+  std::string rows;
+  for (const Stepping& stepping : kStepping) {
+    rows += fmt::format(
+        "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
+        "SELECT '{}', name, target, 'x', '', 0 FROM ({}) WHERE unicode(substr(target, -1)) % 5 = "
+        "{};",
+        stepping.kind, stepping.targets, dice.one_of({"0", "1", "2", "3", "4"}));
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string random_rows(unsigned int seed) {
+  Dice dice(seed);
+  std::string rows = random_secrets(dice);
+  for (const std::string job : {"a", "b", "c"}) {
+    rows += random_work(dice, job);
+  }
+  rows += fmt::format("UPDATE clock SET started_at_ms = {};", dice.one_of({"0", "1000000"}));
+  rows +=
+      "INSERT INTO check_state (instance, name, passes, failures, since_ms) "
+      "SELECT id, 'up', id % 2, id % 4, 0 FROM instance;";
+  for (const std::string node : {"local", "other", "lost"}) {
+    rows += random_node(dice, node);
+  }
+  return rows + random_deliveries(dice) + random_backups(dice) + random_routes(dice) +
+         random_attempts(dice);
+}
+
+}  // namespace rowlock
