@@ -133,7 +133,7 @@ demo: ## See it work, in two minutes (KEEP=1: leave it running)
 bench: ## Measure against the bare engine and print the ratios
 	@tools/setup build
 	@tools/setup test
-	+@$(AGAIN) build/release/rowlock build/release/bench build/release/apps/slow_app
+	+@$(AGAIN) build/release/rowlock build/release/bench $(APPS:tests/%.cpp=build/release/%)
 	@[ '$(ONLY)' = backups ] || \
 	  ROWLOCK_TEST_BINARY='$(CURDIR)/build/release/rowlock' tools/engine run build/release/bench
 	@[ -n '$(filter-out backups,$(ONLY))' ] || tools/bench_backups
