@@ -3,6 +3,7 @@
 // commit.
 #include "controller/controller.h"
 
+#include "controller/outcome.h"
 #include "controller/ports/clock.h"
 
 #include <fmt/format.h>
@@ -20,48 +21,22 @@ constexpr std::int64_t kPruneEveryMs = 60000;
 constexpr std::size_t kNotesMax = 10000;
 constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are over before.
 
-constexpr std::string_view kPlanOfName =
-    "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name";
+// The kinds that have a name, in the order in which their steps are taken.
+constexpr std::string_view kKindsOfName =
+    "SELECT kind FROM temp.named WHERE name = :name ORDER BY kind";
 
 }  // namespace
-
-Outcome Outcome::of(const Error& error) {
-  const std::string detail =
-      error.hint.empty() ? error.message : error.message + " (" + error.hint + ")";
-  Kind kind = Kind::broken;
-  switch (error.fault) {
-    case Fault::transient: kind = Kind::transient; break;
-    case Fault::rejected: kind = Kind::rejected; break;
-    case Fault::broken: kind = Kind::broken; break;
-  }
-  return {kind, std::string(name_of(kind)), detail, {}};
-}
-
-std::string_view name_of(Outcome::Kind kind) {
-  switch (kind) {
-    case Outcome::Kind::done: return "done";
-    case Outcome::Kind::transient: return "transient";
-    case Outcome::Kind::rejected: return "rejected";
-    case Outcome::Kind::broken: return "broken";
-  }
-  UNREACHABLE();
-}
-
-std::vector<std::string> scripts_after(const std::string& kind, const std::string& step,
-                                       const Outcome& outcome) {
-  const bool has_failed = outcome.kind != Outcome::Kind::done;
-  std::vector<std::string> names;
-  if (has_failed) names.push_back(fmt::format("{}.{}.failed", kind, step));
-  names.push_back(fmt::format("{}.{}.{}", kind, step, outcome.result));
-  names.push_back(fmt::format("{}.{}", kind, name_of(outcome.kind)));
-  if (has_failed) names.push_back(kind + ".failed");
-  return names;
-}
 
 Controller::Controller(Parts parts)
     : parts_(std::move(parts)),
       acceptor_(parts_.state, parts_.schema),
-      alive_(std::make_shared<bool>(true)) {}
+      alive_(std::make_shared<bool>(true)) {
+  for (const KindText& kind : parts_.schema.kinds()) {
+    plan_of_kind_[kind.name] = fmt::format(
+        "SELECT kind, name, target, step, reason, due_at_ms FROM {}_plan WHERE name = :name",
+        kind.name);
+  }
+}
 
 Controller::~Controller() { *alive_ = false; }
 
@@ -69,7 +44,7 @@ Result<> Controller::begin() {
   started_at_ms_ = parts_.world.clock().now_ms();
   auto transaction = TRY(Transaction::begin(parts_.state));
   const Values values = {{"now_ms", started_at_ms_}, {"started_at_ms", started_at_ms_}};
-  for (const char* script : {"state.clock", "state.begin"}) {
+  for (const char* script : {"state.clock", "attempt.lose", "state.begin"}) {
     TRY(parts_.state.run(*parts_.schema.script(script), values));
   }
   TRY(std::move(transaction).commit());
@@ -99,7 +74,8 @@ bool Controller::has_something_to_do(std::int64_t now_ms) const {
 
 Result<Controller::Pass> Controller::pass() {
   TRY(accept());
-  // What others on this thread wrote, such as the secret store.
+  // What others on this thread wrote, such as the secret store, may be what a step waits for.
+  TRY(parts_.state.run(*parts_.schema.script("retry.freed")));
   TRY(take_dirty());
   const std::int64_t now_ms = parts_.world.clock().now_ms();
   Pass pass;
@@ -181,35 +157,10 @@ Result<> Controller::record_all(std::int64_t now_ms) {
   return Done{};
 }
 
-const std::string* Controller::script_after(const Finished& finished) const {
-  const Step& step = finished.step;
-  for (const std::string& name : scripts_after(step.kind, step.step, finished.outcome)) {
-    if (const std::string* script = parts_.schema.script(name); script != nullptr) {
-      return script;
-    }
-  }
-  return nullptr;
-}
-
 Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
-  const Step& step = finished.step;
-  Values values = {{"kind", step.kind},
-                   {"name", step.name},
-                   {"target", step.target},
-                   {"step", step.step},
-                   {"reason", step.reason},
-                   {"now_ms", now_ms},
-                   {"started_at_ms", finished.started_at_ms},
-                   {"outcome", std::string(name_of(finished.outcome.kind))},
-                   {"detail", finished.outcome.detail}};
-  values.insert(values.end(), finished.outcome.values.begin(), finished.outcome.values.end());
-  const std::string* script = script_after(finished);
-  CHECK(script != nullptr);
-  TRY(parts_.state.run(*script, values));
-  // Finished after the script: what an observation saw is not taken from a step that ends in the
-  // same moment.
-  names_.insert(step.name);
-  return parts_.state.run(*parts_.schema.script("attempt.finish"), values);
+  names_.insert(finished.step.name);
+  return record_outcome(parts_.state, parts_.schema, finished.step, finished.outcome,
+                        finished.started_at_ms, now_ms);
 }
 
 Result<> Controller::take_dirty() {
@@ -231,7 +182,7 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   if (now_ms >= walk_at_ms_) {
     walk_at_ms_ = now_ms + kWalkEveryMs;
     const auto walked = TRY(parts_.state.query(
-        "SELECT DISTINCT name FROM planned_name WHERE name > :after ORDER BY name "
+        "SELECT DISTINCT name FROM temp.named WHERE name > :after ORDER BY name "
         "LIMIT :most",
         {{"after", walked_to_}, {"most", static_cast<std::int64_t>(kWalkNames)}}));
     for (const Row& row : walked) {
@@ -255,28 +206,35 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   return Done{};
 }
 
+// By the kinds that have the name, and by no other: a kind without rows costs nothing.
 Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
                                std::vector<Step>& to_make) {
-  const auto rows = TRY(parts_.state.query(kPlanOfName, {{"name", name}}));
   due_at_ms_.erase(name);
-  for (const Row& row : rows) {
-    if (row.text("step") == "wait") {
-      if (!row.is_null("due_at_ms")) {
-        const auto due = due_at_ms_.emplace(name, row.integer("due_at_ms")).first;
-        due->second = std::max(now_ms + 1, std::min(due->second, row.integer("due_at_ms")));
+  for (const Row& kind : TRY(parts_.state.query(kKindsOfName, {{"name", name}}))) {
+    const std::string& question = plan_of_kind_.at(kind.text("kind"));
+    for (const Row& row : TRY(parts_.state.query(question, {{"name", name}}))) {
+      if (row.text("step") == "wait") {
+        wait_for(name, row, now_ms);
+        continue;
       }
-      continue;
+      Step step{row.text("kind"),
+                row.text("name"),
+                row.text("target"),
+                row.text("step"),
+                row.text("reason"),
+                {},
+                {}};
+      TRY(take_step(std::move(step), now_ms, to_make));
     }
-    Step step{row.text("kind"),
-              row.text("name"),
-              row.text("target"),
-              row.text("step"),
-              row.text("reason"),
-              {},
-              {}};
-    TRY(take_step(std::move(step), now_ms, to_make));
   }
   return Done{};
+}
+
+void Controller::wait_for(const std::string& name, const Row& row, std::int64_t now_ms) {
+  if (!row.is_null("due_at_ms")) {
+    const auto due = due_at_ms_.emplace(name, row.integer("due_at_ms")).first;
+    due->second = std::max(now_ms + 1, std::min(due->second, row.integer("due_at_ms")));
+  }
 }
 
 // A step that has a script after it is made by a worker; any other is a change of rows, made here

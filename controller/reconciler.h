@@ -59,8 +59,11 @@ struct Outcome {
   std::string result = "done";  // The kind's name, or a finer one that the kind's SQL knows.
   std::string detail;  // For a person: what was attempted, on what, and what the world answered.
   Values values;
+  bool is_mendable = true;  // Of a rejected one: whether it may be mended without an edit.
 
-  static Outcome done(Values values = {}) { return {Kind::done, "done", "", std::move(values)}; }
+  static Outcome done(Values values = {}) {
+    return {Kind::done, "done", "", std::move(values), true};
+  }
   static Outcome of(const Error& error);
 };
 
@@ -68,7 +71,9 @@ struct Outcome {
 std::string_view name_of(Outcome::Kind kind);
 
 // What follows when a step has ended so: the first of these scripts that there is. After a failure
-// KIND.STEP.failed, KIND.STEP.RESULT, KIND.OUTCOME, KIND.failed; else KIND.STEP.RESULT, KIND.done.
+// KIND.STEP.failed, KIND.STEP.RESULT, KIND.RESULT, KIND.OUTCOME, KIND.failed, or else nothing but
+// what schema/kernel/retry.sql does for all kinds; otherwise KIND.STEP.RESULT, KIND.RESULT,
+// KIND.done.
 std::vector<std::string> scripts_after(const std::string& kind, const std::string& step,
                                        const Outcome& outcome);
 

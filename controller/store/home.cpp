@@ -64,7 +64,7 @@ Result<> create_desired(const Home& home, const Schema& schema) {
   for (const TableText& table : schema.desired_tables()) {
     script += table.sql;
   }
-  script += schema.guard() + "INSERT INTO node (name) VALUES ('local'); COMMIT;";
+  script += schema.guard() + schema.first() + "COMMIT;";
   TRY(desired.run(script));
   chmod(home.desired_path().c_str(), 0660);
   return Done{};

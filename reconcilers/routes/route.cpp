@@ -39,6 +39,17 @@ Outcome reported(const Result<SlotReport>& report) {
                         {"lingers", std::int64_t{said.lingers}}});
 }
 
+// What it says after it was told something may be another thing: somebody else has undone it.
+Outcome as_told(bool ready, Outcome outcome) {
+  if (outcome.kind != Outcome::Kind::done) return outcome;
+  const std::string said = text_of(outcome.values.front().second);
+  if ((said == "ready") == ready) return outcome;
+  outcome.kind = Outcome::Kind::transient;
+  outcome.result = "undone";
+  outcome.detail = "the proxy says that it is " + said;
+  return outcome;
+}
+
 }  // namespace
 
 std::string Routes::lane(const Step&) const { return kLane; }
@@ -63,7 +74,7 @@ Outcome RouteTargets::apply(const Step& step, World& world) const {
   slot.address = input.text("address");
   slot.port = static_cast<int>(input.integer("port"));
   slot.weight = static_cast<int>(input.integer("weight"));
-  return reported(proxy.set_slot(route, slot));
+  return as_told(slot.ready, reported(proxy.set_slot(route, slot)));
 }
 
 }  // namespace rowlock

@@ -2,6 +2,7 @@
 // one after the other, in the order of the plan, until it is empty or waits.
 #include "tests/schema/plan_world.h"
 
+#include "controller/outcome.h"
 #include "controller/ports/prober.h"
 
 #include <criterion/criterion.h>
@@ -36,6 +37,12 @@ PlanWorld::PlanWorld(const std::vector<std::string>& nodes) : rows_(opened(schem
     sql(fmt::format("INSERT INTO node (name, endpoint) VALUES ('{}', '{}')", node, endpoint));
   }
   set_clock();
+}
+
+void PlanWorld::edit(const std::string& text) {
+  sql("DELETE FROM temp.dirty");
+  sql(text);
+  run(*schema_.script("retry.freed"), {});
 }
 
 void PlanWorld::sql(const std::string& statements) { run(statements, {}); }
@@ -99,6 +106,7 @@ void PlanWorld::pass_time_without_settling(std::int64_t ms) {
 void PlanWorld::begin_again() {
   started_at_ms_ = now_ms_;
   set_clock();
+  run(*schema_.script("attempt.lose"), {{"now_ms", now_ms_}});
   run(*schema_.script("state.begin"), {{"now_ms", now_ms_}});
 }
 
@@ -141,16 +149,8 @@ void PlanWorld::make(const Row& planned) {
     step.parcel = packed.value();
   }
   const Outcome outcome = packed.ok() ? hands.apply(step, *this) : Outcome::of(packed.error());
-  values.emplace_back("outcome", std::string(name_of(outcome.kind)));
-  values.emplace_back("detail", outcome.detail);
-  values.insert(values.end(), outcome.values.begin(), outcome.values.end());
-  const std::string* after = nullptr;
-  for (const std::string& script : scripts_after(step.kind, step.step, outcome)) {
-    after = after != nullptr ? after : schema_.script(script);
-  }
-  cr_assert(after != nullptr, "no script after %s ended %s", id.c_str(), outcome.result.c_str());
-  run(*after, values);
-  run(*schema_.script("attempt.finish"), values);
+  const auto recorded = record_outcome(rows_, schema_, step, outcome, now_ms_, now_ms_);
+  cr_assert(recorded.ok(), "%s", recorded.ok() ? "" : recorded.error().message.c_str());
   // A look within the millisecond of a step says nothing about what the step did; no two happen in
   // one moment here.
   pass_time_without_settling(1);
