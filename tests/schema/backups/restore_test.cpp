@@ -157,10 +157,13 @@ Test(restore, what_was_made_for_a_row_that_is_deleted_half_way_is_discarded) {
 
   // One that was cut off while it was restored, whatever its server does meanwhile.
   Restored other;
-  bool is_away = true;
+  bool is_away = false;
   other.fake_dumps.set_faults([&](const std::string& call, const std::string&) {
-    if (call == "restore") other.sql("DELETE FROM restore");
-    if (call == "restore") return FaultPlan::lose_answer;
+    if (call == "restore") {
+      other.sql("DELETE FROM restore");
+      is_away = true;
+      return FaultPlan::lose_answer;
+    }
     return is_away && call == "drop" ? FaultPlan::unreachable : FaultPlan::none;
   });
   other.ask("other");
