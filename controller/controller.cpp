@@ -20,6 +20,11 @@ constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are o
 constexpr std::string_view kPlanOfName =
     "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name";
 
+Error without_hand(const std::string& step) {
+  return {Fault::broken, Cause::other, "no hand is there to make the step " + step,
+          "this is a defect of Rowlock: please report it with `rowlock plan`"};
+}
+
 }  // namespace
 
 Outcome Outcome::of(const Error& error) {
@@ -290,6 +295,10 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
     CHECK(script != nullptr);
     return Done{};
   }
+  if (hand_of(parts_.reconcilers, step) == nullptr) {
+    unpacked_.push_back({std::move(step), without_hand(id), now_ms});
+    return parts_.state.run(*parts_.schema.script("attempt.begin"), values);
+  }
   auto input = parts_.state.query(
       fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
   if (!input.ok()) {
@@ -325,17 +334,14 @@ void Controller::write_progress(std::int64_t now_ms) {
   }
 }
 
-const Reconciler& Controller::hands_of(const Step& step) const {
-  const auto reconciler = parts_.reconcilers.find(step.kind);
-  CHECK(reconciler != parts_.reconcilers.end());
-  return *reconciler->second;
-}
-
 // Whether the step has all that it takes along. One that has not ends here, and is recorded in the
 // next turn. An error means that state.db could not be written.
 Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
+  const Hand* hand = hand_of(parts_.reconcilers, step);
+  CHECK(hand != nullptr);
+  if (!hand->pack) return true;
   TRY(parts_.state.run("SAVEPOINT pack"));
-  auto packed = hands_of(step).pack(step, now_ms);
+  auto packed = hand->pack(step, now_ms);
   const bool is_packed = packed.ok();
   if (is_packed) {
     step.parcel = std::move(packed).value();
@@ -348,16 +354,16 @@ Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
 }
 
 void Controller::make(Step step, std::int64_t now_ms) {
-  const Reconciler& hands = hands_of(step);
+  const Hand* hand = hand_of(parts_.reconcilers, step);
+  CHECK(hand != nullptr);
   World& world = parts_.world;
-  const std::string lane = hands.lane(step);
-  if (hands.tells_progress(step)) {
+  if (hand->tells_progress) {
     step.progress = std::make_shared<StepProgress>();
     telling_.push_back({step.kind, step.target, step.progress, now_ms + kProgressEveryMs});
   }
   ++under_way_;
   parts_.executor.submit(
-      lane, [step, &hands, &world] { return hands.apply(step, world); },
+      hand->lane(step), [step, hand, &world] { return hand->make(step, world); },
       [this, step, now_ms, alive = alive_](Outcome outcome) {
         if (!*alive) {
           return;

@@ -94,7 +94,6 @@ class Controller {
   Result<> plan_name(const std::string& name, std::int64_t now_ms, std::vector<Step>& to_make);
   Result<> take_step(Step step, std::int64_t now_ms, std::vector<Step>& to_make);
   Result<bool> pack(Step& step, std::int64_t now_ms);
-  const Reconciler& hands_of(const Step& step) const;
   Result<> take_dirty();
   void write_progress(std::int64_t now_ms);
   void make(Step step, std::int64_t now_ms);

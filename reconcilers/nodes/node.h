@@ -6,18 +6,7 @@
 
 namespace rowlock {
 
-class Nodes final : public Reconciler {
- public:
-  std::string_view kind() const override { return "node"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
-
-class Strays final : public Reconciler {
- public:
-  std::string_view kind() const override { return "stray"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+std::vector<Hand> node_hands();
+std::vector<Hand> stray_hands();
 
 }  // namespace rowlock

@@ -7,18 +7,7 @@
 
 namespace rowlock {
 
-class Routes final : public Reconciler {
- public:
-  std::string_view kind() const override { return "route"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
-
-class RouteTargets final : public Reconciler {
- public:
-  std::string_view kind() const override { return "route_target"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+std::vector<Hand> route_hands();
+std::vector<Hand> route_target_hands();
 
 }  // namespace rowlock
