@@ -20,8 +20,8 @@ constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are o
 constexpr std::string_view kPlanOfName =
     "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name";
 
-Error without_hand(const std::string& step) {
-  return {Fault::broken, Cause::other, "no hand is there to make the step " + step,
+Error defect(std::string what) {
+  return {Fault::broken, Cause::other, std::move(what),
           "this is a defect of Rowlock: please report it with `rowlock plan`"};
 }
 
@@ -295,16 +295,21 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
     CHECK(script != nullptr);
     return Done{};
   }
-  if (hand_of(parts_.reconcilers, step) == nullptr) {
-    unpacked_.push_back({std::move(step), without_hand(id), now_ms});
+  const auto give_up = [&](const std::string& why) {
+    unpacked_.push_back({step, defect(why), now_ms});
     return parts_.state.run(*parts_.schema.script("attempt.begin"), values);
+  };
+  if (hand_of(parts_.reconcilers, step) == nullptr) {
+    return give_up("no hand is there to make the step " + id);
   }
   auto input = parts_.state.query(
       fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
   if (!input.ok()) {
     return input.error();
   }
-  CHECK(!input.value().empty());
+  if (input.value().empty()) {
+    return give_up(fmt::format("{}_input has no row for {}", step.kind, step.target));
+  }
   step.input = input.value().front();
   TRY(parts_.state.run(*parts_.schema.script("attempt.begin"), values));
   const auto packed = TRY(pack(step, now_ms));

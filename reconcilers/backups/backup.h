@@ -7,12 +7,13 @@
 
 namespace rowlock {
 
-// Requires: `secrets` outlives them.
+// A hand for each step in the life of a backup. Requires: `secrets` outlives what is returned.
 std::vector<Hand> backup_hands(Secrets& secrets);
 
-// When the next one is due: cron in a time zone, which SQL cannot work out.
+// What tells when the next one is due: cron in a time zone, which SQL cannot work out.
 std::vector<Hand> backup_schedule_hands();
 
+// What tells a watcher.
 std::vector<Hand> backup_ping_hands();
 
 }  // namespace rowlock

@@ -7,7 +7,7 @@
 
 namespace rowlock {
 
-// Requires: `secrets` outlives them.
+// The look at a store. Requires: `secrets` outlives what is returned.
 std::vector<Hand> object_store_hands(Secrets& secrets);
 
 }  // namespace rowlock

@@ -7,7 +7,7 @@
 
 namespace rowlock {
 
-// Requires: `secrets` outlives them.
+// A hand for each step of a restore. Requires: `secrets` outlives what is returned.
 std::vector<Hand> restore_hands(Secrets& secrets);
 
 }  // namespace rowlock

@@ -6,7 +6,10 @@
 
 namespace rowlock {
 
+// The look at one node: its facts, while they are not known, and its containers.
 std::vector<Hand> node_hands();
+
+// What removes a stray.
 std::vector<Hand> stray_hands();
 
 }  // namespace rowlock

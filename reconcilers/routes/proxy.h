@@ -6,9 +6,10 @@
 
 namespace rowlock {
 
+// A hand for each step that is about the proxy as a whole.
 std::vector<Hand> proxy_hands();
 
-// Certificates that the proxy takes anew from their files.
+// What has the proxy take a certificate anew from its file.
 std::vector<Hand> certificate_hands();
 
 }  // namespace rowlock

@@ -7,7 +7,10 @@
 
 namespace rowlock {
 
+// What switches the mode of a route.
 std::vector<Hand> route_hands();
+
+// What makes a slot ready or down, and what asks after it.
 std::vector<Hand> route_target_hands();
 
 }  // namespace rowlock

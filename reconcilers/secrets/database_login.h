@@ -8,11 +8,11 @@
 
 namespace rowlock {
 
-// Requires: all of them outlive what is returned.
+// A hand for each step in the life of a login. Requires: all of them outlive what is returned.
 std::vector<Hand> database_login_hands(Secrets& secrets, Database& state, const Schema& schema);
 
-// Looks for logins that no row speaks of, and for the databases there are. Requires: `secrets`
-// outlives them.
+// The look for logins that no row speaks of, and for the databases there are. Requires: `secrets`
+// outlives what is returned.
 std::vector<Hand> database_hands(Secrets& secrets);
 
 // The address by which an instance reaches the database as itself: `url` with that user and

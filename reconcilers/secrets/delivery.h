@@ -8,7 +8,8 @@
 
 namespace rowlock {
 
-// Requires: all of them outlive what is returned.
+// A hand for each step that is about the folder of an instance. Requires: all of them outlive what
+// is returned.
 std::vector<Hand> delivery_hands(Secrets& secrets, Database& state, const Schema& schema);
 
 }  // namespace rowlock

@@ -5,6 +5,7 @@
 
 namespace rowlock {
 
+// What reads the keys of an issuer.
 std::vector<Hand> trust_hands();
 
 }  // namespace rowlock

@@ -7,6 +7,7 @@
 
 namespace rowlock {
 
+// A hand for each step that calls the runtime of the instance's node.
 std::vector<Hand> instance_hands();
 
 }  // namespace rowlock
