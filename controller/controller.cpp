@@ -25,6 +25,11 @@ constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are o
 constexpr std::string_view kKindsOfName =
     "SELECT kind FROM temp.named WHERE name = :name ORDER BY kind";
 
+Error defect(std::string what) {
+  return {Fault::broken, Cause::other, std::move(what),
+          "this is a defect of Rowlock: please report it with `rowlock plan`"};
+}
+
 }  // namespace
 
 Controller::Controller(Parts parts)
@@ -251,12 +256,21 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
     CHECK(script != nullptr);
     return Done{};
   }
+  const auto give_up = [&](const std::string& why) {
+    unpacked_.push_back({step, defect(why), now_ms});
+    return parts_.state.run(*parts_.schema.script("attempt.begin"), values);
+  };
+  if (hand_of(parts_.reconcilers, step) == nullptr) {
+    return give_up("no hand is there to make the step " + id);
+  }
   auto input = parts_.state.query(
       fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
   if (!input.ok()) {
     return input.error();
   }
-  CHECK(!input.value().empty());
+  if (input.value().empty()) {
+    return give_up(fmt::format("{}_input has no row for {}", step.kind, step.target));
+  }
   step.input = input.value().front();
   TRY(parts_.state.run(*parts_.schema.script("attempt.begin"), values));
   const auto packed = TRY(pack(step, now_ms));
@@ -286,17 +300,14 @@ void Controller::write_progress(std::int64_t now_ms) {
   }
 }
 
-const Reconciler& Controller::hands_of(const Step& step) const {
-  const auto reconciler = parts_.reconcilers.find(step.kind);
-  CHECK(reconciler != parts_.reconcilers.end());
-  return *reconciler->second;
-}
-
 // Whether the step has all that it takes along. One that has not ends here, and is recorded in the
 // next turn. An error means that state.db could not be written.
 Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
+  const Hand* hand = hand_of(parts_.reconcilers, step);
+  CHECK(hand != nullptr);
+  if (!hand->pack) return true;
   TRY(parts_.state.run("SAVEPOINT pack"));
-  auto packed = hands_of(step).pack(step, now_ms);
+  auto packed = hand->pack(step, now_ms);
   const bool is_packed = packed.ok();
   if (is_packed) {
     step.parcel = std::move(packed).value();
@@ -309,16 +320,16 @@ Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
 }
 
 void Controller::make(Step step, std::int64_t now_ms) {
-  const Reconciler& hands = hands_of(step);
+  const Hand* hand = hand_of(parts_.reconcilers, step);
+  CHECK(hand != nullptr);
   World& world = parts_.world;
-  const std::string lane = hands.lane(step);
-  if (hands.tells_progress(step)) {
+  if (hand->tells_progress) {
     step.progress = std::make_shared<StepProgress>();
     telling_.push_back({step.kind, step.target, step.progress, now_ms + kProgressEveryMs});
   }
   ++under_way_;
   parts_.executor.submit(
-      lane, [step, &hands, &world] { return hands.apply(step, world); },
+      hand->lane(step), [step, hand, &world] { return hand->make(step, world); },
       [this, step, now_ms, alive = alive_](Outcome outcome) {
         if (!*alive) {
           return;

@@ -15,7 +15,9 @@ Outcome Outcome::of(const Error& error) {
     case Fault::rejected: kind = Kind::rejected; break;
     case Fault::broken: kind = Kind::broken; break;
   }
-  return {kind, std::string(name_of(kind)), detail, {}, error.cause != Cause::malformed};
+  Outcome outcome(kind, std::string(name_of(kind)), detail, {});
+  outcome.is_mendable = error.cause != Cause::malformed;
+  return outcome;
 }
 
 std::string_view name_of(Outcome::Kind kind) {

@@ -143,12 +143,13 @@ void PlanWorld::make(const Row& planned) {
             step.target.c_str());
   step.input = input.value().front();
   run(*schema_.script("attempt.begin"), values);
-  const Reconciler& hands = *reconcilers_.at(step.kind);
-  auto packed = hands.pack(step, now_ms_);
+  const Hand* hand = hand_of(reconcilers_, step);
+  cr_assert(hand != nullptr, "no hand for %s", id.c_str());
+  const Packed packed = hand->pack ? hand->pack(step, now_ms_) : Packed(nullptr);
   if (packed.ok()) {
     step.parcel = packed.value();
   }
-  const Outcome outcome = packed.ok() ? hands.apply(step, *this) : Outcome::of(packed.error());
+  const Outcome outcome = packed.ok() ? hand->make(step, *this) : Outcome::of(packed.error());
   const auto recorded = record_outcome(rows_, schema_, step, outcome, now_ms_, now_ms_);
   cr_assert(recorded.ok(), "%s", recorded.ok() ? "" : recorded.error().message.c_str());
   // A look within the millisecond of a step says nothing about what the step did; no two happen in
