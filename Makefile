@@ -68,17 +68,18 @@ LAUNCHER_FLAGS := -std=c++20 -Os $(WARNINGS) -ffreestanding -fno-builtin -fno-pi
                   -s -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code
 
 # Criterion's Test() leaves fields of its own structs to their defaults. Tests are compiled more
-# often than they are run, but for what plays whole worlds.
+# often than they are run, but for what plays whole worlds, many years, or many MiB.
 TEST_FLAGS := -Wno-missing-field-initializers
 QUICKLY_BUILT := $(TEST_FLAGS) -O0
+QUICKLY_RUN := simulator/% fakes/% bench/% adapters/s3/% base/cron_% backup/% conformance/object_%
 
 # A make that was started without -j runs as many jobs as there are cores.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 AGAIN = $(MAKE) --no-print-directory $(PARALLEL)
 
-# Makes these files. What is to be compiled for them is counted first, so that each line says how far
-# it is (tools/step); the stamps are made before that, or a rehearsal could not tell what they will
-# cause.
+# Makes these files. What is to be compiled for them is counted first, so that each line says how
+# far it is (tools/step); the stamps are made before that, or a rehearsal could not tell what they
+# will cause.
 made = $(AGAIN) stamps && mkdir -p build && rm -f build/steps && \
   STEPS=$$({ $(AGAIN) --dry-run REHEARSAL=1 $(1) || true; } | grep -c '^tools/step ' || true) \
   $(AGAIN) $(1)
@@ -149,7 +150,7 @@ format-check:
 demo: ## See it work, in two minutes (KEEP=1: leave it running)
 	@tools/demo/run
 
-bench: ## Measure against the bare engine and print the ratios (TINY=1: run it all once, judge none)
+bench: ## Measure against the bare engine and print the ratios (TINY=1: once, none judged)
 	@tools/setup build
 	@tools/setup test
 	+@$(call made,build/release/rowlock build/release/bench $(APPS:tests/%.cpp=build/release/%))
@@ -210,9 +211,7 @@ build/$(1)/obj/%.o: %.cpp
 	@$$($(1)_compile) $$(extra_flags) -c $$< -o $$@
 
 build/$(1)/obj/tests/%.o: extra_flags = $$(QUICKLY_BUILT)
-build/$(1)/obj/tests/simulator/%.o: extra_flags = $$(TEST_FLAGS)
-build/$(1)/obj/tests/fakes/%.o: extra_flags = $$(TEST_FLAGS)
-build/$(1)/obj/tests/bench/%.o: extra_flags = $$(TEST_FLAGS)
+$$(QUICKLY_RUN:%=build/$(1)/obj/tests/%.o): extra_flags = $$(TEST_FLAGS)
 build/$(1)/obj/controller/base/version.o: build/version.stamp
 build/$(1)/obj/controller/base/version.o: extra_flags = $$(version_define)
 
