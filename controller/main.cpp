@@ -30,6 +30,8 @@ struct Arguments {
   StatusOptions status;
   PlanOptions plan;
   WhyOptions why;
+  RetryOptions retry;
+  SchemaOptions schema;
   SqlOptions sql;
   WaitOptions wait;
   ApplyOptions apply;
@@ -147,6 +149,14 @@ void CommandLine::add_looking_verbs() {
        [this](const Call& call) { return why(call, said_.why); })
       ->add_option("NAME", said_.why.name, "a job, a node or desired.db")
       ->required();
+  verb("retry", "Try again at once what has failed", "rowlock retry web", Needs::home,
+       [this](const Call& call) { return retry(call, said_.retry); })
+      ->add_option("NAME", said_.retry.name, "a job, a policy, a database …")
+      ->required();
+  verb("schema", "How a kind of resource is decided: its rows, facts and rules",
+       "rowlock schema trust", Needs::nothing,
+       [this](const Call& call) { return print_schema(call, said_.schema); })
+      ->add_option("KIND", said_.schema.kind, "lists them when left out");
   CLI::App* events_parser =
       verb("events", "What happened, newest last", "rowlock events -f", Needs::home,
            [this](const Call& call) { return events(call, said_.events); });

@@ -32,6 +32,12 @@ struct PlanOptions {
 struct WhyOptions {
   std::string name;
 };
+struct RetryOptions {
+  std::string name;
+};
+struct SchemaOptions {
+  std::string kind;  // Empty: lists them.
+};
 struct SqlOptions {
   std::vector<std::string> statements;  // None: read from stdin.
 };
@@ -59,6 +65,8 @@ struct RevertOptions {
   bool is_agreed = false;                // --yes
 };
 
+Result<int> retry(const Call& call, const RetryOptions& options);
+Result<int> print_schema(const Call& call, const SchemaOptions& options);
 Result<int> init(const Call& call);
 Result<int> status(const Call& call, const StatusOptions& options);
 Result<int> plan(const Call& call, const PlanOptions& options);

@@ -110,8 +110,13 @@ DELETE FROM retry WHERE kind = :kind AND target = :target AND step = :step;
 -- An accepted edit, or a changed secret, may be what was waited for: it concerns the names that it wakes.
 DELETE FROM retry WHERE name IN (SELECT name FROM temp.dirty);
 
+-- @run retry.of
+
+-- What is waited for under a name.
+SELECT kind, target, step, detail FROM retry WHERE name = :name ORDER BY kind, target, step;
+
 -- @run retry.ask
 
--- `rowlock retry NAME`: how many it frees.
+-- `rowlock retry NAME`: all of it is tried again at once.
 INSERT INTO dirty SELECT DISTINCT name FROM retry WHERE name = :name;
-DELETE FROM retry WHERE name = :name RETURNING kind, target, step;
+DELETE FROM retry WHERE name = :name;
