@@ -104,6 +104,15 @@ Result<std::optional<StatementResult>> run_next(Database& database, std::string_
   return std::optional<StatementResult>{std::move(result)};
 }
 
+Result<std::vector<std::string>> columns_of(const Database& database, const std::string& query) {
+  sqlite3_stmt* compiled = nullptr;
+  if (sqlite3_prepare_v2(database.handle(), query.c_str(), -1, &compiled, nullptr) != SQLITE_OK) {
+    return error_of(database.handle());
+  }
+  const Statement statement(compiled, sqlite3_finalize);
+  return columns_of(statement.get());
+}
+
 bool is_in_transaction(const Database& database) {
   return sqlite3_get_autocommit(database.handle()) == 0;
 }
