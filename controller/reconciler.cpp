@@ -1,3 +1,4 @@
+// Finding the hand that makes a step, by kind and step.
 #include "controller/reconciler.h"
 
 namespace rowlock {

@@ -1,3 +1,4 @@
+// What several verbs say alike: whether a controller runs, and rows as a table.
 #include "controller/cli/answers.h"
 
 #include "controller/base/time.h"

@@ -1,3 +1,4 @@
+// What a verb needs is opened here, in one place, before the verb begins.
 #include "controller/cli/call.h"
 
 #include <fmt/format.h>

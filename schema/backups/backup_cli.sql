@@ -39,7 +39,8 @@ SELECT t.store,
        b.state,
        b.detail,
        b.verify_detail,
-       b.retry_at_ms,
+       COALESCE((SELECT max(y.retry_at_ms) FROM retry AS y
+                 WHERE y.kind = 'backup' AND y.target = CAST(b.id AS TEXT)), 0) AS retry_at_ms,
        f.want,
        g.phase,
        g.detail AS progress

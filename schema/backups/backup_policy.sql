@@ -290,9 +290,9 @@ CREATE TEMP TRIGGER wake_backup_secret_update AFTER UPDATE OF current_version ON
   WHERE t.store IN (SELECT name FROM object_store WHERE NEW.path IN (secret, identity_secret))
      OR t.source IN (SELECT name FROM database WHERE secret = NEW.path);
 END;
-CREATE TEMP TRIGGER wake_backup_policy_insert AFTER INSERT ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
-CREATE TEMP TRIGGER wake_backup_policy_update AFTER UPDATE ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
-CREATE TEMP TRIGGER wake_backup_policy_delete AFTER DELETE ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
+CREATE TEMP TRIGGER wake_backup_home_insert AFTER INSERT ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
+CREATE TEMP TRIGGER wake_backup_home_update AFTER UPDATE ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
+CREATE TEMP TRIGGER wake_backup_home_delete AFTER DELETE ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
 CREATE TEMP TRIGGER wake_backup_request_insert AFTER INSERT ON backup_request BEGIN
   INSERT INTO dirty VALUES (NEW.policy);
 END;

@@ -16,8 +16,8 @@ CREATE TABLE kind (
   looks         TEXT NOT NULL                -- steps that only look, each between blanks
 );
 
--- A step that has failed. Written by the loop; goes away when it succeeds, when an edit concerns its name, or when it is
--- not planned any more. It holds up no other step.
+-- A step that has failed. Written by the loop; goes away when it succeeds, when an edit concerns its name, or when it
+-- is not planned any more. It holds up no other step.
 CREATE TABLE retry (
   kind        TEXT NOT NULL,
   target      TEXT NOT NULL,
@@ -69,8 +69,9 @@ WHERE retry_at_ms < :now_ms - 600000
 
 -- @run retry.note
 
--- After every step that failed, but for those that only look: they are made again anyway. The jitter, up to a fifth, comes from the number of the attempt, so that many do not
--- come back at once and a replay gives the same. :mendable: whether it may be mended without an edit.
+-- After every step that failed, but for those that only look: they are made again anyway. The jitter, up to a fifth,
+-- comes from the number of the attempt, so that many do not come back at once and a replay gives the same. :mendable:
+-- whether it may be mended without an edit.
 INSERT INTO retry (kind, target, name, step, tries, retry_at_ms, detail, rejected, since_ms)
 SELECT k.name, :target, :name, :step, f.tries + 1,
        :now_ms + CASE :outcome WHEN 'transient' THEN min(k.retry_to_ms, k.retry_from_ms << min(f.tries, 20))
@@ -81,7 +82,8 @@ SELECT k.name, :target, :name, :step, f.tries + 1,
        :detail, :outcome = 'rejected', :now_ms
 FROM kind AS k
 JOIN (SELECT COALESCE((SELECT max(id) FROM attempt), 0) AS attempt,
-             COALESCE((SELECT tries FROM retry WHERE kind = :kind AND target = :target AND step = :step), 0) AS tries) AS f
+             COALESCE((SELECT tries FROM retry
+                       WHERE kind = :kind AND target = :target AND step = :step), 0) AS tries) AS f
 WHERE k.name = :kind AND k.retry_from_ms > 0 AND instr(k.looks, ' ' || :step || ' ') = 0
 ON CONFLICT (kind, target, step) DO UPDATE
 SET name        = excluded.name,

@@ -175,11 +175,13 @@ END;
 -- With another password, what was rejected may go well.
 CREATE TEMP TRIGGER wake_database_secret_insert AFTER INSERT ON secret BEGIN
   INSERT INTO dirty SELECT name FROM database WHERE secret = NEW.path;
-  INSERT INTO dirty SELECT job FROM database_login WHERE database IN (SELECT name FROM database WHERE secret = NEW.path);
+  INSERT INTO dirty SELECT l.job FROM database_login AS l JOIN database AS d ON d.name = l.database
+  WHERE d.secret = NEW.path;
 END;
 CREATE TEMP TRIGGER wake_database_secret_update AFTER UPDATE OF current_version ON secret BEGIN
   INSERT INTO dirty SELECT name FROM database WHERE secret = NEW.path;
-  INSERT INTO dirty SELECT job FROM database_login WHERE database IN (SELECT name FROM database WHERE secret = NEW.path);
+  INSERT INTO dirty SELECT l.job FROM database_login AS l JOIN database AS d ON d.name = l.database
+  WHERE d.secret = NEW.path;
 END;
 CREATE TEMP TRIGGER wake_database_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
   INSERT INTO dirty SELECT name FROM database;

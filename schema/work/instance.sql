@@ -434,7 +434,8 @@ SET hinted = :outcome = 'transient' AND container IN ('created', 'running', 'pau
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'instance', i.job, i.name, :step || CASE :outcome WHEN 'broken' THEN ' broken' ELSE ' failed' END, :detail
+SELECT :now_ms, 'instance', i.job, i.name,
+       :step || CASE :outcome WHEN 'broken' THEN ' broken' ELSE ' failed' END, :detail
 FROM instance AS i
 JOIN retry AS h ON h.kind = 'instance' AND h.target = :target AND h.step = :step AND h.tries <= 3
 WHERE i.id = :target;

@@ -7,7 +7,8 @@
 
 namespace rowlock {
 
-// INSERT statements; the same for the same seed. Of the views they read only which steps a kind has.
+// INSERT statements; the same for the same seed. Of the views they read only which steps there
+// are.
 std::string random_rows(unsigned int seed);
 
 }  // namespace rowlock
