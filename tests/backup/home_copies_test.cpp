@@ -3,6 +3,7 @@
 #include "controller/backup/home_copies.h"
 
 #include "controller/crypto/cipher.h"
+#include "tests/soak.h"
 #include "tests/store/files.h"
 
 #include <criterion/criterion.h>
@@ -21,7 +22,7 @@ using namespace rowlock;
 
 namespace {
 
-constexpr int kCopies = 200;
+const int kCopies = soaked(60, 3000);
 
 // Keeps what it is given, and calls `began` at the beginning of each member.
 class KeptMembers : public MemberWriter {
@@ -146,11 +147,11 @@ void copy_while_others_write(const std::string& mode) {
 
 }  // namespace
 
-Test(home_copies, each_is_what_one_transaction_saw_in_wal_mode, .timeout = 120) {
+Test(home_copies, each_is_what_one_transaction_saw_in_wal_mode, .timeout = 3600) {
   copy_while_others_write("wal");
 }
 
-Test(home_copies, each_is_what_one_transaction_saw_with_a_rollback_journal, .timeout = 120) {
+Test(home_copies, each_is_what_one_transaction_saw_with_a_rollback_journal, .timeout = 3600) {
   copy_while_others_write("delete");
 }
 

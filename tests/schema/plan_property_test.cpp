@@ -1,6 +1,7 @@
 // What must hold at every moment of any story: edits, deaths and healths in an order from a seed,
 // looked at after every single step.
 #include "tests/schema/plan_world.h"
+#include "tests/soak.h"
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
@@ -11,7 +12,7 @@ using rowlock::PlanWorld;
 
 namespace {
 
-constexpr unsigned int kSeeds = 40;
+const auto kSeeds = static_cast<unsigned int>(rowlock::soaked(15, 1000));
 constexpr int kEvents = 25;
 
 class Story {

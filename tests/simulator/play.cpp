@@ -1,6 +1,8 @@
 // A seed that fails prints the command that plays it again, also when a CHECK stops the program.
 #include "tests/simulator/play.h"
 
+#include "tests/soak.h"
+
 #include <fmt/format.h>
 
 #include <csignal>
@@ -11,7 +13,7 @@ namespace rowlock::simulator {
 
 namespace {
 
-constexpr std::uint64_t kSeedsByDefault = 300;
+const int kSeedsByDefault = soaked(150, 10'000);
 
 constexpr int kKeptBytes = 256 << 20;
 
@@ -48,7 +50,7 @@ std::string play(Stage& stage, std::uint64_t seed) {
 std::optional<std::uint64_t> one_seed() { return number_of("ROWLOCK_SIMULATOR_SEED"); }
 
 std::uint64_t seeds_to_play() {
-  return number_of("ROWLOCK_SIMULATOR_SEEDS").value_or(kSeedsByDefault);
+  return number_of("ROWLOCK_SIMULATOR_SEEDS").value_or(static_cast<std::uint64_t>(kSeedsByDefault));
 }
 
 }  // namespace rowlock::simulator

@@ -1,6 +1,7 @@
 // A new spec takes over, on a real engine: without a gap, in place, and with the controller killed
 // at any moment of it.
 #include "tests/live/rowlock/rowlock_home.h"
+#include "tests/soak.h"
 
 #include <criterion/criterion.h>
 
@@ -14,7 +15,7 @@ using namespace rowlock_live;
 namespace {
 
 constexpr int kWebPort = 8080;
-constexpr int kKills = 12;
+const int kKills = soaked(12, 50);
 constexpr int kKillStepMs = 70;
 
 // Looks at a job's containers again and again on a thread of its own, for as long as this lives.
@@ -144,7 +145,7 @@ Test(live_rowlock_update, stop_first_holds_its_port_with_one_at_a_time, .timeout
   cr_expect(home.state("SELECT count(*) FROM event WHERE what LIKE '%failed%'") == "0");
 }
 
-Test(live_rowlock_update, a_controller_killed_at_any_moment_of_it_ends_it_well, .timeout = 590) {
+Test(live_rowlock_update, a_controller_killed_at_any_moment_of_it_ends_it_well, .timeout = 3600) {
   LiveHome home;
   home.start_and_reach();
   home.accept(insert_job("web", {{"count", "2"}, {"min_healthy_ms", "100"}}));

@@ -3,6 +3,7 @@
 #include "controller/adapters/docker/docker_engine.h"
 #include "tests/live/secrets/canaries.h"
 #include "tests/live/secrets/secret_home.h"
+#include "tests/soak.h"
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
@@ -22,11 +23,8 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kEngineMs = 60'000;
 
-// How many versions go through; ROWLOCK_CANARY_DEPLOYS=100 for the whole of it.
-int deploys() {
-  const char* const given = std::getenv("ROWLOCK_CANARY_DEPLOYS");
-  return given != nullptr ? std::atoi(given) : 10;
-}
+// How many versions go through.
+int deploys() { return soaked(10, 100); }
 
 // What was looked at and holds a canary; asserted once, in the end.
 class Findings {
