@@ -11,6 +11,8 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
+PREFIX ?= /usr/local
+INSTALLED = $(DESTDIR)$(PREFIX)/bin/rowlock
 JOBS ?= $(shell nproc)
 SEEDS ?= 10000
 CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
@@ -34,6 +36,8 @@ TESTS := $(filter-out tests/plain/% tests/bench/% tests/apps/%,$(call sources_in
 # What the bench and the plain runners share with the tests: fakes and fixtures hold no test of
 # their own.
 FAKES := $(filter tests/fakes/%,$(TESTS))
+PROGRAMS := build/release/rowlock build/release/tests build/release/bench \
+            $(PLAIN:tests/plain/%.cpp=build/release/%) $(APPS:tests/%.cpp=build/release/%)
 FORMATTED := $(sort $(shell find controller reconcilers tests -name '*.cpp' -o -name '*.h' \
                2>/dev/null))
 
@@ -64,21 +68,29 @@ LAUNCHER_FLAGS := -std=c++20 -Os $(WARNINGS) -ffreestanding -fno-builtin -fno-pi
                   -s -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code
 
 # Criterion's Test() leaves fields of its own structs to their defaults. Tests are compiled more
-# often than they are run, but for what plays whole worlds.
+# often than they are run, but for what plays whole worlds, many years, or many MiB.
 TEST_FLAGS := -Wno-missing-field-initializers
 QUICKLY_BUILT := $(TEST_FLAGS) -O0
+QUICKLY_RUN := simulator/% fakes/% bench/% adapters/s3/% base/cron_% backup/% conformance/object_%
 
 # A make that was started without -j runs as many jobs as there are cores.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 AGAIN = $(MAKE) --no-print-directory $(PARALLEL)
+
+# Makes these files. What is to be compiled for them is counted first, so that each line says how
+# far it is (tools/step); the stamps are made before that, or a rehearsal could not tell what they
+# will cause.
+made = $(AGAIN) stamps && mkdir -p build && rm -f build/steps && \
+  STEPS=$$({ $(AGAIN) --dry-run REHEARSAL=1 $(1) || true; } | grep -c '^tools/step ' || true) \
+  $(AGAIN) $(1)
 
 # Not the live suites: those need a real engine. A pattern of Criterion's over suite/test.
 OFFLINE := !(live_*)/*
 
 # ---- Commands ------------------------------------------------------------------------------------
 
-.PHONY: help setup build test check asan tsan clang lint format format-check demo bench simulate
-.PHONY: clean
+.PHONY: help setup build install test soak check asan tsan clang lint format format-check demo
+.PHONY: bench simulate programs compile stamps clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -88,10 +100,17 @@ setup: ## Install the Debian packages that are missing
 
 build: ## Build build/release/rowlock
 	@tools/setup build
-	+@$(AGAIN) build/release/rowlock
+	+@$(call made,build/release/rowlock)
+
+install: build ## Install the stripped binary (PREFIX=/usr/local, DESTDIR=)
+	@install -D -s -m 755 build/release/rowlock '$(INSTALLED)'
+	@echo "$(INSTALLED): $$(du -h --apparent-size '$(INSTALLED)' | cut -f 1)"
 
 test: ## Run every test (LIVE=0: without a Docker engine; FILTER='suite/test': some)
 	@tools/test
+
+soak: ## Run for long what `make test` runs for a short while
+	@ROWLOCK_TEST_SOAK=1 TEST_TIMEOUT_S=14400 tools/test
 
 check: ## All that must pass before a merge: format, lint, build, test, sanitizers, clang
 	@tools/setup
@@ -105,21 +124,22 @@ check: ## All that must pass before a merge: format, lint, build, test, sanitize
 	@echo 'check: all clean'
 
 asan: ## Run all but the live tests under AddressSanitizer and UBSan
-	+@$(AGAIN) build/asan/rowlock build/asan/tests
+	+@$(call made,build/asan/rowlock build/asan/tests)
 	@ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	  ROWLOCK_TEST_BINARY='$(CURDIR)/build/asan/rowlock' \
 	  timeout --foreground 1800 build/asan/tests --filter '$(OFFLINE)'
 
 tsan: ## Run the plain runners under ThreadSanitizer, which cannot run Criterion
-	+@$(AGAIN) $(PLAIN:tests/plain/%.cpp=build/tsan/%)
+	+@$(call made,$(PLAIN:tests/plain/%.cpp=build/tsan/%))
 	@for runner in $(PLAIN:tests/plain/%.cpp=build/tsan/%); do \
 	  echo "tsan: $$runner"; TSAN_OPTIONS=halt_on_error=1 timeout --foreground 600 $$runner; done
 
 clang: ## Compile everything with clang++, free of warnings
-	+@$(AGAIN) build/clang/rowlock build/clang/tests
+	+@$(call made,build/clang/rowlock build/clang/tests)
 
 lint: ## Check the rules of the tree: includes, sizes, comments, SQL, scripts
 	@tools/lint
+	@tests/lint/run
 
 format: ## Format the C++ sources in place
 	@clang-format -i $(FORMATTED)
@@ -130,19 +150,28 @@ format-check:
 demo: ## See it work, in two minutes (KEEP=1: leave it running)
 	@tools/demo/run
 
-bench: ## Measure against the bare engine and print the ratios
+bench: ## Measure against the bare engine and print the ratios (TINY=1: once, none judged)
 	@tools/setup build
 	@tools/setup test
-	+@$(AGAIN) build/release/rowlock build/release/bench build/release/apps/slow_app
+	+@$(call made,build/release/rowlock build/release/bench $(APPS:tests/%.cpp=build/release/%))
 	@[ '$(ONLY)' = backups ] || \
 	  ROWLOCK_TEST_BINARY='$(CURDIR)/build/release/rowlock' tools/engine run build/release/bench
 	@[ -n '$(filter-out backups,$(ONLY))' ] || tools/bench_backups
 
 simulate: ## Run the simulator over many seeds (SEEDS=10000), or one again (SEED=n)
 	@tools/setup build
-	+@$(AGAIN) build/release/tests
+	+@$(call made,build/release/tests)
 	@ROWLOCK_SIMULATOR_SEEDS=$(SEEDS) ROWLOCK_SIMULATOR_SEED=$(SEED) timeout --foreground 7200 \
 	  build/release/tests --filter 'simulator$(if $(SEED),,*)/*' --verbose=1
+
+# Every program there is, so that none stops compiling unseen.
+programs:
+	@tools/setup build
+	+@$(call made,$(PROGRAMS))
+
+# For scripts: make compile FILES='build/release/rowlock'.
+compile:
+	+@$(call made,$(FILES))
 
 clean: ## Remove build/
 	@rm -rf build
@@ -153,19 +182,21 @@ clean: ## Remove build/
 # rebuilt just then: when a source comes or goes, or another commit is checked out.
 .PHONY: always
 always:
+again = $(if $(REHEARSAL),,always)
 stamp = @mkdir -p $(@D) && printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
 
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
-build/version.stamp: always
+build/version.stamp: $(again)
 	$(call stamp,$(VERSION)$(if $(COMMIT),+$(COMMIT)))
-build/core.stamp: always
+build/core.stamp: $(again)
 	$(call stamp,$(CORE))
-build/tests.stamp: always
+build/tests.stamp: $(again)
 	$(call stamp,$(TESTS))
-build/bench.stamp: always
+build/bench.stamp: $(again)
 	$(call stamp,$(BENCH) $(FAKES))
-build/sql.stamp: always
+build/sql.stamp: $(again)
 	$(call stamp,$(SQL))
+stamps: build/version.stamp build/core.stamp build/tests.stamp build/bench.stamp build/sql.stamp
 
 version_define = -DROWLOCK_VERSION='"$(shell cat build/version.stamp)"'
 
@@ -176,13 +207,11 @@ $(1)_link = $$($(1)_CXX) $$(COMMON) $$($(1)_FLAGS) $$(LDFLAGS) -o $$@
 
 build/$(1)/obj/%.o: %.cpp
 	@mkdir -p $$(@D)
-	@echo '$(1) $$<'
+	@tools/step '$(1) $$<'
 	@$$($(1)_compile) $$(extra_flags) -c $$< -o $$@
 
 build/$(1)/obj/tests/%.o: extra_flags = $$(QUICKLY_BUILT)
-build/$(1)/obj/tests/simulator/%.o: extra_flags = $$(TEST_FLAGS)
-build/$(1)/obj/tests/fakes/%.o: extra_flags = $$(TEST_FLAGS)
-build/$(1)/obj/tests/bench/%.o: extra_flags = $$(TEST_FLAGS)
+$$(QUICKLY_RUN:%=build/$(1)/obj/tests/%.o): extra_flags = $$(TEST_FLAGS)
 build/$(1)/obj/controller/base/version.o: build/version.stamp
 build/$(1)/obj/controller/base/version.o: extra_flags = $$(version_define)
 

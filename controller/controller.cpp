@@ -1,5 +1,9 @@
+// Read pass() and turn() first: they are the loop. A step that changes only rows is made in the
+// turn, in its transaction; a step that changes the world is marked there and made after the
+// commit.
 #include "controller/controller.h"
 
+#include "controller/outcome.h"
 #include "controller/ports/clock.h"
 
 #include <fmt/format.h>
@@ -17,48 +21,27 @@ constexpr std::int64_t kPruneEveryMs = 60000;
 constexpr std::size_t kNotesMax = 10000;
 constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are over before.
 
-constexpr std::string_view kPlanOfName =
-    "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name";
+// The kinds that have a name, in the order in which their steps are taken.
+constexpr std::string_view kKindsOfName =
+    "SELECT kind FROM temp.named WHERE name = :name ORDER BY kind";
+
+Error defect(std::string what) {
+  return {Fault::broken, Cause::other, std::move(what),
+          "this is a defect of Rowlock: please report it with `rowlock plan`"};
+}
 
 }  // namespace
-
-Outcome Outcome::of(const Error& error) {
-  const std::string detail =
-      error.hint.empty() ? error.message : error.message + " (" + error.hint + ")";
-  Kind kind = Kind::broken;
-  switch (error.fault) {
-    case Fault::transient: kind = Kind::transient; break;
-    case Fault::rejected: kind = Kind::rejected; break;
-    case Fault::broken: kind = Kind::broken; break;
-  }
-  return {kind, std::string(name_of(kind)), detail, {}};
-}
-
-std::string_view name_of(Outcome::Kind kind) {
-  switch (kind) {
-    case Outcome::Kind::done: return "done";
-    case Outcome::Kind::transient: return "transient";
-    case Outcome::Kind::rejected: return "rejected";
-    case Outcome::Kind::broken: return "broken";
-  }
-  UNREACHABLE();
-}
-
-std::vector<std::string> scripts_after(const std::string& kind, const std::string& step,
-                                       const Outcome& outcome) {
-  const bool has_failed = outcome.kind != Outcome::Kind::done;
-  std::vector<std::string> names;
-  if (has_failed) names.push_back(fmt::format("{}.{}.failed", kind, step));
-  names.push_back(fmt::format("{}.{}.{}", kind, step, outcome.result));
-  names.push_back(fmt::format("{}.{}", kind, name_of(outcome.kind)));
-  if (has_failed) names.push_back(kind + ".failed");
-  return names;
-}
 
 Controller::Controller(Parts parts)
     : parts_(std::move(parts)),
       acceptor_(parts_.state, parts_.schema),
-      alive_(std::make_shared<bool>(true)) {}
+      alive_(std::make_shared<bool>(true)) {
+  for (const KindText& kind : parts_.schema.kinds()) {
+    plan_of_kind_[kind.name] = fmt::format(
+        "SELECT kind, name, target, step, reason, due_at_ms FROM {}_plan WHERE name = :name",
+        kind.name);
+  }
+}
 
 Controller::~Controller() { *alive_ = false; }
 
@@ -66,7 +49,7 @@ Result<> Controller::begin() {
   started_at_ms_ = parts_.world.clock().now_ms();
   auto transaction = TRY(Transaction::begin(parts_.state));
   const Values values = {{"now_ms", started_at_ms_}, {"started_at_ms", started_at_ms_}};
-  for (const char* script : {"state.clock", "state.begin"}) {
+  for (const char* script : {"state.clock", "attempt.lose", "state.begin"}) {
     TRY(parts_.state.run(*parts_.schema.script(script), values));
   }
   TRY(std::move(transaction).commit());
@@ -96,7 +79,8 @@ bool Controller::has_something_to_do(std::int64_t now_ms) const {
 
 Result<Controller::Pass> Controller::pass() {
   TRY(accept());
-  // What others on this thread wrote, such as the secret store.
+  // What others on this thread wrote, such as the secret store, may be what a step waits for.
+  TRY(parts_.state.run(*parts_.schema.script("retry.freed")));
   TRY(take_dirty());
   const std::int64_t now_ms = parts_.world.clock().now_ms();
   Pass pass;
@@ -178,35 +162,10 @@ Result<> Controller::record_all(std::int64_t now_ms) {
   return Done{};
 }
 
-const std::string* Controller::script_after(const Finished& finished) const {
-  const Step& step = finished.step;
-  for (const std::string& name : scripts_after(step.kind, step.step, finished.outcome)) {
-    if (const std::string* script = parts_.schema.script(name); script != nullptr) {
-      return script;
-    }
-  }
-  return nullptr;
-}
-
 Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
-  const Step& step = finished.step;
-  Values values = {{"kind", step.kind},
-                   {"name", step.name},
-                   {"target", step.target},
-                   {"step", step.step},
-                   {"reason", step.reason},
-                   {"now_ms", now_ms},
-                   {"started_at_ms", finished.started_at_ms},
-                   {"outcome", std::string(name_of(finished.outcome.kind))},
-                   {"detail", finished.outcome.detail}};
-  values.insert(values.end(), finished.outcome.values.begin(), finished.outcome.values.end());
-  const std::string* script = script_after(finished);
-  CHECK(script != nullptr);
-  TRY(parts_.state.run(*script, values));
-  // Finished after the script: what an observation saw is not taken from a step that ends in the
-  // same moment.
-  names_.insert(step.name);
-  return parts_.state.run(*parts_.schema.script("attempt.finish"), values);
+  names_.insert(finished.step.name);
+  return record_outcome(parts_.state, parts_.schema, finished.step, finished.outcome,
+                        finished.started_at_ms, now_ms);
 }
 
 Result<> Controller::take_dirty() {
@@ -228,7 +187,7 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   if (now_ms >= walk_at_ms_) {
     walk_at_ms_ = now_ms + kWalkEveryMs;
     const auto walked = TRY(parts_.state.query(
-        "SELECT DISTINCT name FROM planned_name WHERE name > :after ORDER BY name "
+        "SELECT DISTINCT name FROM temp.named WHERE name > :after ORDER BY name "
         "LIMIT :most",
         {{"after", walked_to_}, {"most", static_cast<std::int64_t>(kWalkNames)}}));
     for (const Row& row : walked) {
@@ -252,28 +211,35 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
   return Done{};
 }
 
+// By the kinds that have the name, and by no other: a kind without rows costs nothing.
 Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
                                std::vector<Step>& to_make) {
-  const auto rows = TRY(parts_.state.query(kPlanOfName, {{"name", name}}));
   due_at_ms_.erase(name);
-  for (const Row& row : rows) {
-    if (row.text("step") == "wait") {
-      if (!row.is_null("due_at_ms")) {
-        const auto due = due_at_ms_.emplace(name, row.integer("due_at_ms")).first;
-        due->second = std::max(now_ms + 1, std::min(due->second, row.integer("due_at_ms")));
+  for (const Row& kind : TRY(parts_.state.query(kKindsOfName, {{"name", name}}))) {
+    const std::string& question = plan_of_kind_.at(kind.text("kind"));
+    for (const Row& row : TRY(parts_.state.query(question, {{"name", name}}))) {
+      if (row.text("step") == "wait") {
+        wait_for(name, row, now_ms);
+        continue;
       }
-      continue;
+      Step step{row.text("kind"),
+                row.text("name"),
+                row.text("target"),
+                row.text("step"),
+                row.text("reason"),
+                {},
+                {}};
+      TRY(take_step(std::move(step), now_ms, to_make));
     }
-    Step step{row.text("kind"),
-              row.text("name"),
-              row.text("target"),
-              row.text("step"),
-              row.text("reason"),
-              {},
-              {}};
-    TRY(take_step(std::move(step), now_ms, to_make));
   }
   return Done{};
+}
+
+void Controller::wait_for(const std::string& name, const Row& row, std::int64_t now_ms) {
+  if (!row.is_null("due_at_ms")) {
+    const auto due = due_at_ms_.emplace(name, row.integer("due_at_ms")).first;
+    due->second = std::max(now_ms + 1, std::min(due->second, row.integer("due_at_ms")));
+  }
 }
 
 // A step that has a script after it is made by a worker; any other is a change of rows, made here
@@ -290,12 +256,21 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
     CHECK(script != nullptr);
     return Done{};
   }
+  const auto give_up = [&](const std::string& why) {
+    unpacked_.push_back({step, defect(why), now_ms});
+    return parts_.state.run(*parts_.schema.script("attempt.begin"), values);
+  };
+  if (hand_of(parts_.reconcilers, step) == nullptr) {
+    return give_up("no hand is there to make the step " + id);
+  }
   auto input = parts_.state.query(
       fmt::format("SELECT * FROM {}_input WHERE target = :target", step.kind), values);
   if (!input.ok()) {
     return input.error();
   }
-  CHECK(!input.value().empty());
+  if (input.value().empty()) {
+    return give_up(fmt::format("{}_input has no row for {}", step.kind, step.target));
+  }
   step.input = input.value().front();
   TRY(parts_.state.run(*parts_.schema.script("attempt.begin"), values));
   const auto packed = TRY(pack(step, now_ms));
@@ -325,17 +300,14 @@ void Controller::write_progress(std::int64_t now_ms) {
   }
 }
 
-const Reconciler& Controller::hands_of(const Step& step) const {
-  const auto reconciler = parts_.reconcilers.find(step.kind);
-  CHECK(reconciler != parts_.reconcilers.end());
-  return *reconciler->second;
-}
-
 // Whether the step has all that it takes along. One that has not ends here, and is recorded in the
 // next turn. An error means that state.db could not be written.
 Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
+  const Hand* hand = hand_of(parts_.reconcilers, step);
+  CHECK(hand != nullptr);
+  if (!hand->pack) return true;
   TRY(parts_.state.run("SAVEPOINT pack"));
-  auto packed = hands_of(step).pack(step, now_ms);
+  auto packed = hand->pack(step, now_ms);
   const bool is_packed = packed.ok();
   if (is_packed) {
     step.parcel = std::move(packed).value();
@@ -348,16 +320,16 @@ Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
 }
 
 void Controller::make(Step step, std::int64_t now_ms) {
-  const Reconciler& hands = hands_of(step);
+  const Hand* hand = hand_of(parts_.reconcilers, step);
+  CHECK(hand != nullptr);
   World& world = parts_.world;
-  const std::string lane = hands.lane(step);
-  if (hands.tells_progress(step)) {
+  if (hand->tells_progress) {
     step.progress = std::make_shared<StepProgress>();
     telling_.push_back({step.kind, step.target, step.progress, now_ms + kProgressEveryMs});
   }
   ++under_way_;
   parts_.executor.submit(
-      lane, [step, &hands, &world] { return hands.apply(step, world); },
+      hand->lane(step), [step, hand, &world] { return hand->make(step, world); },
       [this, step, now_ms, alive = alive_](Outcome outcome) {
         if (!*alive) {
           return;

@@ -92,23 +92,23 @@ class Controller {
   Result<> record(const Finished& finished, std::int64_t now_ms);
   Result<> plan_names(std::int64_t now_ms, std::vector<Step>& to_make);
   Result<> plan_name(const std::string& name, std::int64_t now_ms, std::vector<Step>& to_make);
+  void wait_for(const std::string& name, const Row& row, std::int64_t now_ms);
   Result<> take_step(Step step, std::int64_t now_ms, std::vector<Step>& to_make);
   Result<bool> pack(Step& step, std::int64_t now_ms);
-  const Reconciler& hands_of(const Step& step) const;
   Result<> take_dirty();
   void write_progress(std::int64_t now_ms);
   void make(Step step, std::int64_t now_ms);
   void log_outcome(const Finished& finished, std::int64_t now_ms);
-  const std::string* script_after(const Finished& finished) const;
   bool has_something_to_do(std::int64_t now_ms) const;
 
   Parts parts_;
   Acceptor acceptor_;
+  std::map<std::string, std::string> plan_of_kind_;  // What asks a kind for the plan of a name.
   std::int64_t started_at_ms_ = 0;
   std::set<std::string> names_;                    // To be planned in this or the next pass.
   std::set<std::string> planned_;                  // What this pass has planned.
   std::map<std::string, std::int64_t> due_at_ms_;  // When a name is to be planned again.
-  std::deque<Finished> unpacked_;                  // Steps of this turn that could not be packed.
+  std::deque<Finished> unpacked_;                  // Steps of this turn that ended unmade.
   std::deque<Finished> finished_;                  // Steps that ended and are not recorded yet.
   std::deque<Note> notes_;
   std::vector<Telling> telling_;

@@ -1,3 +1,5 @@
+// A commit is seen in three ways, the quick one first: the folder's watch, then looks on every turn
+// of the loop for some milliseconds (the writer has yet to sync), and a poll for what was missed.
 #include "controller/edit_watch.h"
 
 #include <chrono>

@@ -16,28 +16,24 @@
 namespace rowlock {
 
 Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& schema) {
-  Reconcilers all;
-  const auto add = [&all](std::unique_ptr<Reconciler> reconciler) {
-    const std::string kind(reconciler->kind());
-    all.emplace(kind, std::move(reconciler));
+  return {
+      {"instance", instance_hands()},
+      {"object_store", object_store_hands(secrets)},
+      {"backup", backup_hands(secrets)},
+      {"backup_schedule", backup_schedule_hands()},
+      {"backup_ping", backup_ping_hands()},
+      {"restore", restore_hands(secrets)},
+      {"database", database_hands(secrets)},
+      {"database_login", database_login_hands(secrets, state, schema)},
+      {"delivery", delivery_hands(secrets, state, schema)},
+      {"node", node_hands()},
+      {"stray", stray_hands()},
+      {"proxy", proxy_hands()},
+      {"certificate", certificate_hands()},
+      {"route", route_hands()},
+      {"route_target", route_target_hands()},
+      {"trust", trust_hands()},
   };
-  add(std::make_unique<Instances>());
-  add(std::make_unique<ObjectStores>(secrets));
-  add(std::make_unique<Backups>(secrets));
-  add(std::make_unique<BackupSchedules>());
-  add(std::make_unique<BackupPings>());
-  add(std::make_unique<Restores>(secrets));
-  add(std::make_unique<Databases>(secrets));
-  add(std::make_unique<DatabaseLogins>(secrets, state, schema));
-  add(std::make_unique<Deliveries>(secrets, state, schema));
-  add(std::make_unique<Nodes>());
-  add(std::make_unique<Strays>());
-  add(std::make_unique<Proxies>());
-  add(std::make_unique<Certificates>());
-  add(std::make_unique<Routes>());
-  add(std::make_unique<RouteTargets>());
-  add(std::make_unique<Trusts>());
-  return all;
 }
 
 }  // namespace rowlock

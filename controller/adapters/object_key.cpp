@@ -1,4 +1,4 @@
-// Keys, checked letter by letter.
+// Keys, checked letter by letter: on a disk they become paths, and none may lead out of the store.
 #include "controller/adapters/object_key.h"
 
 #include <algorithm>

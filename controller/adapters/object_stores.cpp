@@ -1,4 +1,5 @@
-// The one place that knows every kind of store.
+// The one place that knows every kind of store: what stands before :// in a url chooses the
+// adapter.
 #include "controller/adapters/object_stores.h"
 
 #include "controller/adapters/files/file_store.h"

@@ -1,3 +1,5 @@
+// Which adapter stands behind each port. Engines and proxies are made when they are first asked for
+// and then kept; a store is made for each step that needs one.
 #include "controller/adapters/real_world.h"
 
 #include "controller/adapters/object_stores.h"

@@ -1,3 +1,5 @@
+// By libarchive, which is generous: it takes many forms of archive. All that makes the reading
+// strict is in described() and check_end().
 #include "controller/archive/tar_reader.h"
 
 #include <archive.h>

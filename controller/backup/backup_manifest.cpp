@@ -1,3 +1,5 @@
+// JSON in both directions. The format's number is looked at before anything else, so that a newer
+// backup is refused by its number and not by some member that is unknown.
 #include "controller/backup/backup_manifest.h"
 
 #include <fmt/format.h>

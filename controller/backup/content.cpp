@@ -1,3 +1,5 @@
+// The comparison that decides whether a backup is good is difference(): counts and hashes of
+// tables, and names of extensions. The versions of those belong to the server.
 #include "controller/backup/content.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Two errors must never be taken for each other: the store cannot be read now (try again), and the
+// object is damaged (say so, for good). Watched and is_as_stored() tell them apart.
 #include "controller/backup/restore_backup.h"
 
 #include "controller/backup/content.h"

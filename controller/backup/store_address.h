@@ -1,29 +1,31 @@
-// How a step's row says where its store is, and the parcel how to get in.
+// How a step's row says where its store is, and what of the secret store opens it.
 #pragma once
 
 #include "controller/ports/object_store.h"
 #include "controller/ports/world.h"
-#include "controller/reconciler.h"
 #include "controller/secrets/secrets.h"
+#include "controller/store/database.h"
+
+#include <cstdint>
+#include <memory>
 
 namespace rowlock {
 
-// Adds what the store of the row asks for to the parcel: access_key_id and secret_access_key.
-Result<> pack_store(Secrets& secrets, const Row& input, std::int64_t now_ms, Parcel& parcel);
+// What a step takes along to get into its store. Null: the store asks for nothing.
+struct StoreKeys {
+  std::shared_ptr<const SecretBytes> access_key_id;
+  std::shared_ptr<const SecretBytes> secret_access_key;
+};
 
-// Adds one text of the secret store under that name; nothing for an empty path.
-Result<> pack_secret(Secrets& secrets, const std::string& path, const std::string& key,
-                     const std::string& name, std::int64_t now_ms, Parcel& parcel);
-
-// What the parcel has under that name; null: nothing. It lives as long as the parcel.
-std::shared_ptr<const SecretBytes> packed(const std::shared_ptr<const Parcel>& parcel,
-                                          std::string_view name);
+// Those of the column store_secret. Requires: a transaction is open, since what is read is logged.
+Result<StoreKeys> store_keys(Secrets& secrets, const Row& input, std::int64_t now_ms);
 
 // The store of the columns store_url, endpoint, region, style and bytes_per_s.
-std::shared_ptr<ObjectStore> store_of(const Step& step, World& world);
+std::shared_ptr<ObjectStore> store_of(const Row& input, const StoreKeys& keys, World& world);
 
-// The identities that open backups: those packed as `identity`, else those of the column
+// The identities that open backups: those that the step has, else those of the column
 // identity_file.
-Result<SecretBytes> identities_of(const Step& step);
+Result<SecretBytes> identities_of(const Row& input,
+                                  const std::shared_ptr<const SecretBytes>& packed);
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// Every file is filled under a name with ".unfinished" and linked to its own when all are whole;
+// desired.db comes last, since it is what makes a folder look like a home.
 #include "controller/backup/unpack_home.h"
 
 #include "controller/store/home.h"

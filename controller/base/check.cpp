@@ -1,3 +1,5 @@
+// One line to stderr without the logger, which may be what is broken; then abort, which leaves a
+// core.
 #include "controller/base/check.h"
 
 #include <cstdio>

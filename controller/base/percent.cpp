@@ -1,3 +1,4 @@
+// Byte by byte, since a character of several bytes is encoded as several escapes.
 #include "controller/base/percent.h"
 
 #include "controller/base/utf8.h"

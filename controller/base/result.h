@@ -28,6 +28,7 @@ enum class Cause {
   deadline,      // No answer within the deadline: the change may or may not have been made.
   denied,        // This user, or this token, may not do that.
   corrupt,       // What was read is not what was written.
+  malformed,     // The words of a row make no sense: nothing but an edit can mend it.
   unmet,         // It is what was written, but not what it was to be.
 };
 

@@ -1,3 +1,5 @@
+// The standard's own table of valid sequences, walked row by row: what is in no row is no
+// character.
 #include "controller/base/utf8.h"
 
 namespace rowlock {

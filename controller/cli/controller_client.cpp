@@ -1,3 +1,6 @@
+// One HTTP request over the socket of the home, and the work of saying why it failed: no
+// controller, no permission, a sealed store and a refusal each want another next step from the
+// person.
 #include "controller/cli/controller_client.h"
 
 #include "controller/adapters/http/socket_client.h"
@@ -125,7 +128,7 @@ std::string duration_text(std::int64_t duration_ms) {
 Result<Json> ControllerClient::ask(const std::string& method, const std::string& path,
                                    std::string_view body, const std::string& content_type) const {
   CHECK(access_ == Access::writes || method == "GET" || method == "LIST");
-  const auto token = TRY(token_of_environment(is_operator(call_.home)));
+  const auto token = TRY(token_of_environment(is_operator(*home_)));
   std::vector<std::pair<std::string, std::string>> headers;
   if (!token.empty()) {
     headers.emplace_back("X-Vault-Token", token);
@@ -133,9 +136,9 @@ Result<Json> ControllerClient::ask(const std::string& method, const std::string&
   if (!content_type.empty()) {
     headers.emplace_back("Content-Type", content_type);
   }
-  auto asked = rowlock::ask(call_.home.socket_path(), method, path, body, headers, kAskTimeoutMs);
+  auto asked = rowlock::ask(home_->socket_path(), method, path, body, headers, kAskTimeoutMs);
   if (!asked.ok()) {
-    return unreachable(call_.home, asked.error());
+    return unreachable(*home_, asked.error());
   }
   Answer answer = std::move(asked).value();
   if (answer.status >= 300) {

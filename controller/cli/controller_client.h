@@ -4,7 +4,7 @@
 #pragma once
 
 #include "controller/base/json.h"
-#include "controller/cli/verbs.h"
+#include "controller/store/home.h"
 
 #include <cstdint>
 #include <string>
@@ -21,9 +21,8 @@ class ControllerClient {
     writes,  // Anything.
   };
 
-  // Requires: the call outlives this.
-  explicit ControllerClient(const Call& call, Access access = Access::writes)
-      : call_(call), access_(access) {}
+  // Requires: the home outlives this.
+  explicit ControllerClient(const Home& home, Access access) : home_(&home), access_(access) {}
 
   // What the controller answered with a status below 300; null when it said nothing. `path` is
   // percent-encoded, `body` JSON. Errors: kExitUnreachable when no controller runs, kExitPermission
@@ -36,7 +35,7 @@ class ControllerClient {
   Result<Json> ask(const std::string& method, const std::string& path, const Json& body) const;
 
  private:
-  const Call& call_;
+  const Home* home_;
   Access access_;
 };
 

@@ -1,3 +1,5 @@
+// By OpenSSL's EVP interface. A failure here is a programmer's error or a lack of memory, so it
+// stops the program.
 #include "controller/crypto/sha256.h"
 
 #include "controller/base/check.h"

@@ -35,8 +35,7 @@ char* environment[kEntriesMax + 1];
 char path[kPathBytesMax];
 char sentence[kSentenceBytesMax];
 
-// ---- The kernel
-// ----------------------------------------------------------------------------------
+// ---- The kernel ---------------------------------------------------------------------------------
 
 // The result, or -errno.
 #if defined(__x86_64__)
@@ -69,8 +68,7 @@ long address(const void* of) { return reinterpret_cast<long>(of); }
   while (true) call(SYS_exit_group, exit_code);
 }
 
-// ---- Words
-// ---------------------------------------------------------------------------------------
+// ---- Words --------------------------------------------------------------------------------------
 
 std::size_t length(const char* text) {
   std::size_t count = 0;
@@ -106,8 +104,7 @@ const char* meaning(long error) {
   leave(exit_code);
 }
 
-// ---- The environment
-// -----------------------------------------------------------------------------
+// ---- The environment ----------------------------------------------------------------------------
 
 // What the file holds, its end a NUL; nothing when there is none.
 void read_environment_file() {
@@ -159,8 +156,7 @@ const char* search_path() {
   return kDefaultPath;
 }
 
-// ---- The program
-// ---------------------------------------------------------------------------------
+// ---- The program --------------------------------------------------------------------------------
 
 // Returns only when the kernel refuses, with its reason.
 long become(const char* program, char** arguments) {

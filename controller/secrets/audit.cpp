@@ -1,3 +1,5 @@
+// Two proofs that need each other: lines chained in their order, and a sum over the digests of rows
+// that does not mind any. Nothing is added to a head that was not found true first.
 #include "controller/secrets/audit.h"
 
 #include "controller/base/utf8.h"

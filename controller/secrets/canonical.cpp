@@ -1,3 +1,5 @@
+// Two different rows must never give the same bytes: hence the type and the length before each
+// cell.
 #include "controller/secrets/canonical.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// JSON lets one thing be said in several ways: a list or a single value, a number or text. Here
+// each has one meaning, the one that the RFC gives it.
 #include "controller/secrets/claims.h"
 
 #include <fmt/format.h>

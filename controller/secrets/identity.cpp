@@ -1,3 +1,5 @@
+// Signing uses the newest identity key, verifying takes any that is kept: so a token outlives the
+// rotation of keys.
 #include "controller/secrets/identity.h"
 
 #include "controller/crypto/cipher.h"

@@ -1,3 +1,5 @@
+// Rows and memory change together. A caller whose transaction fails calls undo(), which makes the
+// keys in memory those of the rows again, or seals when it cannot.
 #include "controller/secrets/keyring.h"
 
 #include "controller/crypto/cipher.h"

@@ -1,3 +1,5 @@
+// The order is the defence: which issuer the token names, then its signature by that issuer's keys,
+// and only then what it claims. Nothing is believed before its turn.
 #include "controller/secrets/login.h"
 
 #include "controller/secrets/claims.h"

@@ -1,3 +1,4 @@
+// The function of RFC 7396 section 2, written down.
 #include "controller/secrets/merge_patch.h"
 
 #include <algorithm>

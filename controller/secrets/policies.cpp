@@ -1,3 +1,5 @@
+// No rule is in here: the script says what an actor may do, and this adds the sentence that tells
+// somebody who may not which row would help.
 #include "controller/secrets/policies.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The mode is looked at on the open file, so that what is judged is what is read.
 #include "controller/secrets/private_file.h"
 
 #include <fmt/format.h>

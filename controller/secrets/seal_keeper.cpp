@@ -1,3 +1,5 @@
+// Each change leaves a line in the audit log, which needs open keys as well. So opening comes first
+// and its line after it; when that cannot be written, the keys are sealed again.
 #include "controller/secrets/seal_keeper.h"
 
 #include "controller/crypto/cipher.h"

@@ -1,3 +1,5 @@
+// The half that reads, lists and sets; versions are written in secret_write.cpp. What is read from
+// a row is held against its digest first, or the answer would vouch for what other hands wrote.
 #include "controller/secrets/secret_store.h"
 
 #include "controller/crypto/cipher.h"

@@ -1,13 +1,16 @@
+// The rest of Rowlock reads secrets through here, so that each such reading has its line in the
+// audit log, under the name `rowlock`.
 #include "controller/secrets/secret_value.h"
 
 #include <fmt/format.h>
 
 namespace rowlock {
 
-Result<SecretBytes> secret_value(Secrets& secrets, const std::string& path, const std::string& key,
-                                 std::int64_t now_ms) {
+Result<std::shared_ptr<const SecretBytes>> secret_value(Secrets& secrets, const std::string& path,
+                                                        const std::string& key,
+                                                        std::int64_t now_ms) {
   if (path.empty()) {
-    return SecretBytes();
+    return std::shared_ptr<const SecretBytes>();
   }
   if (!secrets.keyring.is_open()) {
     return secrets.keyring.closed_error();
@@ -29,9 +32,14 @@ Result<SecretBytes> secret_value(Secrets& secrets, const std::string& path, cons
                  fmt::format("secret {} has no text under the key '{}'", path, key), put};
   }
   std::string text = value.as_string();
-  SecretBytes bytes(text);
+  auto bytes = std::make_shared<const SecretBytes>(text);
   wipe(text);
   return bytes;
+}
+
+Result<std::shared_ptr<const SecretBytes>> secret_of(Secrets& secrets, const Row& row,
+                                                     const std::string& name, std::int64_t now_ms) {
+  return secret_value(secrets, row.text(name + "_secret"), row.text(name + "_key"), now_ms);
 }
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// Every way to a token goes through row(): it is found by a hash, and its row is believed only with
+// the keyed hash over all that stands in it.
 #include "controller/secrets/tokens.h"
 
 #include "controller/base/text.h"

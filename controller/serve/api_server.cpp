@@ -1,3 +1,5 @@
+// The few paths that are Rowlock's own (health, metrics) are answered here; all others go to
+// ApiService.
 #include "controller/serve/api_server.h"
 
 #include "controller/serve/metrics.h"

@@ -1,3 +1,5 @@
+// Read answer_waiting() first: requests gather until the loop comes round, are answered within one
+// transaction, and leave after its commit.
 #include "controller/serve/api_service.h"
 
 #include "controller/serve/vault/vault_api_reply.h"

@@ -1,3 +1,5 @@
+// A body may be a secret, so a buffer is wiped before it is let go, and is never let to grow in a
+// way that leaves the old bytes behind.
 #include "controller/serve/http_exchange.h"
 
 #include "controller/base/json.h"

@@ -1,3 +1,5 @@
+// libmicrohttpd calls the functions of Entry, C as it is; each finds its HttpExchange and does one
+// thing. Connections that wait for an answer are suspended, not polled.
 #include "controller/serve/http_listener.h"
 
 #include "controller/base/check.h"

@@ -1,3 +1,5 @@
+// Two listeners at most, the unix socket's and loopback's. Another loopback address is opened
+// before the old one ends, so that a wrong one changes nothing.
 #include "controller/serve/http_server.h"
 
 #include "controller/base/check.h"

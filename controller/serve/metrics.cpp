@@ -1,3 +1,5 @@
+// What is measured is a view (schema/kernel/metric.sql); here rows become text. A row that would
+// break the format is left out, since Prometheus drops the whole page for one bad line.
 #include "controller/serve/metrics.h"
 
 #include "controller/base/json.h"

@@ -1,3 +1,4 @@
+// By prctl() and setrlimit(). A kernel that refuses is no reason not to run.
 #include "controller/service/hardening.h"
 
 #include <sys/prctl.h>

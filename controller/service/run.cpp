@@ -1,3 +1,5 @@
+// Service holds every part in the order in which they need each other, and says what wakes whom.
+// The loop's own logic is in controller.cpp; here there is only when to call it.
 #include "controller/service/run.h"
 
 #include "controller/adapters/docker/engine_watch.h"

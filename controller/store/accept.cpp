@@ -1,3 +1,5 @@
+// Read take() first. Rows come into TEMP tables with this binary's CHECKs, are compared with those
+// in force, and only the difference is written: so an edit costs what it changes.
 #include "controller/store/accept.h"
 
 #include "controller/base/json.h"
@@ -128,6 +130,7 @@ Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
       {"same", joined(table.columns, "o.\"{0}\" IS n.\"{0}\"", " AND ")},
       {"object_of_n", joined(table.columns, "'{0}', n.\"{0}\"", ", ")},
       {"object_of_o", joined(table.columns, "'{0}', o.\"{0}\"", ", ")},
+      {"stays_with_its_owner", owner_is_there(text.name)},
       {"assignments", joined(table.columns, "\"{0}\" = excluded.\"{0}\"", ", ")},
   };
   table.remove = fmt::format("DELETE FROM temp.incoming_{} WHERE {}", text.name,
@@ -136,6 +139,18 @@ Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
   table.brake = filled_in(*schema_.script("accept.brake"), places);
   table.take = filled_in(*schema_.script("accept.take"), places);
   return table;
+}
+
+// Whether the rows that a deleted row belongs to are still there, by `before`, its columns as JSON.
+std::string Acceptor::owner_is_there(const std::string& table) const {
+  std::string all;
+  for (const Reference& reference : schema_.references()) {
+    if (reference.table != table || !reference.deletes) continue;
+    all += fmt::format("{}json_extract(before, '$.{}') IN (SELECT \"{}\" FROM temp.incoming_{})",
+                       all.empty() ? "" : " AND ", reference.column, reference.to_column,
+                       reference.to_table);
+  }
+  return all.empty() ? "1" : all;
 }
 
 // The incoming tables carry the CHECKs of this binary, so that a file whose own ones are older or

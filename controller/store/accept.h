@@ -49,6 +49,7 @@ class Acceptor {
 
   Result<> prepare();
   Result<Table> table_of(const TableText& text);
+  std::string owner_is_there(const std::string& table) const;
   Result<std::vector<Violation>> copy_in(const std::map<std::string, TableRows>& incoming);
   Result<> copy_table(const Table& table, const TableRows& rows, std::vector<Violation>& unfit);
   Result<> insert_rows(const Table& table, const std::vector<std::string>& there,

@@ -1,3 +1,5 @@
+// Statements are compiled once and kept by their text. A script is several of them, compiled one
+// after the other, since a later one may need a table that an earlier one makes.
 #include "controller/store/database.h"
 
 #include <fmt/format.h>

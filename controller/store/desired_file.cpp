@@ -1,3 +1,5 @@
+// An open connection is trusted only while the path still leads to the same file and that changes
+// by commits alone. Else the file is opened anew, after a look at the log that lies beside it.
 #include "controller/store/desired_file.h"
 
 #include "controller/store/home.h"

@@ -1,3 +1,5 @@
+// The lock belongs to the open file and goes when the process does, whatever ended it; what is
+// written in it is for people and decides nothing.
 #include "controller/store/home.h"
 
 #include "controller/base/time.h"
@@ -62,7 +64,7 @@ Result<> create_desired(const Home& home, const Schema& schema) {
   for (const TableText& table : schema.desired_tables()) {
     script += table.sql;
   }
-  script += schema.guard() + "INSERT INTO node (name) VALUES ('local'); COMMIT;";
+  script += schema.guard() + schema.first() + "COMMIT;";
   TRY(desired.run(script));
   chmod(home.desired_path().c_str(), 0660);
   return Done{};

@@ -1,3 +1,5 @@
+// Unlike Database, this knows nothing of the text beforehand: one statement at a time is compiled,
+// run and forgotten, and its columns are whatever it returns.
 #include "controller/store/shell.h"
 
 #include <fmt/format.h>
@@ -100,6 +102,15 @@ Result<std::optional<StatementResult>> run_next(Database& database, std::string_
     return error_of(handle);
   }
   return std::optional<StatementResult>{std::move(result)};
+}
+
+Result<std::vector<std::string>> columns_of(const Database& database, const std::string& query) {
+  sqlite3_stmt* compiled = nullptr;
+  if (sqlite3_prepare_v2(database.handle(), query.c_str(), -1, &compiled, nullptr) != SQLITE_OK) {
+    return error_of(database.handle());
+  }
+  const Statement statement(compiled, sqlite3_finalize);
+  return columns_of(statement.get());
 }
 
 bool is_in_transaction(const Database& database) {

@@ -27,6 +27,9 @@ bool is_whole_statement(std::string_view text);
 // and comments are left. The error names what SQLite says of the statement alone.
 Result<std::optional<StatementResult>> run_next(Database& database, std::string_view& script);
 
+// The names of the columns of the one statement in `query`, which it has without a row, too.
+Result<std::vector<std::string>> columns_of(const Database& database, const std::string& query);
+
 // Whether a BEGIN waits for its COMMIT.
 bool is_in_transaction(const Database& database);
 

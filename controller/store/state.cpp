@@ -113,7 +113,10 @@ Result<Database> open_state(const std::string& path, const Schema& schema, std::
   TRY(std::move(transaction).commit());
   // A name may stand there twice: a trigger that an upsert sets off obeys the upsert, and its own
   // OR IGNORE is lost.
-  const std::string wake = "CREATE TEMP TABLE dirty (name TEXT NOT NULL);\n" + schema.wake();
+  const std::string wake =
+      "CREATE TEMP TABLE dirty (name TEXT NOT NULL);\n"
+      "CREATE TEMP TABLE named (name TEXT, kind TEXT, PRIMARY KEY (name, kind)) WITHOUT ROWID;\n" +
+      schema.wake();
   TRY(state.run(wake));
   return state;
 }

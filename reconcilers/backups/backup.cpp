@@ -1,3 +1,6 @@
+// One section for each step of a backup's life, each a function of the row and the world. Whether
+// an object counts is the row's to say: it is written first, and an object without one is taken
+// back.
 #include "reconcilers/backups/backup.h"
 
 #include "controller/backup/backup_file.h"
@@ -9,6 +12,7 @@
 #include "controller/ports/clock.h"
 #include "controller/ports/home_copies.h"
 #include "controller/ports/pings.h"
+#include "controller/secrets/secret_value.h"
 
 #include <fmt/format.h>
 
@@ -25,8 +29,51 @@ Error stopping(const std::string& attempt) {
   return {Fault::transient, Cause::other, attempt + ": Rowlock is stopping", ""};
 }
 
-PostgresAddress server_of(const Step& step, const std::string& which) {
-  return {step.input->text(which + "_url"), packed(step.parcel, which)};
+// What getting into the store takes, and what else a step has use for.
+struct BackupParcel final : Parcel {
+  StoreKeys store;
+  std::shared_ptr<const SecretBytes> database;  // To make one: the password of its database,
+  std::shared_ptr<const SecretBytes> scratch;   // to verify one: that of the server to do so on,
+  std::shared_ptr<const SecretBytes> identity;  // and what opens it. Null: it is in a file.
+};
+
+Packed pack_run(Secrets& secrets, const Step& step, std::int64_t now_ms) {
+  auto parcel = std::make_shared<BackupParcel>();
+  parcel->store = TRY(store_keys(secrets, *step.input, now_ms));
+  parcel->database = TRY(secret_of(secrets, *step.input, "database", now_ms));
+  return {std::move(parcel)};
+}
+
+Packed pack_verify(Secrets& secrets, const Step& step, std::int64_t now_ms) {
+  auto parcel = std::make_shared<BackupParcel>();
+  parcel->store = TRY(store_keys(secrets, *step.input, now_ms));
+  parcel->identity = TRY(secret_of(secrets, *step.input, "identity", now_ms));
+  parcel->scratch = TRY(secret_of(secrets, *step.input, "scratch", now_ms));
+  return {std::move(parcel)};
+}
+
+Packed pack_store(Secrets& secrets, const Step& step, std::int64_t now_ms) {
+  auto parcel = std::make_shared<BackupParcel>();
+  parcel->store = TRY(store_keys(secrets, *step.input, now_ms));
+  return {std::move(parcel)};
+}
+
+// A long run of one policy holds up no other, and none that is restored.
+std::string lane(const Step& step) {
+  return "backup/" + step.input->text("policy") + "/" + step.step;
+}
+
+std::shared_ptr<ObjectStore> store_of(const Step& step, World& world) {
+  return store_of(*step.input, step.parcel_as<BackupParcel>().store, world);
+}
+
+PostgresAddress database_of(const Step& step) {
+  return {step.input->text("database_url"), step.parcel_as<BackupParcel>().database};
+}
+
+// Where a backup is restored to see.
+PostgresAddress scratch_of(const Step& step) {
+  return {step.input->text("scratch_url"), step.parcel_as<BackupParcel>().scratch};
 }
 
 std::vector<std::string> recipients_of(const Row& input) {
@@ -64,7 +111,7 @@ BackupObject object_of(const Row& input) {
   return {input.text("object"), input.text("name"), input.text("home"), input.text("sha256")};
 }
 
-// ---- Made
+// ---- A backup is made ---------------------------------------------------------------------------
 
 Result<Json> write_content(const Step& step, World& world, MemberWriter& members) {
   const Row& input = *step.input;
@@ -73,12 +120,12 @@ Result<Json> write_content(const Step& step, World& world, MemberWriter& members
     return Json::object({});
   }
   const auto dumped =
-      TRY(world.dumps().dump(server_of(step, "database"), jobs_of(input), members, world.ending()));
+      TRY(world.dumps().dump(database_of(step), jobs_of(input), members, world.ending()));
   return json_of(dumped);
 }
 
 // The object is completed last: it is seen once every stage before it has ended well.
-Result<Values> make(const Step& step, World& world) {
+Outcome run(const Step& step, World& world) {
   const Row& input = *step.input;
   const std::int64_t taken_at_ms = world.clock().now_ms();
   const auto store = store_of(step, world);
@@ -99,28 +146,31 @@ Result<Values> make(const Step& step, World& world) {
   TRY(file->finish(content));
   if (progress) progress("reading back", 0, 0);
   TRY(out.finish());
-  return Values{{"taken_at_ms", taken_at_ms},  {"taken_on", day_of(input, taken_at_ms)},
-                {"size_bytes", file->bytes()}, {"dump_bytes", file->plain_bytes()},
-                {"sha256", file->sha256()},    {"content", content.text()}};
+  return Outcome::done({{"taken_at_ms", taken_at_ms},
+                        {"taken_on", day_of(input, taken_at_ms)},
+                        {"size_bytes", file->bytes()},
+                        {"dump_bytes", file->plain_bytes()},
+                        {"sha256", file->sha256()},
+                        {"content", content.text()}});
 }
 
-// ---- Found again
+// ---- An object is found again after a crash -----------------------------------------------------
 
 // What is not there whole is taken back. Its key is its alone, so that all uploads of it go: when
 // one was begun is said by the store's clock, which may be ahead of this one.
-Result<Values> settle(const Step& step, World& world) {
+Outcome settle(const Step& step, World& world) {
   const Row& input = *step.input;
   const std::string object = input.text("object");
   const auto store = store_of(step, world);
   TRY(store->abort_uploads(object, kWheneverBegun));
   const auto found = TRY(store->look(object));
   const bool is_there = found.has_value();
-  return Values{{"is_there", std::int64_t{is_there}},
-                {"taken_on", day_of(input, is_there ? found->stored_at_ms : 0)},
-                {"size_bytes", is_there ? found->size_bytes : 0}};
+  return Outcome::done({{"is_there", std::int64_t{is_there}},
+                        {"taken_on", day_of(input, is_there ? found->stored_at_ms : 0)},
+                        {"size_bytes", is_there ? found->size_bytes : 0}});
 }
 
-// ---- Restored and compared
+// ---- A backup is restored and compared ----------------------------------------------------------
 
 // Fewer bytes than the database had would not do.
 Result<> expect_room(World& world, const PostgresAddress& server, std::int64_t size_bytes) {
@@ -156,7 +206,7 @@ Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& s
                                   const CheckedBackup& checked, const SecretBytes& identities) {
   const Row& input = *step.input;
   RestoreOrder order;
-  order.server = server_of(step, "scratch");
+  order.server = scratch_of(step);
   order.database = input.text("scratch");
   const std::int64_t size_bytes = checked.manifest.content["size_bytes"].as_integer();
   // What a try left that was cut off.
@@ -185,9 +235,9 @@ Result<std::int64_t> try_home(const Step& step, World& world, ObjectStore& store
   return world.clock().now_ms() - began_at_ms;
 }
 
-Result<Values> verify(const Step& step, World& world) {
+Result<Values> verified(const Step& step, World& world) {
   const Row& input = *step.input;
-  const auto identities = TRY(identities_of(step));
+  const auto identities = TRY(identities_of(input, step.parcel_as<BackupParcel>().identity));
   const auto store = store_of(step, world);
   const auto checked =
       TRY(check_backup(*store, object_of(input), identities, world.ending(), step.teller()));
@@ -200,98 +250,79 @@ Result<Values> verify(const Step& step, World& world) {
                 {"taken_at_ms", checked.manifest.header.started_at_ms}};
 }
 
-// ---- Deleted
-
-Result<Values> expire(const Step& step, World& world) {
-  const auto store = store_of(step, world);
-  TRY(store->remove(step.input->text("object")));
-  return Values{};
-}
-
-Outcome outcome_of(const Result<Values>& result) {
-  if (result.ok()) {
-    return Outcome::done(result.value());
-  }
-  Outcome outcome = Outcome::of(result.error());
-  if (result.error().cause == Cause::corrupt) outcome.result = "bad";
-  if (result.error().cause == Cause::unmet) outcome.result = "unmet";
+// What it shows of the backup is told apart from what came in between.
+Outcome verify(const Step& step, World& world) {
+  const auto values = verified(step, world);
+  if (values.ok()) return Outcome::done(values.value());
+  Outcome outcome = values.error();
+  if (values.error().cause == Cause::corrupt) outcome.result = "bad";
+  if (values.error().cause == Cause::unmet) outcome.result = "unmet";
   return outcome;
 }
 
-std::optional<std::int64_t> next_of(const std::string& schedule, const TimeZone& zone,
-                                    std::int64_t after_ms, std::string& wrong) {
-  const auto cron = Cron::parse(schedule);
-  if (!cron.ok()) {
-    wrong = cron.error().message;
-    return std::nullopt;
-  }
-  return cron.value().next(after_ms, zone);
+// ---- Deleted
+
+Outcome expire(const Step& step, World& world) {
+  return store_of(step, world)->remove(step.input->text("object"));
 }
 
-}  // namespace
+// ---- When the next one is due
 
-// A long run of one policy holds up no other, and none that is restored.
-std::string Backups::lane(const Step& step) const {
-  return "backup/" + step.input->text("policy") + "/" + step.step;
+std::string lane_of_schedules(const Step&) { return "backup_schedule"; }
+
+Result<std::optional<std::int64_t>> next_of(const std::string& schedule, const TimeZone& zone,
+                                            std::int64_t after_ms) {
+  const auto cron = TRY(Cron::parse(schedule));
+  return cron.next(after_ms, zone);
 }
 
-Result<std::shared_ptr<const Parcel>> Backups::pack(const Step& step, std::int64_t now_ms) const {
-  const Row& input = *step.input;
-  auto parcel = std::make_shared<Parcel>();
-  Result<> packed = pack_store(secrets_, input, now_ms, *parcel);
-  const auto also = [&](const std::string& path, const std::string& key, const char* name) {
-    if (packed.ok()) packed = pack_secret(secrets_, path, key, name, now_ms, *parcel);
-  };
-  if (step.step == "run") {
-    also(input.text("database_secret"), input.text("database_key"), "database");
-  } else if (step.step == "verify") {
-    also(input.text("identity_secret"), input.text("identity_key"), "identity");
-    also(input.text("scratch_secret"), input.text("scratch_key"), "scratch");
-  }
-  if (!packed.ok()) {
-    return packed.error();
-  }
-  return std::shared_ptr<const Parcel>(std::move(parcel));
-}
-
-Outcome Backups::apply(const Step& step, World& world) const {
-  if (step.step == "run") return outcome_of(make(step, world));
-  if (step.step == "settle") return outcome_of(settle(step, world));
-  if (step.step == "verify") return outcome_of(verify(step, world));
-  CHECK(step.step == "expire");
-  return outcome_of(expire(step, world));
-}
-
-Outcome BackupSchedules::apply(const Step& step, World&) const {
-  CHECK(step.step == "schedule");
+Outcome schedule(const Step& step, World&) {
   const Row& input = *step.input;
   const std::int64_t after_ms = input.integer("after_ms");
-  const auto zone = TimeZone::load(input.text("time_zone"));
-  if (!zone.ok()) {
-    return Outcome::of(zone.error());
-  }
-  std::string wrong;
-  const auto next = next_of(input.text("schedule"), zone.value(), after_ms, wrong);
+  const auto zone = TRY(TimeZone::load(input.text("time_zone")));
+  const auto next = TRY(next_of(input.text("schedule"), zone, after_ms));
   Value verify_next;
-  if (wrong.empty() && input.text("verify_schedule") != "each") {
-    const auto at = next_of(input.text("verify_schedule"), zone.value(), after_ms, wrong);
+  if (input.text("verify_schedule") != "each") {
+    const auto at = TRY(next_of(input.text("verify_schedule"), zone, after_ms));
     if (at.has_value()) verify_next = *at;
   }
-  if (wrong.empty() && !next.has_value()) {
-    wrong = "schedule '" + input.text("schedule") + "' is never due";
-  }
-  if (!wrong.empty()) {
-    return Outcome::of(Error{Fault::rejected, Cause::other, wrong, ""});
+  if (!next.has_value()) {
+    return Error{Fault::rejected, Cause::other,
+                 "schedule '" + input.text("schedule") + "' is never due", ""};
   }
   return Outcome::done({{"next_at_ms", *next},
-                        {"next_text", zone.value().local_text(*next)},
+                        {"next_text", zone.local_text(*next)},
                         {"verify_next_at_ms", verify_next}});
 }
 
-Outcome BackupPings::apply(const Step& step, World& world) const {
-  CHECK(step.step == "send");
-  const auto sent = world.pings().ping(step.input->text("url"));
-  return sent.ok() ? Outcome::done() : Outcome::of(sent.error());
+// ---- Who watches from elsewhere
+
+std::string lane_of_pings(const Step&) { return "backup_ping"; }
+
+Outcome send(const Step& step, World& world) { return world.pings().ping(step.input->text("url")); }
+
+}  // namespace
+
+std::vector<Hand> backup_hands(Secrets& secrets) {
+  const auto with = [&secrets](auto pack) { return std::bind_front(pack, std::ref(secrets)); };
+  return {
+      {.step = "run", .lane = lane, .make = run, .pack = with(pack_run), .tells_progress = true},
+      {.step = "settle", .lane = lane, .make = settle, .pack = with(pack_store)},
+      {.step = "verify",
+       .lane = lane,
+       .make = verify,
+       .pack = with(pack_verify),
+       .tells_progress = true},
+      {.step = "expire", .lane = lane, .make = expire, .pack = with(pack_store)},
+  };
+}
+
+std::vector<Hand> backup_schedule_hands() {
+  return {{.step = "schedule", .lane = lane_of_schedules, .make = schedule}};
+}
+
+std::vector<Hand> backup_ping_hands() {
+  return {{.step = "send", .lane = lane_of_pings, .make = send}};
 }
 
 }  // namespace rowlock

@@ -7,36 +7,13 @@
 
 namespace rowlock {
 
-class Backups final : public Reconciler {
- public:
-  // Requires: it outlives this.
-  explicit Backups(Secrets& secrets) : secrets_(secrets) {}
+// A hand for each step in the life of a backup. Requires: `secrets` outlives what is returned.
+std::vector<Hand> backup_hands(Secrets& secrets);
 
-  std::string_view kind() const override { return "backup"; }
-  std::string lane(const Step& step) const override;
-  bool tells_progress(const Step& step) const override {
-    return step.step == "run" || step.step == "verify";
-  }
-  Result<std::shared_ptr<const Parcel>> pack(const Step& step, std::int64_t now_ms) const override;
-  Outcome apply(const Step& step, World& world) const override;
+// What tells when the next one is due: cron in a time zone, which SQL cannot work out.
+std::vector<Hand> backup_schedule_hands();
 
- private:
-  Secrets& secrets_;
-};
-
-// When the next one is due: cron in a time zone, which SQL cannot work out.
-class BackupSchedules final : public Reconciler {
- public:
-  std::string_view kind() const override { return "backup_schedule"; }
-  std::string lane(const Step&) const override { return "backup_schedule"; }
-  Outcome apply(const Step& step, World& world) const override;
-};
-
-class BackupPings final : public Reconciler {
- public:
-  std::string_view kind() const override { return "backup_ping"; }
-  std::string lane(const Step&) const override { return "backup_ping"; }
-  Outcome apply(const Step& step, World& world) const override;
-};
+// What tells a watcher.
+std::vector<Hand> backup_ping_hands();
 
 }  // namespace rowlock

@@ -7,19 +7,7 @@
 
 namespace rowlock {
 
-class Restores final : public Reconciler {
- public:
-  // Requires: it outlives this.
-  explicit Restores(Secrets& secrets) : secrets_(secrets) {}
-
-  std::string_view kind() const override { return "restore"; }
-  std::string lane(const Step& step) const override { return "restore/" + step.target; }
-  bool tells_progress(const Step& step) const override { return step.step == "restore"; }
-  Result<std::shared_ptr<const Parcel>> pack(const Step& step, std::int64_t now_ms) const override;
-  Outcome apply(const Step& step, World& world) const override;
-
- private:
-  Secrets& secrets_;
-};
+// A hand for each step of a restore. Requires: `secrets` outlives what is returned.
+std::vector<Hand> restore_hands(Secrets& secrets);
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// A look brings home the whole list of containers as one JSON text; the script node.observe.done
+// works out what of it is new.
 #include "reconcilers/nodes/node.h"
 
 #include "controller/base/json.h"
@@ -23,41 +25,40 @@ std::string rows_of(const std::vector<Container>& containers) {
   return Json::array(std::move(rows)).text();
 }
 
-}  // namespace
-
-std::string Nodes::lane(const Step& step) const { return step.target + "/observe"; }
-
-Outcome Nodes::apply(const Step& step, World& world) const {
-  CHECK(step.step == "observe");
-  ContainerRuntime& runtime =
-      world.runtime(step.input->text("driver"), step.input->text("endpoint"));
-  Outcome outcome = Outcome::done();
-  if (step.input->integer("is_known") == 0) {
-    const auto facts = runtime.facts();
-    if (!facts.ok()) {
-      return Outcome::of(facts.error());
-    }
-    outcome.values = {{"version", facts.value().version},
-                      {"arch", facts.value().arch},
-                      {"cpus", facts.value().cpus},
-                      {"memory_mb", facts.value().memory_mb}};
-  }
-  const auto containers = runtime.list();
-  if (!containers.ok()) {
-    return Outcome::of(containers.error());
-  }
-  outcome.values.emplace_back("rows", rows_of(containers.value()));
-  return outcome;
+ContainerRuntime& runtime_of(const Step& step, World& world) {
+  return world.runtime(step.input->text("driver"), step.input->text("endpoint"));
 }
 
-std::string Strays::lane(const Step& step) const { return step.input->text("node"); }
+std::string lane_of_looks(const Step& step) { return step.target + "/observe"; }
+std::string lane_of_changes(const Step& step) { return step.input->text("node"); }
 
-Outcome Strays::apply(const Step& step, World& world) const {
-  CHECK(step.step == "remove");
-  ContainerRuntime& runtime =
-      world.runtime(step.input->text("driver"), step.input->text("endpoint"));
-  const auto removed = runtime.remove(step.input->text("container"));
-  return removed.ok() ? Outcome::done() : Outcome::of(removed.error());
+Outcome observe(const Step& step, World& world) {
+  ContainerRuntime& runtime = runtime_of(step, world);
+  Values values;
+  if (step.input->integer("is_known") == 0) {
+    const auto facts = TRY(runtime.facts());
+    values = {{"version", facts.version},
+              {"arch", facts.arch},
+              {"cpus", facts.cpus},
+              {"memory_mb", facts.memory_mb}};
+  }
+  const auto containers = TRY(runtime.list());
+  values.emplace_back("rows", rows_of(containers));
+  return Outcome::done(std::move(values));
+}
+
+Outcome remove(const Step& step, World& world) {
+  return runtime_of(step, world).remove(step.input->text("container"));
+}
+
+}  // namespace
+
+std::vector<Hand> node_hands() {
+  return {{.step = "observe", .lane = lane_of_looks, .make = observe}};
+}
+
+std::vector<Hand> stray_hands() {
+  return {{.step = "remove", .lane = lane_of_changes, .make = remove}};
 }
 
 }  // namespace rowlock

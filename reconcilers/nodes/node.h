@@ -6,18 +6,10 @@
 
 namespace rowlock {
 
-class Nodes final : public Reconciler {
- public:
-  std::string_view kind() const override { return "node"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// The look at one node: its facts, while they are not known, and its containers.
+std::vector<Hand> node_hands();
 
-class Strays final : public Reconciler {
- public:
-  std::string_view kind() const override { return "stray"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// What removes a stray.
+std::vector<Hand> stray_hands();
 
 }  // namespace rowlock

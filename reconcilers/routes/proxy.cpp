@@ -1,3 +1,5 @@
+// The configuration comes as JSON that a view made; most of this file turns it into the port's
+// types and the proxy's report into JSON again.
 #include "reconcilers/routes/proxy.h"
 
 #include "controller/base/json.h"
@@ -6,10 +8,6 @@
 namespace rowlock {
 
 namespace {
-
-Outcome outcome_of(const Result<>& result) {
-  return result.ok() ? Outcome::done() : Outcome::of(result.error());
-}
 
 std::vector<std::pair<std::string, std::string>> headers_of(const Json& pairs) {
   std::vector<std::pair<std::string, std::string>> headers;
@@ -99,12 +97,13 @@ Json row_of(const CertificateReport& certificate) {
                        {"error", Json::string(certificate.error)}});
 }
 
-Outcome observe(Proxy& proxy) {
-  const auto seen = proxy.observe();
-  if (!seen.ok()) {
-    return Outcome::of(seen.error());
-  }
-  const ProxyReport& report = seen.value();
+Proxy& proxy_of(const Step& step, World& world) { return world.proxy(step.input->text("socket")); }
+
+std::string lane(const Step&) { return "proxy"; }
+std::string lane_of_certificates(const Step&) { return "proxy/certificates"; }
+
+Outcome observe(const Step& step, World& world) {
+  const auto report = TRY(proxy_of(step, world).observe());
   std::vector<Json> slots;
   for (const SlotReport& slot : report.slots) {
     slots.push_back(row_of(slot));
@@ -126,33 +125,37 @@ Outcome observe(Proxy& proxy) {
                         {"generation", report.generation}});
 }
 
-Outcome reload(Proxy& proxy, std::int64_t generation) {
-  const auto reloaded = proxy.reload();
-  return reloaded.ok() ? Outcome::done({{"generation", generation}})
-                       : Outcome::of(reloaded.error());
+Outcome save(const Step& step, World& world) {
+  return proxy_of(step, world).save(config_of(step.input->text("config")));
+}
+
+Outcome start(const Step& step, World& world) { return proxy_of(step, world).start(); }
+
+Outcome reload(const Step& step, World& world) {
+  TRY(proxy_of(step, world).reload());
+  return Outcome::done({{"generation", step.input->integer("generation")}});
+}
+
+Outcome stop(const Step& step, World& world) { return proxy_of(step, world).stop(); }
+
+Outcome load(const Step& step, World& world) {
+  return proxy_of(step, world).load_certificate(step.input->text("file"));
 }
 
 }  // namespace
 
-std::string Proxies::lane(const Step&) const { return "proxy"; }
-
-Outcome Proxies::apply(const Step& step, World& world) const {
-  const Row& input = *step.input;
-  Proxy& proxy = world.proxy(input.text("socket"));
-  if (step.step == "observe") return observe(proxy);
-  if (step.step == "save") return outcome_of(proxy.save(config_of(input.text("config"))));
-  if (step.step == "start") return outcome_of(proxy.start());
-  if (step.step == "reload") return reload(proxy, input.integer("generation"));
-  if (step.step == "stop") return outcome_of(proxy.stop());
-  UNREACHABLE();
+std::vector<Hand> proxy_hands() {
+  return {
+      {.step = "observe", .lane = lane, .make = observe},
+      {.step = "save", .lane = lane, .make = save},
+      {.step = "start", .lane = lane, .make = start},
+      {.step = "reload", .lane = lane, .make = reload},
+      {.step = "stop", .lane = lane, .make = stop},
+  };
 }
 
-std::string Certificates::lane(const Step&) const { return "proxy/certificates"; }
-
-Outcome Certificates::apply(const Step& step, World& world) const {
-  CHECK(step.step == "load");
-  return outcome_of(
-      world.proxy(step.input->text("socket")).load_certificate(step.input->text("file")));
+std::vector<Hand> certificate_hands() {
+  return {{.step = "load", .lane = lane_of_certificates, .make = load}};
 }
 
 }  // namespace rowlock

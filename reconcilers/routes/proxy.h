@@ -6,19 +6,10 @@
 
 namespace rowlock {
 
-class Proxies final : public Reconciler {
- public:
-  std::string_view kind() const override { return "proxy"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// A hand for each step that is about the proxy as a whole.
+std::vector<Hand> proxy_hands();
 
-// Certificates that the proxy takes anew from their files.
-class Certificates final : public Reconciler {
- public:
-  std::string_view kind() const override { return "certificate"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// What has the proxy take a certificate anew from its file.
+std::vector<Hand> certificate_hands();
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// A change of a slot answers with what the proxy then says of it, and that is recorded: not what
+// was asked for.
 #include "reconcilers/routes/route.h"
 
 #include "controller/ports/proxy.h"
@@ -7,11 +9,14 @@ namespace rowlock {
 namespace {
 
 // A proxy that hangs must not hold up the engines' lanes.
-constexpr const char* kLane = "proxy/slots";
+std::string lane(const Step&) { return "proxy/slots"; }
 
-Outcome switch_mode(Proxy& proxy, const std::string& route, const std::string& mode) {
-  const auto switched = proxy.set_mode(route, mode);
-  return switched.ok() ? Outcome::done({{"mode", mode}}) : Outcome::of(switched.error());
+Proxy& proxy_of(const Step& step, World& world) { return world.proxy(step.input->text("socket")); }
+
+Outcome switch_mode(const Step& step, World& world) {
+  const std::string mode = step.input->text("mode");
+  TRY(proxy_of(step, world).set_mode(step.input->text("route"), mode));
+  return Outcome::done({{"mode", mode}});
 }
 
 // What the proxy says of the slot, as the scripts of route_target take it. No such slot is an
@@ -37,31 +42,47 @@ Outcome reported(const Result<SlotReport>& report) {
                         {"lingers", std::int64_t{said.lingers}}});
 }
 
-}  // namespace
-
-std::string Routes::lane(const Step&) const { return kLane; }
-
-Outcome Routes::apply(const Step& step, World& world) const {
-  CHECK(step.step == "switch");
-  const Row& input = *step.input;
-  return switch_mode(world.proxy(input.text("socket")), input.text("route"), input.text("mode"));
+// What it says after it was told something may be another thing: somebody else has undone it.
+Outcome as_told(bool ready, Outcome outcome) {
+  if (outcome.kind != Outcome::Kind::done) return outcome;
+  const std::string said = text_of(outcome.values.front().second);
+  if ((said == "ready") == ready) return outcome;
+  outcome.kind = Outcome::Kind::transient;
+  outcome.result = "undone";
+  outcome.detail = "the proxy says that it is " + said;
+  return outcome;
 }
 
-std::string RouteTargets::lane(const Step&) const { return kLane; }
+int slot_of(const Step& step) { return static_cast<int>(step.input->integer("slot")); }
 
-Outcome RouteTargets::apply(const Step& step, World& world) const {
+Outcome set_slot(const Step& step, World& world, bool is_ready) {
   const Row& input = *step.input;
-  Proxy& proxy = world.proxy(input.text("socket"));
-  const std::string route = input.text("route");
   ProxySlot slot;
-  slot.number = static_cast<int>(input.integer("slot"));
-  if (step.step == "look") return reported(proxy.look(route, slot.number));
-  slot.ready = step.step == "admit";
-  CHECK(slot.ready || step.step == "drain");
+  slot.number = slot_of(step);
+  slot.ready = is_ready;
   slot.address = input.text("address");
   slot.port = static_cast<int>(input.integer("port"));
   slot.weight = static_cast<int>(input.integer("weight"));
-  return reported(proxy.set_slot(route, slot));
+  return as_told(is_ready, reported(proxy_of(step, world).set_slot(input.text("route"), slot)));
+}
+
+Outcome admit(const Step& step, World& world) { return set_slot(step, world, true); }
+Outcome drain(const Step& step, World& world) { return set_slot(step, world, false); }
+
+Outcome look(const Step& step, World& world) {
+  return reported(proxy_of(step, world).look(step.input->text("route"), slot_of(step)));
+}
+
+}  // namespace
+
+std::vector<Hand> route_hands() { return {{.step = "switch", .lane = lane, .make = switch_mode}}; }
+
+std::vector<Hand> route_target_hands() {
+  return {
+      {.step = "admit", .lane = lane, .make = admit},
+      {.step = "drain", .lane = lane, .make = drain},
+      {.step = "look", .lane = lane, .make = look},
+  };
 }
 
 }  // namespace rowlock

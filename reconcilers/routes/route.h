@@ -7,18 +7,10 @@
 
 namespace rowlock {
 
-class Routes final : public Reconciler {
- public:
-  std::string_view kind() const override { return "route"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// What switches the mode of a route.
+std::vector<Hand> route_hands();
 
-class RouteTargets final : public Reconciler {
- public:
-  std::string_view kind() const override { return "route_target"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// What makes a slot ready or down, and what asks after it.
+std::vector<Hand> route_target_hands();
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// pack() runs on the loop thread in a transaction: it makes the password and seals it into the row.
+// apply() runs on a worker, and is only given the parcel.
 #include "reconcilers/secrets/database_login.h"
 
 #include "controller/crypto/cipher.h"
@@ -18,9 +20,13 @@ constexpr std::size_t kPasswordLength = 24;
 constexpr std::string_view kLetters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-// What a parcel holds, in this order.
-constexpr std::size_t kAdministrator = 0;  // Empty: the server asks for no password.
-constexpr std::size_t kPassword = 1;
+// What the server asks for, and what becomes of the login.
+struct LoginParcel final : Parcel {
+  std::shared_ptr<const SecretBytes> administrator;  // Null: the server asks for no password.
+  std::shared_ptr<const SecretBytes> password;       // Of a login that is made.
+  std::int64_t until_ms = 0;                         // Its life, unless it is dropped,
+  std::int64_t renew_at_ms = 0;                      // and half of that.
+};
 
 std::string bound_of(const std::string& username) { return "login/" + username; }
 
@@ -37,20 +43,8 @@ SecretBytes made_password() {
   return password;
 }
 
-// The administrator's password, from the store.
-Result<SecretFile> administrator_of(Secrets& secrets, const Row& input, std::int64_t now_ms) {
-  auto password = TRY(secret_value(secrets, input.text("secret"), input.text("key"), now_ms));
-  SecretFile file;
-  file.name = "administrator";
-  file.content = std::move(password);
-  return file;
-}
-
-PostgresAddress address_of(const Step& step) {
-  CHECK(step.parcel != nullptr);
-  const SecretBytes& password = step.parcel->files.at(kAdministrator).content;
-  return {step.input->text("url"),
-          password.empty() ? nullptr : std::shared_ptr<const SecretBytes>(step.parcel, &password)};
+PostgresAddress server_of(const Step& step) {
+  return {step.input->text("url"), step.parcel_as<LoginParcel>().administrator};
 }
 
 std::vector<std::string> statements_of(const Row& input, std::string_view column) {
@@ -62,11 +56,146 @@ std::vector<std::string> statements_of(const Row& input, std::string_view column
   return statements;
 }
 
-std::int64_t value_of(const Parcel& parcel, std::string_view name) {
-  for (const auto& [known, value] : parcel.values) {
-    if (known == name) return std::get<std::int64_t>(value);
+// As the scripts after `create` and `renew` take it.
+Values life_of(const LoginParcel& parcel) {
+  return {{"until_ms", parcel.until_ms}, {"renew_at_ms", parcel.renew_at_ms}};
+}
+
+// ---- Packed
+
+// The one that its row has, since its instance may hold it already; else a new one.
+Result<SecretBytes> password_of(Secrets& secrets, const Row& input) {
+  const Key* key = secrets.keyring.find(input.integer("kek"));
+  if (input.text("sealed").empty() || key == nullptr) {
+    return made_password();
   }
-  UNREACHABLE();
+  const auto sealed = TRY(from_base64(input.text("sealed")));
+  const auto opened = TRY(open_seal(key->bytes, sealed, bound_of(input.text("username"))));
+  const auto map = TRY(Json::parse(opened.view()));
+  std::string text = map["password"].as_string();
+  SecretBytes password(text);
+  wipe(text);
+  return password;
+}
+
+// Seals the login into its row, before the server hears of it.
+Result<> keep(Secrets& secrets, Database& state, const std::string& script, const Step& step,
+              const SecretBytes& password, std::int64_t now_ms) {
+  const Row& input = *step.input;
+  const std::string username = input.text("username");
+  std::string url = login_url(input.text("url"), username, password.view());
+  std::string map = Json::object({{"username", Json::string(username)},
+                                  {"password", Json::string(password.view())},
+                                  {"url", Json::string(url)}})
+                        .text();
+  const Key& key = secrets.keyring.newest("kek");
+  const Values kept = {{"target", step.target},
+                       {"sealed", to_base64(seal(key.bytes, map, bound_of(username)))},
+                       {"kek", key.id}};
+  const AuditLine line{"rowlock",
+                       "create",
+                       "database/creds/" + input.text("role"),
+                       {},
+                       "allowed",
+                       username,
+                       secrets.audit.hash_of(map)};
+  wipe(url);
+  wipe(map);
+  TRY(secrets.audit.append(line, now_ms));
+  return state.run(script, kept);
+}
+
+Result<std::shared_ptr<LoginParcel>> with_administrator(Secrets& secrets, const Step& step,
+                                                        std::int64_t now_ms) {
+  auto parcel = std::make_shared<LoginParcel>();
+  parcel->administrator =
+      TRY(secret_value(secrets, step.input->text("secret"), step.input->text("key"), now_ms));
+  return parcel;
+}
+
+// What a login takes along that is to live on.
+Result<std::shared_ptr<LoginParcel>> with_life(Secrets& secrets, const Step& step,
+                                               std::int64_t now_ms) {
+  if (!secrets.keyring.is_open()) {
+    return secrets.keyring.closed_error();
+  }
+  auto parcel = TRY(with_administrator(secrets, step, now_ms));
+  const std::int64_t ttl_ms = step.input->integer("ttl_ms");
+  parcel->until_ms = now_ms + ttl_ms;
+  parcel->renew_at_ms = now_ms + ttl_ms / 2;
+  return parcel;
+}
+
+Packed pack_create(Secrets& secrets, Database& state, const Schema& schema, const Step& step,
+                   std::int64_t now_ms) {
+  auto parcel = TRY(with_life(secrets, step, now_ms));
+  auto password = TRY(password_of(secrets, *step.input));
+  TRY(keep(secrets, state, *schema.script("database_login.keep"), step, password, now_ms));
+  parcel->password = std::make_shared<const SecretBytes>(std::move(password));
+  return {std::move(parcel)};
+}
+
+Packed pack_renew(Secrets& secrets, const Step& step, std::int64_t now_ms) {
+  return {TRY(with_life(secrets, step, now_ms))};
+}
+
+Packed pack_drop(Secrets& secrets, const Step& step, std::int64_t now_ms) {
+  if (!secrets.keyring.is_open()) {
+    return secrets.keyring.closed_error();
+  }
+  return {TRY(with_administrator(secrets, step, now_ms))};
+}
+
+Packed pack_sweep(Secrets& secrets, const Step& step, std::int64_t now_ms) {
+  return {TRY(with_administrator(secrets, step, now_ms))};
+}
+
+// ---- Made
+
+// A server that hangs holds up its own logins alone.
+std::string lane(const Step& step) { return step.input->text("url") + "/logins"; }
+std::string lane_of_looks(const Step& step) { return step.input->text("url") + "/look"; }
+
+Outcome create(const Step& step, World& world) {
+  const auto& parcel = step.parcel_as<LoginParcel>();
+  PostgresRole role;
+  role.name = step.input->text("username");
+  role.password = parcel.password;
+  role.valid_until_ms = parcel.until_ms;
+  role.statements = statements_of(*step.input, "create_statements");
+  TRY(world.postgres().create_role(server_of(step), role));
+  return Outcome::done(life_of(parcel));
+}
+
+Outcome renew(const Step& step, World& world) {
+  const auto& parcel = step.parcel_as<LoginParcel>();
+  const auto renewed =
+      world.postgres().renew_role(server_of(step), step.input->text("username"), parcel.until_ms);
+  if (renewed.ok()) return Outcome::done(life_of(parcel));
+  Outcome outcome = renewed;
+  if (renewed.error().cause == Cause::not_found) outcome.result = "lost";
+  return outcome;
+}
+
+Outcome drop(const Step& step, World& world) {
+  return world.postgres().drop_role(server_of(step), step.input->text("username"),
+                                    statements_of(*step.input, "drop_statements"));
+}
+
+Outcome sweep(const Step& step, World& world) {
+  const auto roles = TRY(world.postgres().roles(server_of(step), step.input->text("prefix")));
+  std::vector<Json> names;
+  for (const std::string& name : roles) {
+    names.push_back(Json::string(name));
+  }
+  const auto listed = TRY(world.dumps().list(server_of(step)));
+  std::vector<Json> databases;
+  for (const ServerDatabase& each : listed) {
+    databases.push_back(Json::object(
+        {{"name", Json::string(each.name)}, {"size_bytes", Json::integer(each.size_bytes)}}));
+  }
+  return Outcome::done({{"names", Json::array(std::move(names)).text()},
+                        {"databases", Json::array(std::move(databases)).text()}});
 }
 
 }  // namespace
@@ -80,140 +209,28 @@ std::string login_url(const std::string& url, const std::string& username,
   return fmt::format("{}{}:{}@{}", url.substr(0, begin), username, password, url.substr(host));
 }
 
-// ---- Logins
-// --------------------------------------------------------------------------------------
-
-// A server that hangs holds up its own logins alone.
-std::string DatabaseLogins::lane(const Step& step) const {
-  return step.input->text("url") + "/logins";
+std::vector<Hand> database_login_hands(Secrets& secrets, Database& state, const Schema& schema) {
+  return {
+      {.step = "create",
+       .lane = lane,
+       .make = create,
+       .pack = std::bind_front(pack_create, std::ref(secrets), std::ref(state), std::ref(schema))},
+      {.step = "renew",
+       .lane = lane,
+       .make = renew,
+       .pack = std::bind_front(pack_renew, std::ref(secrets))},
+      {.step = "drop",
+       .lane = lane,
+       .make = drop,
+       .pack = std::bind_front(pack_drop, std::ref(secrets))},
+  };
 }
 
-// The one that its row has, since its instance may hold it already; else a new one.
-Result<SecretBytes> DatabaseLogins::password_of(const Row& input) const {
-  const Key* key = secrets_.keyring.find(input.integer("kek"));
-  if (input.text("sealed").empty() || key == nullptr) {
-    return made_password();
-  }
-  const auto sealed = TRY(from_base64(input.text("sealed")));
-  const auto opened = TRY(open_seal(key->bytes, sealed, bound_of(input.text("username"))));
-  const auto map = TRY(Json::parse(opened.view()));
-  std::string text = map["password"].as_string();
-  SecretBytes password(text);
-  wipe(text);
-  return password;
-}
-
-Result<> DatabaseLogins::keep(const Step& step, const SecretBytes& password,
-                              std::int64_t now_ms) const {
-  const Row& input = *step.input;
-  const std::string username = input.text("username");
-  std::string url = login_url(input.text("url"), username, password.view());
-  std::string map = Json::object({{"username", Json::string(username)},
-                                  {"password", Json::string(password.view())},
-                                  {"url", Json::string(url)}})
-                        .text();
-  const Key& key = secrets_.keyring.newest("kek");
-  const Values kept = {{"target", step.target},
-                       {"sealed", to_base64(seal(key.bytes, map, bound_of(username)))},
-                       {"kek", key.id}};
-  const AuditLine line{"rowlock",
-                       "create",
-                       "database/creds/" + input.text("role"),
-                       {},
-                       "allowed",
-                       username,
-                       secrets_.audit.hash_of(map)};
-  wipe(url);
-  wipe(map);
-  if (auto logged = secrets_.audit.append(line, now_ms); !logged.ok()) {
-    return logged;
-  }
-  return state_.run(*schema_.script("database_login.keep"), kept);
-}
-
-Result<std::shared_ptr<const Parcel>> DatabaseLogins::pack(const Step& step,
-                                                           std::int64_t now_ms) const {
-  if (!secrets_.keyring.is_open()) {
-    return secrets_.keyring.closed_error();
-  }
-  auto administrator = TRY(administrator_of(secrets_, *step.input, now_ms));
-  auto parcel = std::make_shared<Parcel>();
-  parcel->files.push_back(std::move(administrator));
-  if (step.step == "create") {
-    auto password = TRY(password_of(*step.input));
-    TRY(keep(step, password, now_ms));
-    SecretFile file;
-    file.name = "password";
-    file.content = std::move(password);
-    parcel->files.push_back(std::move(file));
-  }
-  if (step.step != "drop") {
-    const std::int64_t ttl_ms = step.input->integer("ttl_ms");
-    parcel->values = {{"until_ms", now_ms + ttl_ms}, {"renew_at_ms", now_ms + ttl_ms / 2}};
-  }
-  return std::shared_ptr<const Parcel>(std::move(parcel));
-}
-
-Outcome DatabaseLogins::apply(const Step& step, World& world) const {
-  Postgres& postgres = world.postgres();
-  const PostgresAddress server = address_of(step);
-  const std::string username = step.input->text("username");
-  if (step.step == "drop") {
-    const auto dropped =
-        postgres.drop_role(server, username, statements_of(*step.input, "drop_statements"));
-    return dropped.ok() ? Outcome::done() : Outcome::of(dropped.error());
-  }
-  const std::int64_t until_ms = value_of(*step.parcel, "until_ms");
-  if (step.step == "renew") {
-    const auto renewed = postgres.renew_role(server, username, until_ms);
-    if (renewed.ok()) return Outcome::done(step.parcel->values);
-    Outcome outcome = Outcome::of(renewed.error());
-    if (renewed.error().cause == Cause::not_found) outcome.result = "lost";
-    return outcome;
-  }
-  CHECK(step.step == "create");
-  PostgresRole role;
-  role.name = username;
-  role.password =
-      std::shared_ptr<const SecretBytes>(step.parcel, &step.parcel->files.at(kPassword).content);
-  role.valid_until_ms = until_ms;
-  role.statements = statements_of(*step.input, "create_statements");
-  const auto made = postgres.create_role(server, role);
-  return made.ok() ? Outcome::done(step.parcel->values) : Outcome::of(made.error());
-}
-
-// ---- Databases
-// -----------------------------------------------------------------------------------
-
-std::string Databases::lane(const Step& step) const { return step.input->text("url") + "/look"; }
-
-Result<std::shared_ptr<const Parcel>> Databases::pack(const Step& step, std::int64_t now_ms) const {
-  auto administrator = TRY(administrator_of(secrets_, *step.input, now_ms));
-  auto parcel = std::make_shared<Parcel>();
-  parcel->files.push_back(std::move(administrator));
-  return std::shared_ptr<const Parcel>(std::move(parcel));
-}
-
-Outcome Databases::apply(const Step& step, World& world) const {
-  const auto roles = world.postgres().roles(address_of(step), step.input->text("prefix"));
-  if (!roles.ok()) {
-    return Outcome::of(roles.error());
-  }
-  std::vector<Json> names;
-  for (const std::string& name : roles.value()) {
-    names.push_back(Json::string(name));
-  }
-  const auto listed = world.dumps().list(address_of(step));
-  if (!listed.ok()) {
-    return Outcome::of(listed.error());
-  }
-  std::vector<Json> databases;
-  for (const ServerDatabase& each : listed.value()) {
-    databases.push_back(Json::object(
-        {{"name", Json::string(each.name)}, {"size_bytes", Json::integer(each.size_bytes)}}));
-  }
-  return Outcome::done({{"names", Json::array(std::move(names)).text()},
-                        {"databases", Json::array(std::move(databases)).text()}});
+std::vector<Hand> database_hands(Secrets& secrets) {
+  return {{.step = "sweep",
+           .lane = lane_of_looks,
+           .make = sweep,
+           .pack = std::bind_front(pack_sweep, std::ref(secrets))}};
 }
 
 }  // namespace rowlock

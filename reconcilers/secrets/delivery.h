@@ -8,21 +8,8 @@
 
 namespace rowlock {
 
-class Deliveries final : public Reconciler {
- public:
-  // Requires: all of them outlive this.
-  Deliveries(Secrets& secrets, Database& state, const Schema& schema)
-      : secrets_(secrets), state_(state), schema_(schema) {}
-
-  std::string_view kind() const override { return "delivery"; }
-  std::string lane(const Step& step) const override;
-  Result<std::shared_ptr<const Parcel>> pack(const Step& step, std::int64_t now_ms) const override;
-  Outcome apply(const Step& step, World& world) const override;
-
- private:
-  Secrets& secrets_;
-  Database& state_;
-  const Schema& schema_;
-};
+// A hand for each step that is about the folder of an instance. Requires: all of them outlive what
+// is returned.
+std::vector<Hand> delivery_hands(Secrets& secrets, Database& state, const Schema& schema);
 
 }  // namespace rowlock

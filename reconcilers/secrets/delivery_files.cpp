@@ -1,3 +1,5 @@
+// The spec of a job says which files there are and what is in each; make() walks it. Whatever
+// version is read is noted, for the ledger.
 #include "reconcilers/secrets/delivery_files.h"
 
 #include "controller/crypto/cipher.h"

@@ -5,11 +5,7 @@
 
 namespace rowlock {
 
-class Trusts final : public Reconciler {
- public:
-  std::string_view kind() const override { return "trust"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// What reads the keys of an issuer.
+std::vector<Hand> trust_hands();
 
 }  // namespace rowlock

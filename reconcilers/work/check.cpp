@@ -1,3 +1,5 @@
+// An appointment is one question for one instance, with a number that grows: an answer to an older
+// question, from before a restart say, is thrown away.
 #include "reconcilers/work/check.h"
 
 #include "controller/base/json.h"

@@ -1,7 +1,10 @@
+// Most of this file reads the spec out of the row, since a container is made of it alone. The steps
+// are at the end, one call on the engine each.
 #include "reconcilers/work/instance.h"
 
 #include "controller/base/json.h"
 #include "controller/ports/container_runtime.h"
+#include "controller/ports/secret_folders.h"
 
 namespace rowlock {
 
@@ -66,21 +69,29 @@ ContainerSpec spec_of(const Row& input) {
   return spec;
 }
 
-Outcome outcome_of(const Result<>& result) {
-  return result.ok() ? Outcome::done() : Outcome::of(result.error());
+ContainerRuntime& runtime_of(const Step& step, World& world) {
+  return world.runtime(step.input->text("driver"), step.input->text("endpoint"));
 }
 
+// ---- Lanes
+
+std::string lane(const Step& step) { return step.input->text("node"); }
+std::string lane_of_looks(const Step& step) { return lane(step) + "/look"; }
+std::string lane_of_pulls(const Step& step) { return lane(step) + "/pull"; }
+
+// A stop may take as long as its job allows, an hour even: it holds up that job alone.
+std::string lane_of_stops(const Step& step) { return lane(step) + "/stop/" + step.name; }
+
+// ---- Steps
+
 // What the engine says of the container now, as the values that instance.look.done takes.
-Outcome look(ContainerRuntime& runtime, const std::string& container) {
-  const auto seen = runtime.inspect(container);
-  if (!seen.ok()) {
-    return Outcome::of(seen.error());
-  }
-  if (!seen.value().has_value()) {
+Outcome look(const Step& step, World& world) {
+  const auto seen = TRY(runtime_of(step, world).inspect(step.input->text("container")));
+  if (!seen.has_value()) {
     return Outcome::done(
         {{"state", "gone"}, {"address", ""}, {"ports", "[]"}, {"out_of_memory", std::int64_t{0}}});
   }
-  const Container& found = *seen.value();
+  const Container& found = *seen;
   Values values = {{"state", std::string(name_of(found.state))},
                    {"address", found.address},
                    {"ports", text_of(found.published)},
@@ -91,77 +102,67 @@ Outcome look(ContainerRuntime& runtime, const std::string& container) {
   return Outcome::done(std::move(values));
 }
 
-Outcome create(ContainerRuntime& runtime, const Row& input, World& world) {
+Outcome pull(const Step& step, World& world) {
+  const std::string image = step.input->text("image");
+  TRY(runtime_of(step, world).pull(image));
+  return Outcome::done({{"image", image}});
+}
+
+Outcome create(const Step& step, World& world) {
+  const Row& input = *step.input;
   ContainerSpec spec = spec_of(input);
   if (input.integer("delivers") == 1) {
-    const auto folder = world.secret_folders().path(spec.name);
-    if (!folder.ok()) {
-      return Outcome::of(folder.error());
-    }
-    spec.secrets_folder = folder.value();
+    spec.secrets_folder = TRY(world.secret_folders().path(spec.name));
   }
   if (input.integer("has_secret_environment") == 1) {
-    const auto launcher = world.secret_folders().launcher();
-    if (!launcher.ok()) {
-      return Outcome::of(launcher.error());
-    }
-    spec.launcher = launcher.value();
+    spec.launcher = TRY(world.secret_folders().launcher());
   }
-  const auto created = runtime.create(spec);
+  const auto created = runtime_of(step, world).create(spec);
   if (!created.ok() && created.error().cause == Cause::image_absent) {
     return {Outcome::Kind::done, "absent", created.error().message, {}};
   }
-  return outcome_of(created);
+  return created;
 }
 
-Outcome start(ContainerRuntime& runtime, const std::string& container) {
-  const auto started = runtime.start(container);
-  return started.ok() ? look(runtime, container) : Outcome::of(started.error());
+Outcome start(const Step& step, World& world) {
+  TRY(runtime_of(step, world).start(step.input->text("container")));
+  return look(step, world);
 }
 
-Outcome collect(ContainerRuntime& runtime, const std::string& container) {
-  const auto log = runtime.log_tail(container, kLogLines);
-  if (!log.ok()) {
-    return Outcome::of(log.error());
-  }
-  Outcome outcome = look(runtime, container);
-  outcome.values.emplace_back("log", log.value());
+Outcome resume(const Step& step, World& world) {
+  return runtime_of(step, world).resume(step.input->text("container"));
+}
+
+Outcome stop(const Step& step, World& world) {
+  const Row& input = *step.input;
+  return runtime_of(step, world)
+      .stop(input.text("container"), input.text("stop_signal"), input.integer("stop_timeout_ms"));
+}
+
+Outcome collect(const Step& step, World& world) {
+  const auto log = TRY(runtime_of(step, world).log_tail(step.input->text("container"), kLogLines));
+  Outcome outcome = look(step, world);
+  outcome.values.emplace_back("log", log);
   return outcome;
 }
 
-Outcome pull(ContainerRuntime& runtime, const std::string& image) {
-  const auto pulled = runtime.pull(image);
-  return pulled.ok() ? Outcome::done({{"image", image}}) : Outcome::of(pulled.error());
+Outcome remove(const Step& step, World& world) {
+  return runtime_of(step, world).remove(step.input->text("container"));
 }
 
 }  // namespace
 
-std::string Instances::lane(const Step& step) const {
-  const std::string node = step.input->text("node");
-  const bool only_looks = step.step == "look" || step.step == "collect";
-  if (only_looks) return node + "/look";
-  if (step.step == "pull") return node + "/pull";
-  // A stop may take as long as its job allows, an hour even: it holds up that job alone.
-  if (step.step == "stop") return node + "/stop/" + step.name;
-  return node;
-}
-
-Outcome Instances::apply(const Step& step, World& world) const {
-  const Row& input = *step.input;
-  const std::string container = input.text("container");
-  ContainerRuntime& runtime = world.runtime(input.text("driver"), input.text("endpoint"));
-  if (step.step == "look") return look(runtime, container);
-  if (step.step == "pull") return pull(runtime, input.text("image"));
-  if (step.step == "create") return create(runtime, input, world);
-  if (step.step == "start") return start(runtime, container);
-  if (step.step == "resume") return outcome_of(runtime.resume(container));
-  if (step.step == "stop") {
-    return outcome_of(
-        runtime.stop(container, input.text("stop_signal"), input.integer("stop_timeout_ms")));
-  }
-  if (step.step == "collect") return collect(runtime, container);
-  if (step.step == "remove") return outcome_of(runtime.remove(container));
-  UNREACHABLE();
+std::vector<Hand> instance_hands() {
+  return {
+      {.step = "look", .lane = lane_of_looks, .make = look},
+      {.step = "pull", .lane = lane_of_pulls, .make = pull},
+      {.step = "create", .lane = lane, .make = create},
+      {.step = "start", .lane = lane, .make = start},
+      {.step = "resume", .lane = lane, .make = resume},
+      {.step = "stop", .lane = lane_of_stops, .make = stop},
+      {.step = "collect", .lane = lane_of_looks, .make = collect},
+      {.step = "remove", .lane = lane, .make = remove},
+  };
 }
 
 }  // namespace rowlock

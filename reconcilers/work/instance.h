@@ -7,11 +7,7 @@
 
 namespace rowlock {
 
-class Instances final : public Reconciler {
- public:
-  std::string_view kind() const override { return "instance"; }
-  std::string lane(const Step& step) const override;
-  Outcome apply(const Step& step, World& world) const override;
-};
+// A hand for each step that calls the runtime of the instance's node.
+std::vector<Hand> instance_hands();
 
 }  // namespace rowlock

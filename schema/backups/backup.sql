@@ -7,6 +7,17 @@
 --
 -- Nothing is deleted while the newest one has failed, and never the last one that was restored and found equal.
 
+-- @kind backup
+--   of:     backup.policy
+--   hold:   sealed free
+--   want:   run rest settle verify expire away turn blind lapse keep sleep
+--   retry:  15 s to 10 min
+
+-- @kind backup_ping
+--   of:     backup_ping.policy
+--   state:  spent new
+--   retry:  5 s to 5 min
+
 -- @observed
 
 -- A ping that is yet to be sent.
@@ -15,10 +26,7 @@ CREATE TABLE backup_ping (
   policy      TEXT NOT NULL,
   what        TEXT NOT NULL CHECK (what IN ('start', 'success', 'fail')),
   url         TEXT NOT NULL,
-  since_ms    INTEGER NOT NULL,
-  tries       INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms INTEGER NOT NULL DEFAULT 0,
-  detail      TEXT NOT NULL DEFAULT ''
+  since_ms    INTEGER NOT NULL
 );
 CREATE INDEX backup_ping_by_policy ON backup_ping (policy);
 
@@ -60,28 +68,22 @@ WHERE EXISTS (SELECT 1 FROM backup_asked AS q WHERE q.policy = n.policy AND q.st
 
 -- What is due for each backup. What was deleted is over, and so is a failed one that is not the newest.
 CREATE VIEW backup_fact AS
-SELECT b.id,
-       b.policy,
-       b.retry_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'backup' AND a.target = b.id AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') || COALESCE(d.secret, '')
+SELECT b.policy AS name,
+       CAST(b.id AS TEXT) AS target,
+       g.retry_at_ms AS due_at_ms,
+       b.id,
+       CASE WHEN COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') || COALESCE(d.secret, '')
                    || COALESCE(v.secret, '') <> ''
-              AND (SELECT state FROM seal) IS NOT 'open'                                           THEN 'sealed'
-            WHEN b.retry_at_ms > (SELECT now_ms FROM clock)
-              -- Whoever asks does not wait.
-              AND NOT (b.state = 'stored'
-                       AND EXISTS (SELECT 1 FROM backup_asked AS q
-                                   WHERE q.policy = b.policy AND q.store = b.store AND q.what = 'verify'))
-                                                                                                   THEN 'backoff'
-            ELSE                                                                                        'free'
-            END AS hold,
+              AND (SELECT state FROM seal) IS NOT 'open' THEN 'sealed'
+            ELSE                                              'free' END AS hold,
        CASE
          WHEN o.name IS NULL THEN
            CASE WHEN b.state IN ('due', 'running') THEN 'lapse' ELSE 'keep' END
          WHEN b.expiring = 1                                                             THEN 'expire'
          -- A try that failed may have left its object for all that, or half of it: whoever wants it still or not.
-         WHEN b.state = 'running' OR (b.state = 'failed' AND b.retry_at_ms > 0)          THEN 'settle'
+         -- Until then it is shown as what it is, failed.
+         WHEN b.unsettled = 1 AND g.target IS NOT NULL                                   THEN 'rest'
+         WHEN b.state = 'running' OR b.unsettled = 1                                     THEN 'settle'
          WHEN b.state = 'due' THEN
            CASE WHEN p.enabled IS NOT 1 OR s.newest IS NOT b.id
                   OR (p.window_ms > 0 AND b.due_at_ms + p.window_ms < (SELECT now_ms FROM clock)) THEN 'lapse'
@@ -108,54 +110,31 @@ LEFT JOIN backup_policy_now AS p ON p.name = b.policy
 LEFT JOIN object_store AS o ON o.name = b.store
 LEFT JOIN database AS d ON d.name = p.database
 LEFT JOIN database AS v ON v.name = p.verify_database
-WHERE b.state <> 'expired';
+LEFT JOIN retry_hold AS g ON g.kind = 'backup' AND g.target = CAST(b.id AS TEXT) AND g.step = 'run'
+WHERE b.state <> 'expired'
+UNION ALL
+-- A target whose next verification, by a cron of its own, is yet to come.
+SELECT s.policy, s.target, s.verify_next_at_ms, NULL, 'free', 'sleep'
+FROM backup_schedule AS s
+WHERE s.verify_next_at_ms > (SELECT now_ms FROM clock);
 
 -- '*' stands for every value.
 CREATE VIEW backup_rule (hold, want, step, reason) AS VALUES
-  ('busy',    '*',      'none',   'a step is under way'),
-  ('sealed',  'run',    'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'settle', 'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'verify', 'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'expire', 'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'away',   'wait',   'no instance of the job of its database is healthy'),
-  ('sealed',  'turn',   'wait',   'another run of its policy is under way'),
-  ('sealed',  'blind',  'none',   'its store has no identity to open it with'),
-  ('sealed',  'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
-  ('sealed',  'keep',   'none',   ''),
-  ('backoff', 'run',    'wait',   'the last try failed; tries again'),
-  ('backoff', 'settle', 'wait',   'its store does not say whether it is there; asks again'),
-  ('backoff', 'verify', 'wait',   'it could not be verified; tries again'),
-  ('backoff', 'expire', 'wait',   'it could not be deleted; tries again'),
-  ('backoff', 'away',   'wait',   'no instance of the job of its database is healthy'),
-  ('backoff', 'turn',   'wait',   'another run of its policy is under way'),
-  ('backoff', 'blind',  'none',   'its store has no identity to open it with'),
-  ('backoff', 'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
-  ('backoff', 'keep',   'none',   ''),
-  ('free',    'run',    'run',    'its time has come'),
-  ('free',    'settle', 'settle', 'what came of the last try is not known'),
-  ('free',    'verify', 'verify', 'it has not been restored yet, or not lately'),
-  ('free',    'expire', 'expire', 'no rule keeps it, and a newer one was verified'),
-  ('free',    'away',   'wait',   'no instance of the job of its database is healthy'),
-  ('free',    'turn',   'wait',   'another run of its policy is under way'),
-  ('free',    'blind',  'none',   'its store has no identity to open it with'),
-  ('free',    'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
-  ('free',    'keep',   'none',   '');
-
-CREATE VIEW backup_plan AS
-SELECT 'backup' AS kind,
-       f.policy AS name,
-       f.id AS target,
-       r.step,
-       r.reason,
-       CASE f.hold WHEN 'backoff' THEN f.retry_at_ms END AS due_at_ms
-FROM backup_fact AS f
-CROSS JOIN backup_rule AS r ON r.hold = f.hold AND (r.want = '*' OR r.want = f.want)
-WHERE r.step <> 'none'
-UNION ALL
--- Looked at again when a cron of its own says that it is to be verified.
-SELECT 'backup', s.policy, s.target, 'wait', 'the next verification is not due', s.verify_next_at_ms
-FROM backup_schedule AS s
-WHERE s.verify_next_at_ms > (SELECT now_ms FROM clock);
+  ('sealed', 'run',    'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'settle', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'verify', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'expire', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('free',   'run',    'run',    'its time has come'),
+  ('free',   'settle', 'settle', 'what came of the last try is not known'),
+  ('free',   'verify', 'verify', 'it has not been restored yet, or not lately'),
+  ('free',   'expire', 'expire', 'no rule keeps it, and a newer one was verified'),
+  ('*',      'rest',   'wait',   'the last try failed; tries again'),
+  ('*',      'away',   'wait',   'no instance of the job of its database is healthy'),
+  ('*',      'turn',   'wait',   'another run of its policy is under way'),
+  ('*',      'blind',  'none',   'its store has no identity to open it with'),
+  ('*',      'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
+  ('*',      'keep',   'none',   ''),
+  ('*',      'sleep',  'wait',   'the next verification is not due');
 
 -- All that is needed to make a step.
 CREATE VIEW backup_input AS
@@ -200,8 +179,9 @@ LEFT JOIN database AS v ON v.name = CASE p.verify_database WHEN '' THEN b.source
 
 -- What the watcher of each backup's policy can be told.
 CREATE VIEW backup_watcher AS
-SELECT b.id, b.policy, b.tries, w.verify_schedule, w.what, w.url
+SELECT b.id, b.policy, COALESCE(h.tries, 0) AS tries, w.verify_schedule, w.what, w.url
 FROM backup AS b
+LEFT JOIN retry AS h ON h.kind = 'backup' AND h.target = CAST(b.id AS TEXT) AND h.step = 'run'
 JOIN (SELECT name, verify_schedule, 'start' AS what, ping_start AS url FROM backup_policy_now
       UNION ALL
       SELECT name, verify_schedule, 'success', ping_success FROM backup_policy_now
@@ -210,50 +190,29 @@ JOIN (SELECT name, verify_schedule, 'start' AS what, ping_start AS url FROM back
 WHERE w.url <> '';
 
 CREATE VIEW backup_ping_fact AS
-SELECT g.id,
-       g.policy,
-       g.retry_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'backup_ping' AND a.target = g.id AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN g.tries >= 8                                                                           THEN 'spent'
-            WHEN g.retry_at_ms > (SELECT now_ms FROM clock)                                             THEN 'backoff'
-            ELSE                                                                                             'free'
-            END AS hold
-FROM backup_ping AS g;
+SELECT g.policy AS name,
+       CAST(g.id AS TEXT) AS target,
+       NULL AS due_at_ms,
+       CASE WHEN h.tries >= 8 THEN 'spent' ELSE 'new' END AS state
+FROM backup_ping AS g
+LEFT JOIN retry AS h ON h.kind = 'backup_ping' AND h.target = CAST(g.id AS TEXT) AND h.step = 'send';
 
-CREATE VIEW backup_ping_rule (hold, step, reason) AS VALUES
-  ('busy',    'none',   'a step is under way'),
-  ('spent',   'forget', 'the watcher cannot be reached'),
-  ('backoff', 'wait',   'the last try failed; tries again'),
-  ('free',    'send',   'the watcher is yet to hear of it');
-
-CREATE VIEW backup_ping_plan AS
-SELECT 'backup_ping' AS kind,
-       f.policy AS name,
-       f.id AS target,
-       r.step,
-       r.reason,
-       CASE f.hold WHEN 'backoff' THEN f.retry_at_ms END AS due_at_ms
-FROM backup_ping_fact AS f
-CROSS JOIN backup_ping_rule AS r ON r.hold = f.hold
-WHERE r.step <> 'none';
+CREATE VIEW backup_ping_rule (state, step, reason) AS VALUES
+  ('spent', 'forget', 'the watcher cannot be reached'),
+  ('new',   'send',   'the watcher is yet to hear of it');
 
 CREATE VIEW backup_ping_input AS
 SELECT g.id AS target, g.url FROM backup_ping AS g;
 
-CREATE VIEW backup_name AS
-SELECT policy AS name FROM backup WHERE state <> 'expired'
-UNION
-SELECT policy FROM backup_ping;
-
 -- @wake
 
-CREATE TEMP TRIGGER wake_backup_insert AFTER INSERT ON backup BEGIN INSERT INTO dirty VALUES (NEW.policy); END;
-CREATE TEMP TRIGGER wake_backup_update AFTER UPDATE ON backup BEGIN INSERT INTO dirty VALUES (NEW.policy); END;
-CREATE TEMP TRIGGER wake_backup_ping AFTER INSERT ON backup_ping BEGIN INSERT INTO dirty VALUES (NEW.policy); END;
 CREATE TEMP TRIGGER wake_backup_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
   INSERT INTO dirty SELECT policy FROM backup_target;
 END;
+
+-- @begin
+
+UPDATE backup SET state = 'stored' WHERE state = 'verifying';
 
 -- @run backup.run
 
@@ -274,8 +233,6 @@ SET state        = 'stored',
     dump_bytes   = :dump_bytes,
     sha256       = :sha256,
     content      = :content,
-    tries        = 0,
-    retry_at_ms  = 0,
     detail       = ''
 WHERE id = :target;
 
@@ -290,21 +247,17 @@ WHERE id = :target;
 
 -- @run backup.run.failed
 
-UPDATE backup
-SET state       = 'failed',
-    detail      = :detail,
-    tries       = tries + 1,
-    -- What somebody must mend is not dumped again and again; asking for a backup does not wait.
-    retry_at_ms = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6))
-                                          ELSE min(21600000, 60000 << min(tries, 9)) END
-WHERE id = :target;
+UPDATE backup SET state = 'failed', detail = :detail, unsettled = 1 WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
 WHERE w.id = :target AND w.what = 'fail' AND w.tries = 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, name, 'failed', :detail FROM backup WHERE id = :target AND tries <= 3;
+SELECT :now_ms, 'backup', b.policy, b.name, 'failed', :detail
+FROM backup AS b
+JOIN retry AS h ON h.kind = 'backup' AND h.target = :target AND h.step = 'run' AND h.tries <= 3
+WHERE b.id = :target;
 
 -- @run backup.settle.done
 
@@ -315,7 +268,7 @@ SET state        = CASE :is_there WHEN 1 THEN 'stored' ELSE 'due' END,
     taken_at_ms  = CASE :is_there WHEN 1 THEN started_at_ms END,
     taken_on     = CASE :is_there WHEN 1 THEN :taken_on END,
     size_bytes   = CASE :is_there WHEN 1 THEN :size_bytes END,
-    retry_at_ms  = 0,
+    unsettled    = 0,
     detail       = CASE :is_there WHEN 1 THEN '' ELSE detail END
 WHERE id = :target;
 
@@ -342,8 +295,6 @@ SET state          = 'verified',
     sha256         = :sha256,
     content        = :content,
     taken_at_ms    = :taken_at_ms,
-    tries          = 0,
-    retry_at_ms    = 0,
     verify_detail  = ''
 WHERE id = :target;
 
@@ -365,8 +316,10 @@ WHERE id = :target;
 
 -- It does not hold what was dumped: it is none.
 UPDATE backup
-SET state = 'failed', detail = :detail, verify_detail = :detail, tries = 0, retry_at_ms = 0
+SET state = 'failed', detail = :detail, verify_detail = :detail
 WHERE id = :target;
+
+DELETE FROM retry WHERE kind = 'backup' AND target = :target AND step = 'verify';
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
@@ -379,8 +332,10 @@ SELECT :now_ms, 'backup', policy, name, 'is no backup', :detail FROM backup WHER
 
 -- It is what was dumped, and so it stays: what is wrong is the database, or the assertion.
 UPDATE backup
-SET state = 'stored', verify_detail = :detail, tries = 0, retry_at_ms = :now_ms + 21600000
+SET state = 'stored', verify_detail = :detail
 WHERE id = :target;
+
+UPDATE retry SET retry_at_ms = :now_ms + 21600000 WHERE kind = 'backup' AND target = :target AND step = 'verify';
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
@@ -394,14 +349,14 @@ SELECT :now_ms, 'backup', policy, name, 'verify failed', :detail FROM backup WHE
 UPDATE backup
 SET state         = CASE state WHEN 'verifying' THEN 'stored' ELSE state END,
     verify_detail = CASE state WHEN 'verifying' THEN :detail ELSE verify_detail END,
-    detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END,
-    tries         = tries + 1,
-    retry_at_ms   = :now_ms + CASE :outcome WHEN 'transient' THEN min(600000, 15000 << min(tries, 6))
-                                            ELSE min(21600000, 60000 << min(tries, 9)) END
+    detail        = CASE state WHEN 'verifying' THEN detail ELSE :detail END
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, name, :step || ' failed', :detail FROM backup WHERE id = :target AND tries <= 3;
+SELECT :now_ms, 'backup', b.policy, b.name, :step || ' failed', :detail
+FROM backup AS b
+JOIN retry AS h ON h.kind = 'backup' AND h.target = :target AND h.step = :step AND h.tries <= 3
+WHERE b.id = :target;
 
 -- @run backup.lapse
 
@@ -409,7 +364,7 @@ SELECT :now_ms, 'backup', policy, name, :step || ' failed', :detail FROM backup 
 UPDATE backup
 SET state       = 'failed',
     detail      = CASE detail WHEN '' THEN 'it is not wanted any more, or its window is over' ELSE detail END,
-    retry_at_ms = 0
+    unsettled   = 0
 WHERE id = :target;
 
 -- @run backup.expire
@@ -424,8 +379,7 @@ SET detail        = CASE state WHEN 'failed' THEN verify_detail ELSE '' END,
     state         = 'expired',
     expired_at_ms = :now_ms,
     expiring      = 0,
-    tries         = 0,
-    retry_at_ms   = 0
+    unsettled     = 0
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -437,12 +391,11 @@ DELETE FROM backup_ping WHERE id = :target;
 
 -- @run backup_ping.send.failed
 
-UPDATE backup_ping
-SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(300000, 5000 << min(tries, 6))
-WHERE id = :target;
-
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, what, 'ping failed', :detail FROM backup_ping WHERE id = :target AND tries = 1;
+SELECT :now_ms, 'backup', g.policy, g.what, 'ping failed', :detail
+FROM backup_ping AS g
+JOIN retry AS h ON h.kind = 'backup_ping' AND h.target = :target AND h.tries = 1
+WHERE g.id = :target;
 
 -- @run backup_ping.forget
 

@@ -1,6 +1,11 @@
 -- What is to be backed up, when, and whereto. Each policy and store is a target: it has backups of its own, a time for
 -- the next one, and stands or falls by itself.
 
+-- @kind backup_schedule
+--   of:     backup_policy.name backup_schedule.policy 'home'
+--   state:  off unset open unseen due later gone
+--   retry:  1 min to 1 h
+
 -- @desired
 
 CREATE TABLE backup_policy (
@@ -91,6 +96,8 @@ CREATE TABLE backup_request (
          CONSTRAINT "backup_request.what must be 'backup' or 'verify'" CHECK (what IN ('backup', 'verify'))
 );
 
+-- @once backup_request
+
 -- @observed
 
 -- When a target is due.
@@ -102,10 +109,7 @@ CREATE TABLE backup_schedule (
   next_at_ms         INTEGER,                        -- NULL: to be worked out
   next_text          TEXT NOT NULL DEFAULT '',       -- in its zone: 2026-11-26 02:30 CET
   verify_next_at_ms  INTEGER,                        -- NULL: each one is verified, or it is to be worked out
-  since_ms           INTEGER NOT NULL,               -- known since
-  tries              INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms        INTEGER NOT NULL DEFAULT 0,
-  detail             TEXT NOT NULL DEFAULT ''        -- what is wrong with its schedule
+  since_ms           INTEGER NOT NULL                -- known since
 );
 CREATE INDEX backup_schedule_by_policy ON backup_schedule (policy);
 
@@ -222,15 +226,9 @@ WHERE b.state = 'failed' AND b.stored_at_ms IS NOT NULL AND b.reason NOT LIKE 'i
 
 -- What is due for each target.
 CREATE VIEW backup_schedule_fact AS
-SELECT t.target,
-       t.policy,
-       s.next_at_ms,
-       s.retry_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'backup_schedule' AND a.target = t.target AND a.finished_at_ms IS NULL)
-              THEN 'busy'
-            WHEN s.retry_at_ms > (SELECT now_ms FROM clock) AND s.rule = t.rule THEN 'backoff'
-            ELSE 'free' END AS hold,
+SELECT t.policy AS name,
+       t.target,
+       s.next_at_ms AS due_at_ms,
        CASE WHEN t.enabled = 0                                                                   THEN 'off'
             WHEN s.rule IS NOT t.rule OR s.next_at_ms IS NULL                                    THEN 'unset'
             WHEN EXISTS (SELECT 1 FROM backup AS b
@@ -250,66 +248,51 @@ SELECT t.target,
 FROM backup_target AS t
 LEFT JOIN backup_schedule AS s ON s.target = t.target
 UNION ALL
-SELECT s.target, s.policy, NULL, NULL,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'backup_schedule' AND a.target = s.target AND a.finished_at_ms IS NULL)
-              THEN 'busy'
-            ELSE 'free' END,
-       'gone'
+SELECT s.policy, s.target, NULL, 'gone'
 FROM backup_schedule AS s
 WHERE s.target NOT IN (SELECT target FROM backup_target);
 
--- '*' stands for every value.
-CREATE VIEW backup_schedule_rule (hold, state, step, reason) AS VALUES
-  ('busy',    '*',      'none',     'a step is under way'),
-  ('backoff', 'off',    'none',     'it is not enabled'),
-  ('backoff', 'unset',  'wait',     'its schedule cannot be understood'),
-  ('backoff', 'open',   'none',     'a backup is under way'),
-  ('backoff', 'unseen', 'wait',     'its store was not looked at yet'),
-  ('backoff', 'due',    'begin',    'its time has come'),
-  ('backoff', 'later',  'wait',     'its time has not come'),
-  ('backoff', 'gone',   'forget',   'the policy does not name this store any more'),
-  ('free',    'off',    'none',     'it is not enabled'),
-  ('free',    'unset',  'schedule', 'when the next one is due is not known'),
-  ('free',    'open',   'none',     'a backup is under way'),
-  ('free',    'unseen', 'wait',     'its store was not looked at yet'),
-  ('free',    'due',    'begin',    'its time has come'),
-  ('free',    'later',  'wait',     'its time has not come'),
-  ('free',    'gone',   'forget',   'the policy does not name this store any more');
-
-CREATE VIEW backup_schedule_plan AS
-SELECT 'backup_schedule' AS kind,
-       f.policy AS name,
-       f.target,
-       r.step,
-       r.reason,
-       CASE WHEN f.state = 'later'  THEN f.next_at_ms
-            WHEN f.hold = 'backoff' THEN f.retry_at_ms END AS due_at_ms
-FROM backup_schedule_fact AS f
-CROSS JOIN backup_schedule_rule AS r ON r.hold = f.hold AND (r.state = '*' OR r.state = f.state)
-WHERE r.step <> 'none';
+CREATE VIEW backup_schedule_rule (state, step, reason) AS VALUES
+  ('off',    'none',     'it is not enabled'),
+  ('unset',  'schedule', 'when the next one is due is not known'),
+  ('open',   'none',     'a backup is under way'),
+  ('unseen', 'wait',     'its store was not looked at yet'),
+  ('due',    'begin',    'its time has come'),
+  ('later',  'wait',     'its time has not come'),
+  ('gone',   'forget',   'the policy does not name this store any more');
 
 CREATE VIEW backup_schedule_input AS
 SELECT t.target, p.schedule, p.verify_schedule, p.time_zone, (SELECT now_ms FROM clock) AS after_ms
 FROM backup_target AS t
 JOIN backup_policy_now AS p ON p.name = t.policy;
 
-CREATE VIEW backup_schedule_name AS
-SELECT policy AS name FROM backup_target
-UNION
-SELECT policy FROM backup_schedule;
-
 -- @wake
 
-CREATE TEMP TRIGGER wake_backup_policy_insert AFTER INSERT ON backup_policy BEGIN
-  INSERT INTO dirty VALUES (NEW.name), ('home');
+-- What a run is made from: who waits after it was rejected is tried again.
+CREATE TEMP TRIGGER wake_backup_assertion_insert AFTER INSERT ON backup_assertion BEGIN
+  INSERT INTO dirty VALUES (NEW.policy);
 END;
-CREATE TEMP TRIGGER wake_backup_policy_update AFTER UPDATE ON backup_policy BEGIN
-  INSERT INTO dirty VALUES (NEW.name), ('home');
+CREATE TEMP TRIGGER wake_backup_assertion_update AFTER UPDATE ON backup_assertion BEGIN
+  INSERT INTO dirty VALUES (NEW.policy);
 END;
-CREATE TEMP TRIGGER wake_backup_policy_delete AFTER DELETE ON backup_policy BEGIN
-  INSERT INTO dirty VALUES (OLD.name), ('home');
+CREATE TEMP TRIGGER wake_backup_assertion_delete AFTER DELETE ON backup_assertion BEGIN
+  INSERT INTO dirty VALUES (OLD.policy);
 END;
+CREATE TEMP TRIGGER wake_backup_secret_insert AFTER INSERT ON secret BEGIN
+  INSERT INTO dirty SELECT name FROM object_store WHERE NEW.path IN (secret, identity_secret);
+  INSERT INTO dirty SELECT t.policy FROM backup_target AS t
+  WHERE t.store IN (SELECT name FROM object_store WHERE NEW.path IN (secret, identity_secret))
+     OR t.source IN (SELECT name FROM database WHERE secret = NEW.path);
+END;
+CREATE TEMP TRIGGER wake_backup_secret_update AFTER UPDATE OF current_version ON secret BEGIN
+  INSERT INTO dirty SELECT name FROM object_store WHERE NEW.path IN (secret, identity_secret);
+  INSERT INTO dirty SELECT t.policy FROM backup_target AS t
+  WHERE t.store IN (SELECT name FROM object_store WHERE NEW.path IN (secret, identity_secret))
+     OR t.source IN (SELECT name FROM database WHERE secret = NEW.path);
+END;
+CREATE TEMP TRIGGER wake_backup_home_insert AFTER INSERT ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
+CREATE TEMP TRIGGER wake_backup_home_update AFTER UPDATE ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
+CREATE TEMP TRIGGER wake_backup_home_delete AFTER DELETE ON backup_policy BEGIN INSERT INTO dirty VALUES ('home'); END;
 CREATE TEMP TRIGGER wake_backup_request_insert AFTER INSERT ON backup_request BEGIN
   INSERT INTO dirty VALUES (NEW.policy);
 END;
@@ -332,21 +315,15 @@ SET next_at_ms        = :next_at_ms,
     next_text         = :next_text,
     verify_next_at_ms = CASE WHEN :verify_next_at_ms IS NULL              THEN NULL
                              WHEN verify_next_at_ms <= :verify_next_at_ms THEN verify_next_at_ms
-                             ELSE                                              :verify_next_at_ms END,
-    tries             = 0,
-    retry_at_ms       = 0,
-    detail            = ''
+                             ELSE                                              :verify_next_at_ms END
 WHERE target = :target;
 
 -- @run backup_schedule.schedule.failed
 
--- Only another row mends it; a zone may come with a newer list of zones.
-UPDATE backup_schedule SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + 3600000 WHERE target = :target;
-
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, target, 'cannot be scheduled', :detail
-FROM backup_schedule
-WHERE target = :target AND tries = 1;
+SELECT :now_ms, 'backup', h.name, h.target, 'cannot be scheduled', :detail
+FROM retry AS h
+WHERE h.kind = 'backup_schedule' AND h.target = :target AND h.tries = 1;
 
 -- @run backup_schedule.begin
 

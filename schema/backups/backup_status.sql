@@ -11,13 +11,13 @@ SELECT s.target,
        p.kind,
        p.enabled,
        h.next_text,
-       h.detail AS schedule_detail,
+       COALESCE((SELECT y.detail FROM retry AS y WHERE y.kind = 'backup_schedule' AND y.target = s.target), '')
+         AS schedule_detail,
        w.state AS newest_state,
        w.detail AS newest_detail,
-       w.retry_at_ms,
        g.taken_at_ms AS good_at_ms,
        g.verify_detail,
-       (SELECT x.detail FROM object_store_state AS x WHERE x.store = s.store AND x.detail <> '') AS store_detail,
+       (SELECT x.detail FROM retry AS x WHERE x.kind = 'object_store' AND x.target = s.store) AS store_detail,
        v.taken_at_ms AS verified_taken_at_ms,
        v.verified_at_ms,
        v.restore_ms,
@@ -127,9 +127,9 @@ SELECT 'backup', o.policy, o.target, 'store ' || o.store || ', where ' || o.targ
 FROM backup_outlook AS o
 WHERE o.store_detail <> '' AND o.enabled = 1
 UNION ALL
-SELECT 'backup', h.policy, h.target, h.target || ' cannot be scheduled: ' || h.detail, h.since_ms
-FROM backup_schedule AS h
-WHERE h.detail <> '';
+SELECT 'backup', h.name, h.target, h.target || ' cannot be scheduled: ' || h.detail, h.since_ms
+FROM retry AS h
+WHERE h.kind = 'backup_schedule';
 
 -- How much is lost and how long it takes when it comes to it, measured, beside what was asked for.
 CREATE VIEW rpo_rto AS
@@ -168,3 +168,19 @@ WHERE NOT EXISTS (SELECT 1 FROM database_place AS c
                   JOIN backup_policy AS p ON p.database = c.database AND p.enabled = 1
                   WHERE c.server = s.server AND c.catalog = n.name)
 GROUP BY s.server, n.name;
+
+CREATE VIEW backup_metric AS
+SELECT 'rowlock_backup_last_success_timestamp_seconds' AS name, 'When the last good backup was made.' AS help,
+       'gauge' AS type, json_object('policy', o.policy, 'store', o.store) AS labels, o.good_at_ms / 1000.0 AS value
+FROM backup_outlook AS o
+WHERE o.good_at_ms NOT NULL
+UNION ALL
+SELECT 'rowlock_backup_last_verified_restore_timestamp_seconds', 'When a backup was restored and found equal last.',
+       'gauge', json_object('policy', o.policy, 'store', o.store), o.verified_at_ms / 1000.0
+FROM backup_outlook AS o
+WHERE o.verified_at_ms NOT NULL
+UNION ALL
+SELECT 'rowlock_backup_restore_seconds', 'How long the last restore of a backup took.', 'gauge',
+       json_object('policy', o.policy, 'store', o.store), o.restore_ms / 1000.0
+FROM backup_outlook AS o
+WHERE o.restore_ms NOT NULL;

@@ -1,5 +1,11 @@
 -- Where backups are kept: folders of this machine, and buckets of S3-compatible services.
 
+-- @kind object_store
+--   of:     object_store.name object_store_state.store
+--   hold:   sealed free
+--   look:   due later gone
+--   retry:  2 s to 5 min
+
 -- @desired
 
 CREATE TABLE object_store (
@@ -43,10 +49,7 @@ CREATE TABLE object_store_state (
   seen_at_ms     INTEGER,                        -- last look that went well
   is_versioned   INTEGER NOT NULL DEFAULT 0,     -- a delete without a version only hides
   has_conditions INTEGER NOT NULL DEFAULT 0,     -- an object is never written over
-  clock_ahead_ms INTEGER NOT NULL DEFAULT 0,
-  tries          INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms    INTEGER NOT NULL DEFAULT 0,
-  detail         TEXT NOT NULL DEFAULT ''        -- what went wrong in the last look
+  clock_ahead_ms INTEGER NOT NULL DEFAULT 0
 );
 
 -- @views
@@ -72,14 +75,9 @@ FROM object_store AS o;
 -- What is due for each store: a look at whether it can be reached, and at uploads that nobody will finish.
 CREATE VIEW object_store_fact AS
 SELECT o.name,
-       s.retry_at_ms,
-       s.look_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'object_store' AND a.target = o.name AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN o.secret <> '' AND (SELECT state FROM seal) IS NOT 'open'                                 THEN 'sealed'
-            WHEN s.retry_at_ms > (SELECT now_ms FROM clock) AND s.address = d.address                     THEN 'backoff'
-            ELSE                                                                                                'free'
-            END AS hold,
+       o.name AS target,
+       s.look_at_ms AS due_at_ms,
+       CASE WHEN o.secret <> '' AND (SELECT state FROM seal) IS NOT 'open' THEN 'sealed' ELSE 'free' END AS hold,
        CASE WHEN s.address IS NOT d.address                                        THEN 'due'
             WHEN s.look_at_ms > (SELECT now_ms FROM clock)
               -- A clock that was set back must not make Rowlock blind.
@@ -89,37 +87,17 @@ FROM object_store AS o
 JOIN object_store_address AS d ON d.name = o.name
 LEFT JOIN object_store_state AS s ON s.store = o.name
 UNION ALL
-SELECT s.store, 0, NULL,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'object_store' AND a.target = s.store AND a.finished_at_ms IS NULL) THEN 'busy'
-            ELSE                                                                                                 'free'
-            END,
-       'gone'
+SELECT s.store, s.store, NULL, 'free', 'gone'
 FROM object_store_state AS s
 WHERE s.store NOT IN (SELECT name FROM object_store);
 
 -- '*' stands for every value.
 CREATE VIEW object_store_rule (hold, look, step, reason) AS VALUES
-  ('busy',    '*',     'none',   'a step is under way'),
-  ('sealed',  'due',   'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'later', 'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'gone',  'forget', 'the row was deleted'),
-  ('backoff', '*',     'wait',   'the last look failed; tries again'),
-  ('free',    'due',   'look',   'whether it can be reached is not known'),
-  ('free',    'later', 'wait',   'looks at it every hour'),
-  ('free',    'gone',  'forget', 'the row was deleted');
-
-CREATE VIEW object_store_plan AS
-SELECT 'object_store' AS kind,
-       f.name,
-       f.name AS target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff'                   THEN f.retry_at_ms
-            WHEN f.hold = 'free' AND f.look = 'later' THEN f.look_at_ms END AS due_at_ms
-FROM object_store_fact AS f
-CROSS JOIN object_store_rule AS r ON r.hold = f.hold AND (r.look = '*' OR r.look = f.look)
-WHERE r.step <> 'none';
+  ('sealed', 'due',   'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'later', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('free',   'due',   'look',   'whether it can be reached is not known'),
+  ('free',   'later', 'wait',   'looks at it every hour'),
+  ('*',      'gone',  'forget', 'the row was deleted');
 
 -- How a store is reached.
 CREATE VIEW object_store_input AS
@@ -137,11 +115,11 @@ FROM object_store AS o;
 CREATE VIEW object_store_status AS
 SELECT 'object_store' AS kind,
        o.name,
-       CASE WHEN s.detail <> ''                                                    THEN 'failed'
+       CASE WHEN h.detail IS NOT NULL                                              THEN 'failed'
             WHEN o.secret <> '' AND (SELECT state FROM seal) IS NOT 'open'         THEN 'waiting'
             WHEN s.seen_at_ms IS NULL                                              THEN 'converging'
             ELSE                                                                        'converged' END AS state,
-       CASE WHEN s.detail <> ''                                                    THEN s.detail
+       CASE WHEN h.detail IS NOT NULL                                              THEN h.detail
             WHEN o.secret <> '' AND (SELECT state FROM seal) IS 'sealed'
               THEN 'the secret store is sealed: rowlock secret unseal'
             WHEN o.secret <> '' AND (SELECT state FROM seal) IS NOT 'open'
@@ -152,6 +130,7 @@ SELECT 'object_store' AS kind,
        COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
 FROM object_store AS o
 LEFT JOIN object_store_state AS s ON s.store = o.name
+LEFT JOIN retry AS h ON h.kind = 'object_store' AND h.target = o.name
 CROSS JOIN object_store_tally AS t ON t.store = o.name;
 
 -- What a store holds.
@@ -164,31 +143,20 @@ LEFT JOIN backup AS b ON b.store = o.name AND b.state IN ('stored', 'verifying',
 GROUP BY o.name;
 
 CREATE VIEW object_store_why AS
-SELECT 'object_store' AS kind,
-       s.store AS name,
-       s.store AS target,
-       'store ' || s.store || ' cannot be used: ' || s.detail AS reason,
-       COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
-FROM object_store_state AS s
-WHERE s.detail <> '' AND s.store IN (SELECT name FROM object_store);
-
-CREATE VIEW object_store_name AS
-SELECT name FROM object_store
-UNION
-SELECT store FROM object_store_state;
+SELECT 'object_store' AS kind, h.name, h.target, 'store ' || h.target || ' cannot be used: ' || h.detail AS reason,
+       h.since_ms
+FROM retry AS h
+WHERE h.kind = 'object_store' AND h.target IN (SELECT name FROM object_store);
 
 -- @wake
 
 CREATE TEMP TRIGGER wake_object_store_insert AFTER INSERT ON object_store BEGIN
-  INSERT INTO dirty VALUES (NEW.name);
   INSERT INTO dirty SELECT policy FROM backup_target;
 END;
 CREATE TEMP TRIGGER wake_object_store_update AFTER UPDATE ON object_store BEGIN
-  INSERT INTO dirty VALUES (NEW.name);
   INSERT INTO dirty SELECT policy FROM backup_target WHERE store = NEW.name;
 END;
 CREATE TEMP TRIGGER wake_object_store_delete AFTER DELETE ON object_store BEGIN
-  INSERT INTO dirty VALUES (OLD.name);
   INSERT INTO dirty SELECT policy FROM backup_schedule;
 END;
 CREATE TEMP TRIGGER wake_object_store_seen AFTER UPDATE OF seen_at_ms ON object_store_state BEGIN
@@ -197,6 +165,10 @@ END;
 CREATE TEMP TRIGGER wake_object_store_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
   INSERT INTO dirty SELECT name FROM object_store;
 END;
+
+-- @begin
+
+UPDATE object_store_state SET look_at_ms = 0;
 
 -- @run object_store.look
 
@@ -210,9 +182,7 @@ SET seen_at_ms     = :now_ms,
     look_at_ms     = :now_ms + 3600000,
     is_versioned   = :is_versioned,
     has_conditions = :has_conditions,
-    clock_ahead_ms = :clock_ahead_ms,
-    tries          = 0,
-    detail         = ''
+    clock_ahead_ms = :clock_ahead_ms
 WHERE store = :target;
 
 -- What is there and newer than every row: the home was lost, and recovered from an older backup. It counts again once
@@ -257,14 +227,10 @@ WHERE :aborted > 0;
 
 -- @run object_store.look.failed
 
-UPDATE object_store_state
-SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(300000, 2000 << min(tries, 8))
-WHERE store = :target;
-
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'object_store', store, store, 'cannot be used', :detail
-FROM object_store_state
-WHERE store = :target AND tries <= 2;
+SELECT :now_ms, 'object_store', h.name, h.target, 'cannot be used', :detail
+FROM retry AS h
+WHERE h.kind = 'object_store' AND h.target = :target AND h.tries <= 2;
 
 -- @run object_store.forget
 

@@ -8,6 +8,12 @@
 --
 -- A row that is deleted half-way: what was made for it is discarded, and then the run is forgotten.
 
+-- @kind restore
+--   of:     restore.name restore_run.restore
+--   hold:   sealed free
+--   state:  new chosen restored discarding done failed left gone
+--   retry:  2 s to 1 min
+
 -- @desired
 
 CREATE TABLE restore (
@@ -31,6 +37,8 @@ CREATE TABLE restore (
            CONSTRAINT "restore.roles must be 1 or 0" CHECK (roles IN (0, 1))
 );
 
+-- @once restore
+
 -- @observed
 
 CREATE TABLE restore_run (
@@ -40,8 +48,6 @@ CREATE TABLE restore_run (
   started_at_ms  INTEGER NOT NULL,
   finished_at_ms INTEGER,
   restore_ms     INTEGER,
-  tries          INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms    INTEGER NOT NULL DEFAULT 0,
   asked          TEXT NOT NULL DEFAULT '',          -- as restore_asked had it when it was chosen; '': not known
   -- Where a database of its own may lie since the last try, for when the row is deleted; '': none was ever begun.
   server_url     TEXT NOT NULL DEFAULT '',
@@ -109,72 +115,41 @@ FROM restore AS r;
 
 CREATE VIEW restore_fact AS
 SELECT r.name,
-       s.retry_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'restore' AND a.target = r.name AND a.finished_at_ms IS NULL)    THEN 'busy'
-            WHEN r.secret || COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') <> ''
-              AND (SELECT state FROM seal) IS NOT 'open'                                              THEN 'sealed'
-            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                           THEN 'backoff'
-            ELSE                                                                                           'free'
-            END AS hold,
+       r.name AS target,
+       NULL AS due_at_ms,
+       CASE WHEN r.secret || COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') <> ''
+              AND (SELECT state FROM seal) IS NOT 'open' THEN 'sealed'
+            ELSE                                              'free' END AS hold,
        CASE WHEN s.restore IS NULL THEN 'new' ELSE s.state END AS state
 FROM restore AS r
 LEFT JOIN restore_run AS s ON s.restore = r.name
 LEFT JOIN backup AS b ON b.id = s.backup
 LEFT JOIN object_store AS o ON o.name = b.store
 UNION ALL
-SELECT s.restore, s.retry_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'restore' AND a.target = s.restore AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN s.server_secret <> '' AND (SELECT state FROM seal) IS NOT 'open'                     THEN 'sealed'
-            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                           THEN 'backoff'
-            ELSE                                                                                           'free'
-            END,
+SELECT s.restore, s.restore, NULL,
+       CASE WHEN s.server_secret <> '' AND (SELECT state FROM seal) IS NOT 'open' THEN 'sealed' ELSE 'free' END,
        -- A server that does not come back within so many tries, which take an hour, is not waited for.
-       CASE WHEN s.state IN ('chosen', 'restored')   AND s.server_url <> ''                    THEN 'left'
-            WHEN s.state = 'discarding' AND s.tries < 60                                       THEN 'left'
-            ELSE                                                                                    'gone' END
+       CASE WHEN s.state IN ('chosen', 'restored') AND s.server_url <> ''          THEN 'left'
+            WHEN s.state = 'discarding' AND COALESCE(h.tries, 0) < 60              THEN 'left'
+            ELSE                                                                        'gone' END
 FROM restore_run AS s
+LEFT JOIN retry AS h ON h.kind = 'restore' AND h.target = s.restore AND h.step = 'discard'
 WHERE s.restore NOT IN (SELECT name FROM restore);
 
 -- '*' stands for every value.
 CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
-  ('busy',    '*',          'none',    'a step is under way'),
-  ('sealed',  'new',        'choose',  'somebody asks for it'),
-  ('sealed',  'chosen',     'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'restored',   'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'discarding', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'done',       'none',    ''),
-  ('sealed',  'failed',     'none',    ''),
-  ('sealed',  'left',       'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'gone',       'forget',  'the row was deleted'),
-  ('backoff', 'new',        'choose',  'somebody asks for it'),
-  ('backoff', 'chosen',     'wait',    'the last try failed; tries again'),
-  ('backoff', 'restored',   'wait',    'the last try failed; tries again'),
-  ('backoff', 'discarding', 'wait',    'the last try failed; tries again'),
-  ('backoff', 'done',       'none',    ''),
-  ('backoff', 'failed',     'none',    ''),
-  ('backoff', 'left',       'wait',    'the last try failed; tries again'),
-  ('backoff', 'gone',       'forget',  'the row was deleted'),
-  ('free',    'new',        'choose',  'somebody asks for it'),
-  ('free',    'chosen',     'restore', 'the backup is chosen'),
-  ('free',    'restored',   'rename',  'it is equal to what was dumped'),
-  ('free',    'discarding', 'discard', 'it cannot take the name that was asked for'),
-  ('free',    'done',       'none',    ''),
-  ('free',    'failed',     'none',    ''),
-  ('free',    'left',       'discard', 'the row was deleted half-way'),
-  ('free',    'gone',       'forget',  'the row was deleted');
-
-CREATE VIEW restore_plan AS
-SELECT 'restore' AS kind,
-       f.name,
-       f.name AS target,
-       r.step,
-       r.reason,
-       CASE f.hold WHEN 'backoff' THEN f.retry_at_ms END AS due_at_ms
-FROM restore_fact AS f
-CROSS JOIN restore_rule AS r ON r.hold = f.hold AND (r.state = '*' OR r.state = f.state)
-WHERE r.step <> 'none';
+  ('*',      'new',        'choose',  'somebody asks for it'),
+  ('sealed', 'chosen',     'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'restored',   'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'discarding', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'left',       'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('free',   'chosen',     'restore', 'the backup is chosen'),
+  ('free',   'restored',   'rename',  'it is equal to what was dumped'),
+  ('free',   'discarding', 'discard', 'it cannot take the name that was asked for'),
+  ('free',   'left',       'discard', 'the row was deleted half-way'),
+  ('*',      'done',       'none',    ''),
+  ('*',      'failed',     'none',    ''),
+  ('*',      'gone',       'forget',  'the row was deleted');
 
 -- What was made for a row that is gone can be discarded, and nothing else.
 CREATE VIEW restore_input AS
@@ -241,16 +216,8 @@ SELECT 'restore' AS kind, s.restore AS name, s.restore AS target,
 FROM restore_run AS s
 WHERE s.detail <> '' AND s.restore IN (SELECT name FROM restore);
 
-CREATE VIEW restore_name AS
-SELECT name FROM restore
-UNION
-SELECT restore FROM restore_run;
-
 -- @wake
 
-CREATE TEMP TRIGGER wake_restore_insert AFTER INSERT ON restore BEGIN INSERT INTO dirty VALUES (NEW.name); END;
-CREATE TEMP TRIGGER wake_restore_run AFTER INSERT ON restore_run BEGIN INSERT INTO dirty VALUES (NEW.restore); END;
-CREATE TEMP TRIGGER wake_restore_delete AFTER DELETE ON restore BEGIN INSERT INTO dirty VALUES (OLD.name); END;
 CREATE TEMP TRIGGER wake_restore_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
   INSERT INTO dirty SELECT name FROM restore UNION SELECT restore FROM restore_run;
 END;
@@ -287,13 +254,13 @@ WHERE restore = :target;
 -- @run restore.restore.done
 
 UPDATE restore_run
-SET state = 'restored', restore_ms = :restore_ms, tries = 0, retry_at_ms = 0, detail = ''
+SET state = 'restored', restore_ms = :restore_ms, detail = ''
 WHERE restore = :target;
 
 -- @run restore.rename.done
 
 UPDATE restore_run
-SET state = 'done', finished_at_ms = :now_ms, tries = 0, retry_at_ms = 0, detail = ''
+SET state = 'done', finished_at_ms = :now_ms, detail = ''
 WHERE restore = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -305,13 +272,13 @@ WHERE s.restore = :target;
 -- @run restore.rename.rejected
 
 -- What was restored is of no use to anybody under its own name.
-UPDATE restore_run SET state = 'discarding', detail = :detail, tries = 0, retry_at_ms = 0 WHERE restore = :target;
+UPDATE restore_run SET state = 'discarding', detail = :detail WHERE restore = :target;
 
 -- @run restore.discard
 
 -- Of a row that was deleted: its own tries are over.
 UPDATE restore_run
-SET state = 'discarding', detail = 'the row was deleted half-way', tries = 0
+SET state = 'discarding', detail = 'the row was deleted half-way'
 WHERE restore = :target AND state <> 'discarding';
 
 -- @run restore.discard.done
@@ -323,30 +290,30 @@ SELECT :now_ms, 'restore', restore, restore, 'failed', detail FROM restore_run W
 
 -- @run restore.discard.failed
 
--- The reason that matters is why it was refused.
-UPDATE restore_run
-SET tries = tries + 1, retry_at_ms = :now_ms + min(60000, 2000 << min(tries, 5))
-WHERE restore = :target;
+-- The reason that matters is why it was refused; what is rejected here is asked again all the same.
+UPDATE retry
+SET retry_at_ms = COALESCE(min(retry_at_ms, :now_ms + 60000), :now_ms + 60000), rejected = 0
+WHERE kind = 'restore' AND target = :target AND step = 'discard';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'restore', restore, restore, 'discard failed', :detail FROM restore_run
-WHERE restore = :target AND tries <= 3;
+SELECT :now_ms, 'restore', h.name, h.target, 'discard failed', :detail
+FROM retry AS h
+WHERE h.kind = 'restore' AND h.target = :target AND h.step = 'discard' AND h.tries <= 3;
 
 -- @run restore.failed
 
-UPDATE restore_run
-SET detail      = :detail,
-    tries       = tries + 1,
-    retry_at_ms = :now_ms + CASE :outcome WHEN 'transient' THEN min(60000, 2000 << min(tries, 5)) ELSE 60000 END
-WHERE restore = :target;
+UPDATE restore_run SET detail = :detail WHERE restore = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'restore', restore, restore, :step || ' failed', :detail FROM restore_run
-WHERE restore = :target AND tries <= 3;
+SELECT :now_ms, 'restore', h.name, h.target, :step || ' failed', :detail
+FROM retry AS h
+WHERE h.kind = 'restore' AND h.target = :target AND h.step = :step AND h.tries <= 3;
 
 -- @run restore.rejected
 
 -- Nobody repeats what was asked for once and refused: another row asks again.
+DELETE FROM retry WHERE kind = 'restore' AND target = :target;
+
 UPDATE restore_run SET state = 'failed', finished_at_ms = :now_ms, detail = :detail WHERE restore = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)

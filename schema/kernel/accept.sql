@@ -5,7 +5,8 @@
 -- @run accept.differences
 
 -- {columns}: all columns; {key_of_n}: the primary key of the row called n; {object_of_n}: its columns, named, for JSON;
--- {same}: o and n are the same in all of them. Only rows after :mark may be new or changed.
+-- {same}: o and n are the same in all of them; {stays_with_its_owner}: the row that it belongs to, if to any, is
+-- there. Only rows after :mark may be new or changed.
 INSERT INTO change (revision, table_name, row_key, before, after)
 SELECT :revision, '{table}', json_array({key_of_n}),
        (SELECT json_object({object_of_o}) FROM {table} AS o WHERE {o_is_n}),
@@ -30,10 +31,9 @@ SELECT '{table}' AS table_name,
 FROM (SELECT (SELECT count(*) FROM {table}) AS before,
              (SELECT count(*) FROM change
               WHERE revision = :revision AND table_name = '{table}' AND after IS NULL
-                -- The rows that a deleted job takes along are counted with the job.
-                AND (json_extract(before, '$.job') IS NULL   -- NULL IN (nothing) would be false
-                     OR json_extract(before, '$.job') IN (SELECT name FROM temp.incoming_job))) AS deletes) AS d
-WHERE '{table}' NOT IN ('approval', 'backup_request', 'restore')
+                -- The rows that a deleted one takes along are counted with it.
+                AND {stays_with_its_owner}) AS deletes) AS d
+WHERE '{table}' NOT IN (SELECT table_name FROM once)
   AND d.deletes > 0
   AND (d.deletes = d.before OR (d.before > 3 AND d.deletes * 3 > d.before))
   AND NOT EXISTS (SELECT 1 FROM temp.incoming_approval AS a
@@ -61,6 +61,9 @@ FROM change
 WHERE revision = :revision;
 
 DELETE FROM refusal;
+
+-- What waits for an edit that concerns its name is tried again at once.
+DELETE FROM retry WHERE name IN (SELECT name FROM temp.dirty);
 
 -- @run accept.refused
 

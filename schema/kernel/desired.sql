@@ -26,3 +26,42 @@ CREATE TABLE approval (
   note       TEXT NOT NULL DEFAULT '', -- why, for those who read the history
   PRIMARY KEY (revision, table_name)
 );
+
+-- @once approval
+
+-- @observed
+
+-- Tables whose rows ask for something once, and may all go when it is done. Filled from the lines @once.
+CREATE TABLE once (
+  table_name TEXT PRIMARY KEY NOT NULL
+);
+
+-- Desired tables whose keys begin with the name of something that is planned for, its own or that of the row which it
+-- belongs to. Filled from what the kinds declare, and from REFERENCES.
+CREATE TABLE naming (
+  table_name TEXT PRIMARY KEY NOT NULL
+);
+
+-- @views
+
+CREATE VIEW desired_status AS
+SELECT 'desired' AS kind,
+       'desired.db' AS name,
+       'refused' AS state,
+       CASE count(*) WHEN 1 THEN min(message)
+                     ELSE count(*) || ' reasons, first: ' || min(message) END
+         || '; revision ' || COALESCE((SELECT max(id) FROM revision), 0) || ' stays in force' AS detail,
+       min(since_ms) AS since_ms
+FROM refusal
+HAVING count(*) > 0;
+
+-- Every reason that is now in the way of something, as a sentence, with the row behind it.
+CREATE VIEW desired_why AS
+SELECT 'desired' AS kind,
+       CASE WHEN r.table_name IN (SELECT n.table_name FROM naming AS n)
+            THEN substr(r.row_key, 1, instr(r.row_key || '/', '/') - 1)
+            ELSE 'desired.db' END AS name,
+       r.table_name || ' ' || r.row_key AS target,
+       'the last change of desired.db was refused: ' || r.message AS reason,
+       r.since_ms
+FROM refusal AS r;

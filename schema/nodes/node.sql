@@ -1,6 +1,17 @@
 -- A node is a place that runs instances: a container engine on this machine or another. Rowlock looks at every node
 -- every few seconds, and at once when the engine hints that something happened; what it saw is all it knows.
 
+-- @kind node
+--   of:    node.name node_state.node
+--   role:  new known leaving gone
+--   look:  due later
+
+-- @kind stray
+--   of:      stray.job
+--   hold:    blind free
+--   needed:  no perhaps
+--   retry:   5 s to 5 min
+
 -- @desired
 
 CREATE TABLE node (
@@ -20,6 +31,10 @@ CREATE TABLE node (
   eligible  INTEGER NOT NULL DEFAULT 1       -- 0: nothing new is placed here
             CONSTRAINT "node.eligible must be 0 or 1" CHECK (typeof(eligible) = 'integer' AND eligible IN (0, 1))
 );
+
+-- @first
+
+INSERT INTO node (name) VALUES ('local');
 
 -- @observed
 
@@ -46,7 +61,6 @@ CREATE TABLE stray (
   name     TEXT NOT NULL,
   job      TEXT NOT NULL,
   since_ms INTEGER NOT NULL,
-  retry_at_ms INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (node, name)
 );
 
@@ -76,54 +90,31 @@ SELECT 'node',
 FROM node AS n
 JOIN node AS other ON other.driver = n.driver AND other.endpoint = n.endpoint AND other.name < n.name;
 
--- Every node that matters: desired, or still known.
-CREATE VIEW node_name AS
-SELECT name FROM node
-UNION
-SELECT node FROM node_state;
-
+-- Those that are desired, and those that are still known.
 CREATE VIEW node_fact AS
 SELECT k.name,
+       k.name AS target,
        CASE WHEN n.name IS NULL AND EXISTS (SELECT 1 FROM instance AS i WHERE i.node = k.name) THEN 'leaving'
             WHEN n.name IS NULL                                                               THEN 'gone'
             WHEN s.node IS NULL OR s.endpoint <> n.endpoint OR s.driver <> n.driver           THEN 'new'
             ELSE                                                                                   'known' END AS role,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'node' AND a.target = k.name AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN s.hinted                                                                          THEN 'due'
+       CASE WHEN s.hinted                                                                          THEN 'due'
             -- A clock that was set back must not make Rowlock blind.
             WHEN s.look_at_ms > (SELECT now_ms FROM clock) + 60000                                 THEN 'due'
             WHEN s.look_at_ms <= (SELECT now_ms FROM clock)                                        THEN 'due'
             ELSE 'later' END AS look,
-       s.look_at_ms
-FROM node_name AS k
+       s.look_at_ms AS due_at_ms
+FROM (SELECT DISTINCT name FROM node_name) AS k
 LEFT JOIN node AS n ON n.name = k.name
 LEFT JOIN node_state AS s ON s.node = k.name;
 
 CREATE VIEW node_rule (role, look, step, reason) AS VALUES
-  ('new',     'busy',  'none',    'is being looked at under its old endpoint'),
-  ('new',     'due',   'meet',    'the node is new or has a new endpoint'),
-  ('new',     'later', 'meet',    'the node is new or has a new endpoint'),
-  ('known',   'busy',  'none',    'is being looked at'),
+  ('new',     '*',     'meet',    'the node is new or has a new endpoint'),
   ('known',   'due',   'observe', 'the truth is what the engine says now'),
   ('known',   'later', 'wait',    'looks again'),
-  ('leaving', 'busy',  'none',    'is being looked at'),
   ('leaving', 'due',   'observe', 'instances are left on a node that was deleted'),
   ('leaving', 'later', 'wait',    'looks again'),
-  ('gone',    'busy',  'none',    'is being looked at'),
-  ('gone',    'due',   'forget',  'the node was deleted and holds nothing'),
-  ('gone',    'later', 'forget',  'the node was deleted and holds nothing');
-
-CREATE VIEW node_plan AS
-SELECT 'node' AS kind,
-       f.name,
-       f.name AS target,
-       r.step,
-       r.reason,
-       CASE WHEN r.step = 'wait' THEN f.look_at_ms END AS due_at_ms
-FROM node_fact AS f
-JOIN node_rule AS r ON r.role = f.role AND r.look = f.look
-WHERE r.step <> 'none';
+  ('gone',    '*',     'forget',  'the node was deleted and holds nothing');
 
 -- What an engine is (its version, its size) is asked once each time it is reached anew: it takes as long as the list.
 CREATE VIEW node_input AS
@@ -151,21 +142,12 @@ SELECT 'node' AS kind,
 FROM node_state AS s
 WHERE s.reach = 'lost';
 
-CREATE VIEW stray_name AS
-SELECT job AS name FROM stray;
-
 -- A stray is removed once the job it was made for stands without it, has failed, or is gone.
 CREATE VIEW stray_fact AS
-SELECT s.node || '/' || s.name AS target,
-       s.node,
-       s.name AS container,
-       s.job,
-       s.retry_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a WHERE a.kind = 'stray' AND a.target = s.node || '/' || s.name
-                                                      AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN n.reach IS NOT 'reached'                                           THEN 'blind'
-            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                         THEN 'backoff'
-            ELSE                                                                         'free' END AS hold,
+SELECT s.job AS name,
+       s.node || '/' || s.name AS target,
+       NULL AS due_at_ms,
+       CASE WHEN n.reach IS NOT 'reached' THEN 'blind' ELSE 'free' END AS hold,
        CASE WHEN j.name IS NULL                       THEN 'no'
             WHEN d.state = 'failed'                   THEN 'no'
             WHEN j.count <= (SELECT count(*) FROM instance AS i
@@ -178,25 +160,9 @@ LEFT JOIN job AS j ON j.name = s.job
 LEFT JOIN deployment AS d ON d.job = s.job AND d.current = 1;
 
 CREATE VIEW stray_rule (hold, needed, step, reason) AS VALUES
-  ('busy',    'no',      'none',   'is being removed'),
-  ('busy',    'perhaps', 'none',   'is being removed'),
-  ('blind',   'no',      'wait',   'its node cannot be reached'),
-  ('blind',   'perhaps', 'wait',   'its node cannot be reached'),
-  ('backoff', 'no',      'wait',   'the last try failed; tries again'),
-  ('backoff', 'perhaps', 'wait',   'the last try failed; tries again'),
-  ('free',    'no',      'remove', 'a container of this home without a row, which no job needs'),
-  ('free',    'perhaps', 'wait',   'a container of this home without a row; stays until its job is healthy without it');
-
-CREATE VIEW stray_plan AS
-SELECT 'stray' AS kind,
-       f.job AS name,
-       f.target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff' THEN f.retry_at_ms END AS due_at_ms
-FROM stray_fact AS f
-JOIN stray_rule AS r ON r.hold = f.hold AND r.needed = f.needed
-WHERE r.step <> 'none';
+  ('blind', '*',       'wait',   'its node cannot be reached'),
+  ('free',  'no',      'remove', 'a container of this home without a row, which no job needs'),
+  ('free',  'perhaps', 'wait',   'a container of this home without a row; stays until its job is healthy without it');
 
 CREATE VIEW stray_input AS
 SELECT s.node || '/' || s.name AS target, s.node, n.driver, n.endpoint, s.name AS container
@@ -205,38 +171,21 @@ JOIN node_state AS n ON n.node = s.node;
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_node_insert AFTER INSERT ON node BEGIN
-  INSERT INTO dirty VALUES (NEW.name);
-  INSERT INTO dirty SELECT name FROM job;
-END;
-CREATE TEMP TRIGGER wake_node_update AFTER UPDATE ON node BEGIN
-  INSERT INTO dirty VALUES (NEW.name);
-  INSERT INTO dirty SELECT name FROM job;
-END;
+-- Where instances can be placed has changed.
+CREATE TEMP TRIGGER wake_node_insert AFTER INSERT ON node BEGIN INSERT INTO dirty SELECT name FROM job; END;
+CREATE TEMP TRIGGER wake_node_update AFTER UPDATE ON node BEGIN INSERT INTO dirty SELECT name FROM job; END;
 CREATE TEMP TRIGGER wake_node_delete AFTER DELETE ON node BEGIN
-  INSERT INTO dirty VALUES (OLD.name);
   INSERT INTO dirty SELECT job FROM instance WHERE node = OLD.name;
-END;
-CREATE TEMP TRIGGER wake_node_state_insert AFTER INSERT ON node_state BEGIN
-  INSERT INTO dirty VALUES (NEW.node);
-END;
-CREATE TEMP TRIGGER wake_node_state AFTER UPDATE ON node_state BEGIN
-  INSERT INTO dirty VALUES (NEW.node);
 END;
 CREATE TEMP TRIGGER wake_node_reach AFTER UPDATE OF reach ON node_state WHEN NEW.reach <> OLD.reach BEGIN
   INSERT INTO dirty SELECT name FROM job;
   INSERT INTO dirty SELECT job FROM instance WHERE node = NEW.node;
   INSERT INTO dirty SELECT job FROM stray WHERE node = NEW.node;
 END;
-CREATE TEMP TRIGGER wake_stray AFTER INSERT ON stray BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_stray_update AFTER UPDATE ON stray BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_stray_delete AFTER DELETE ON stray BEGIN
-  INSERT INTO dirty VALUES (OLD.job);
-END;
+
+-- @begin
+
+UPDATE node_state SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
 
 -- @run node.meet
 
@@ -374,7 +323,3 @@ FROM stray
 WHERE node || '/' || name = :target;
 
 DELETE FROM stray WHERE node || '/' || name = :target;
-
--- @run stray.remove.failed
-
-UPDATE stray SET retry_at_ms = :now_ms + 10000 WHERE node || '/' || name = :target;

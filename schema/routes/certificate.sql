@@ -1,6 +1,12 @@
 -- A certificate for https. Its file is somebody else's work: Rowlock looks at it again and again, and has the proxy
 -- take a new one without a reload.
 
+-- @kind certificate
+--   of:          'proxy'
+--   hold:        blind free
+--   file_state:  stale used
+--   retry:       1 s to 1 min
+
 -- @desired
 
 -- Which one is used is chosen by the name that the client asks for.
@@ -21,46 +27,25 @@ CREATE TABLE certificate_state (
   stale        INTEGER NOT NULL,              -- 1: the file holds another one than the proxy uses
   not_after_ms INTEGER NOT NULL,              -- end of the one in use
   names        TEXT NOT NULL,
-  error        TEXT NOT NULL DEFAULT '',      -- why the file cannot be used
-  tries        INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms  INTEGER NOT NULL DEFAULT 0
+  error        TEXT NOT NULL DEFAULT ''       -- why the file cannot be used
 );
 
 -- @views
 
 -- What the proxy uses for https.
 CREATE VIEW certificate_fact AS
-SELECT c.file,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'certificate' AND a.target = c.file AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN p.reach <> 'reached'                       THEN 'blind'
-            WHEN c.retry_at_ms > (SELECT now_ms FROM clock) THEN 'backoff'
-            ELSE                                                 'free' END AS hold,
-       CASE WHEN c.stale THEN 'stale' ELSE 'used' END AS file_state,
-       c.retry_at_ms
+SELECT 'proxy' AS name,
+       c.file AS target,
+       NULL AS due_at_ms,
+       CASE WHEN p.reach <> 'reached' THEN 'blind' ELSE 'free' END AS hold,
+       CASE WHEN c.stale THEN 'stale' ELSE 'used' END AS file_state
 FROM certificate_state AS c
 JOIN proxy_state AS p;
 
 CREATE VIEW certificate_rule (hold, file_state, step, reason) AS VALUES
-  ('busy',    'stale', 'none', 'is being taken'),
-  ('busy',    'used',  'none', ''),
-  ('blind',   'stale', 'none', 'the proxy takes it when it starts'),
-  ('blind',   'used',  'none', ''),
-  ('backoff', 'stale', 'wait', 'the proxy did not take it; tries again'),
-  ('backoff', 'used',  'none', ''),
-  ('free',    'stale', 'load', 'the file holds another certificate than the proxy uses'),
-  ('free',    'used',  'none', '');
-
-CREATE VIEW certificate_plan AS
-SELECT 'certificate' AS kind,
-       'proxy' AS name,
-       f.file AS target,
-       r.step,
-       r.reason,
-       CASE WHEN r.step = 'wait' THEN f.retry_at_ms END AS due_at_ms
-FROM certificate_fact AS f
-JOIN certificate_rule AS r ON r.hold = f.hold AND r.file_state = f.file_state
-WHERE r.step <> 'none';
+  ('blind', 'stale', 'none', 'the proxy takes it when it starts'),
+  ('free',  'stale', 'load', 'the file holds another certificate than the proxy uses'),
+  ('*',     'used',  'none', '');
 
 CREATE VIEW certificate_input AS
 SELECT c.file AS target, c.file, s.socket FROM certificate_state AS c JOIN proxy_setting AS s;
@@ -88,7 +73,7 @@ CREATE TEMP TRIGGER wake_certificate_delete AFTER DELETE ON certificate BEGIN IN
 
 -- @run certificate.load.done
 
-UPDATE certificate_state SET stale = 0, tries = 0, retry_at_ms = 0, error = '' WHERE file = :target;
+UPDATE certificate_state SET stale = 0, error = '' WHERE file = :target;
 UPDATE proxy_state SET look_at_ms = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -96,6 +81,4 @@ VALUES (:now_ms, 'certificate', 'proxy', :target, 'loaded', '');
 
 -- @run certificate.load.failed
 
-UPDATE certificate_state
-SET tries = tries + 1, error = :detail, retry_at_ms = :now_ms + min(60000, 1000 << min(tries, 6))
-WHERE file = :target;
+UPDATE certificate_state SET error = :detail WHERE file = :target;

@@ -7,6 +7,16 @@
 -- Two numbers tell what is due. `generation` counts what needs a reload, `content` all that the file says: it is
 -- written when content is ahead of saved_content, and reloaded when what runs is behind what was saved.
 
+-- @kind proxy
+--   of:       'proxy' proxy.name
+--   role:     unwanted own attached
+--   hold:     hinted free
+--   file:     unread none bad young stale refused saved
+--   process:  unseen lost behind reached
+--   look:     due later
+--   retry:    100 ms to 5 s
+--   looks:    observe
+
 -- @desired
 
 -- How the proxy of this home is to be. One row at most; without one, everything is as the defaults say.
@@ -64,9 +74,7 @@ CREATE TABLE proxy_state (
   reloading          INTEGER NOT NULL DEFAULT 0,   -- 1: a reload is under way
   observed_at_ms     INTEGER,
   look_at_ms         INTEGER NOT NULL DEFAULT 0,
-  hinted             INTEGER NOT NULL DEFAULT 0,   -- 1: its process ended, or something else happened to it
-  tries              INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms        INTEGER NOT NULL DEFAULT 0
+  hinted             INTEGER NOT NULL DEFAULT 0    -- 1: its process ended, or something else happened to it
 );
 
 -- @views
@@ -91,54 +99,54 @@ SELECT 'proxy', p.name, 'the proxy listens nowhere, and there are routes: set pr
 FROM proxy AS p
 WHERE p.listen = '' AND p.listen_tls = '' AND EXISTS (SELECT 1 FROM route);
 
-CREATE VIEW proxy_name AS
-SELECT 'proxy' AS name;
-
 CREATE VIEW proxy_fact AS
-SELECT CASE WHEN s.socket <> ''                                       THEN 'attached'
-            WHEN NOT EXISTS (SELECT 1 FROM route)
-             AND NOT EXISTS (SELECT 1 FROM route_target AS t WHERE t.ended_at_ms IS NULL)
-                                                                      THEN 'unwanted'
-            ELSE                                                           'own' END AS role,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'proxy' AND a.target = 'proxy' AND a.finished_at_ms IS NULL) THEN 'busy'
-            -- What was never looked at is looked at anyway.
-            WHEN p.hinted = 1 AND p.reach <> 'unseen'                                                THEN 'hinted'
-            WHEN p.retry_at_ms > (SELECT now_ms FROM clock)                                          THEN 'backoff'
-            ELSE                                                                                          'free'
-            END AS hold,
-       CASE WHEN p.settings <> (SELECT settings FROM proxy_setting_text)     THEN 'unread'
-            WHEN p.refused_content = p.content AND p.refused_until_ms > (SELECT now_ms FROM clock)
-                 THEN CASE p.saved_content WHEN -1                           THEN 'bad'
-                                           ELSE                                   'refused' END
-            WHEN p.saved_content = -1                                        THEN 'none'
-            -- A reload must not wait for ever for a configuration that does not change any more.
-            WHEN p.saves >= 3 AND p.saved_generation = p.generation
-             AND p.running_generation <> p.saved_generation                  THEN 'saved'
-            -- Writing takes the machine a while: not in the middle of a cut-over, and once for many of them.
-            WHEN p.saved_content <> p.content AND p.saved_generation = p.generation
-             AND p.changed_at_ms + 150 > (SELECT now_ms FROM clock)          THEN 'young'
-            WHEN p.saved_content <> p.content                                THEN 'stale'
-            ELSE                                                                  'saved' END AS file,
-       CASE WHEN p.reach <> 'reached'                       THEN p.reach
-            WHEN p.running_generation <> p.saved_generation THEN 'behind'
-            ELSE                                                 'reached' END AS process,
-       CASE WHEN p.hinted = 1 OR p.look_at_ms <= (SELECT now_ms FROM clock)
-              -- A clock that was set back must not make Rowlock blind.
-              OR p.look_at_ms > (SELECT now_ms FROM clock) + 60000 THEN 'due'
-            ELSE                                                        'later' END AS look,
-       p.look_at_ms,
-       p.retry_at_ms,
-       p.refused_until_ms,
-       p.changed_at_ms
-FROM proxy_state AS p
-JOIN proxy_setting AS s;
+SELECT 'proxy' AS name,
+       'proxy' AS target,
+       f.role,
+       f.hold,
+       f.file,
+       f.process,
+       f.look,
+       CASE WHEN f.file = 'young'                                      THEN f.changed_at_ms + 150
+            WHEN f.file IN ('bad', 'refused')
+             AND (f.look = 'due' OR f.refused_until_ms < f.look_at_ms) THEN f.refused_until_ms
+            ELSE                                                            f.look_at_ms END AS due_at_ms
+FROM (SELECT CASE WHEN s.socket <> ''                                       THEN 'attached'
+                  WHEN NOT EXISTS (SELECT 1 FROM route)
+                   AND NOT EXISTS (SELECT 1 FROM route_target AS t WHERE t.ended_at_ms IS NULL)
+                                                                            THEN 'unwanted'
+                  ELSE                                                           'own' END AS role,
+             -- What was never looked at is looked at anyway.
+             CASE WHEN p.hinted = 1 AND p.reach <> 'unseen' THEN 'hinted' ELSE 'free' END AS hold,
+             CASE WHEN p.settings <> (SELECT settings FROM proxy_setting_text)     THEN 'unread'
+                  WHEN p.refused_content = p.content AND p.refused_until_ms > (SELECT now_ms FROM clock)
+                       THEN CASE p.saved_content WHEN -1                           THEN 'bad'
+                                                 ELSE                                   'refused' END
+                  WHEN p.saved_content = -1                                        THEN 'none'
+                  -- A reload must not wait for ever for a configuration that does not change any more.
+                  WHEN p.saves >= 3 AND p.saved_generation = p.generation
+                   AND p.running_generation <> p.saved_generation                  THEN 'saved'
+                  -- Writing takes the machine a while: not in the middle of a cut-over, and once for many of them.
+                  WHEN p.saved_content <> p.content AND p.saved_generation = p.generation
+                   AND p.changed_at_ms + 150 > (SELECT now_ms FROM clock)          THEN 'young'
+                  WHEN p.saved_content <> p.content                                THEN 'stale'
+                  ELSE                                                                  'saved' END AS file,
+             CASE WHEN p.reach <> 'reached'                       THEN p.reach
+                  WHEN p.running_generation <> p.saved_generation THEN 'behind'
+                  ELSE                                                 'reached' END AS process,
+             CASE WHEN p.hinted = 1 OR p.look_at_ms <= (SELECT now_ms FROM clock)
+                    -- A clock that was set back must not make Rowlock blind.
+                    OR p.look_at_ms > (SELECT now_ms FROM clock) + 60000 THEN 'due'
+                  ELSE                                                        'later' END AS look,
+             p.look_at_ms,
+             p.refused_until_ms,
+             p.changed_at_ms
+      FROM proxy_state AS p
+      JOIN proxy_setting AS s) AS f;
 
 -- '*' stands for every value.
 CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
-  ('*',        'busy',    '*',       '*',       '*',     'none',    'a step is under way'),
   ('*',        'hinted',  '*',       '*',       '*',     'observe', 'something happened to it'),
-  ('*',        'backoff', '*',       '*',       '*',     'wait',    'the last step failed; tries again'),
 
   ('unwanted', 'free',    'unread',  'unseen',  '*',     'none',    'there was never a route'),
   ('unwanted', 'free',    'none',    'unseen',  '*',     'none',    'there was never a route'),
@@ -207,37 +215,17 @@ CREATE VIEW proxy_rule (role, hold, file, process, look, step, reason) AS VALUES
   ('attached', 'free',    'saved',   'reached', 'due',   'observe', 'the truth is what it says now'),
   ('attached', 'free',    'saved',   'reached', 'later', 'wait',    'looks again');
 
-CREATE VIEW proxy_plan AS
-SELECT 'proxy' AS kind,
-       'proxy' AS name,
-       'proxy' AS target,
-       r.step,
-       r.reason,
-       CASE WHEN r.step <> 'wait'                    THEN NULL
-            WHEN f.hold = 'backoff'                  THEN f.retry_at_ms
-            WHEN f.file = 'young'                    THEN f.changed_at_ms + 150
-            WHEN f.file IN ('bad', 'refused')
-             AND (f.look = 'due' OR f.refused_until_ms < f.look_at_ms) THEN f.refused_until_ms
-            ELSE                                          f.look_at_ms END AS due_at_ms
-FROM proxy_fact AS f
-JOIN proxy_rule AS r ON (r.role = '*' OR r.role = f.role)
-                    AND r.hold = f.hold
-                    AND (r.file = '*' OR r.file = f.file)
-                    AND (r.process = '*' OR r.process = f.process)
-                    AND (r.look = '*' OR r.look = f.look)
-WHERE r.step <> 'none';
-
 CREATE VIEW proxy_status AS
 SELECT 'proxy' AS kind,
        'proxy' AS name,
        CASE WHEN p.refused_content = p.content                               THEN 'failed'
-            WHEN p.reach = 'lost' AND p.tries > 2                            THEN 'failed'
+            WHEN p.reach = 'lost' AND h.tries > 2                            THEN 'failed'
             WHEN p.reach = 'lost' AND s.socket <> ''                         THEN 'unknown'
             WHEN p.reach <> 'reached' OR p.running_generation <> p.generation
               OR p.saved_content <> p.content                                THEN 'converging'
             ELSE                                                                  'converged' END AS state,
        CASE WHEN p.refused_content = p.content                               THEN p.detail
-            WHEN p.reach = 'lost' AND (p.tries > 2 OR s.socket <> '')        THEN p.detail
+            WHEN p.reach = 'lost' AND (h.tries > 2 OR s.socket <> '')        THEN p.detail
             WHEN p.reach = 'lost'                                            THEN 'is being started'
             WHEN p.reach = 'reached' AND p.running_generation <> p.saved_generation AND p.detail <> ''
             THEN p.detail
@@ -249,6 +237,7 @@ SELECT 'proxy' AS kind,
        p.since_ms
 FROM proxy_state AS p
 JOIN proxy_setting AS s
+LEFT JOIN (SELECT max(tries) AS tries FROM retry WHERE kind = 'proxy') AS h
 WHERE EXISTS (SELECT 1 FROM route) OR p.reach = 'reached';
 
 CREATE VIEW proxy_why AS
@@ -269,9 +258,6 @@ INSERT OR IGNORE INTO proxy_state (only) VALUES (1);
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_proxy_insert AFTER INSERT ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
-CREATE TEMP TRIGGER wake_proxy_update AFTER UPDATE ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
-CREATE TEMP TRIGGER wake_proxy_delete AFTER DELETE ON proxy BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 CREATE TEMP TRIGGER wake_proxy_state AFTER UPDATE ON proxy_state BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 -- Whoever waits for the proxy is planned again when it is back, when it runs another configuration, and when that was
 -- written.
@@ -289,6 +275,10 @@ END;
 CREATE TEMP TRIGGER wake_proxy_saved AFTER UPDATE OF saved_content ON proxy_state BEGIN
   INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL;
 END;
+
+-- @begin
+
+UPDATE proxy_state SET hinted = 1, reloading = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
 
 -- @run proxy.hint
 
@@ -316,8 +306,6 @@ SET saved_generation = saving_generation,
     saved_content    = saving_content,
     refused_content  = -1,
     saves            = CASE WHEN running_generation = saving_generation THEN 0 ELSE saves + 1 END,
-    tries            = 0,
-    retry_at_ms      = 0,
     detail           = '';
 
 UPDATE route_target
@@ -326,6 +314,9 @@ WHERE ended_at_ms IS NULL AND written_at_ms IS NULL
   AND content <= (SELECT saved_content FROM proxy_state);
 
 -- @run proxy.save.rejected
+
+-- What was saved before stays good for a start or a reload.
+DELETE FROM retry WHERE kind = 'proxy';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'configuration refused', :detail
@@ -340,7 +331,7 @@ UPDATE proxy_state SET reloading = 1;
 
 -- @run proxy.start.done
 
-UPDATE proxy_state SET reach = 'unseen', since_ms = :now_ms, tries = 0, retry_at_ms = 0;
+UPDATE proxy_state SET reach = 'unseen', since_ms = :now_ms;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'started', '');
@@ -348,7 +339,7 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'started', '');
 -- @run proxy.reload.done
 
 UPDATE proxy_state
-SET look_at_ms = 0, running_generation = :generation, reloading = 0, saves = 0, tries = 0, retry_at_ms = 0;
+SET look_at_ms = 0, running_generation = :generation, reloading = 0, saves = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :generation);
@@ -356,7 +347,7 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :genera
 -- @run proxy.stop.done
 
 UPDATE proxy_state
-SET reach = 'lost', since_ms = :now_ms, process = NULL, running_generation = -1, tries = 0, retry_at_ms = 0,
+SET reach = 'lost', since_ms = :now_ms, process = NULL, running_generation = -1,
     detail = '',
     -- with the next route it is written anew
     saved_generation = -1, saved_content = -1;
@@ -371,6 +362,9 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'stopped', 'there is no route');
 UPDATE proxy_state SET hinted = 0;
 
 -- @run proxy.observe.done
+
+-- A save that fails goes on waiting for its time; what waited for the proxy does not.
+DELETE FROM retry WHERE kind = 'proxy' AND (SELECT reach FROM proxy_state) <> 'reached';
 
 -- :slots is a JSON array of [route, slot, ready, address, port, weight, sessions, lingers] for all that are not free; a
 -- slot that is not among them is not there, or free. A row that was changed while the look was under way is skipped.
@@ -452,10 +446,7 @@ SET since_ms           = CASE WHEN reach = 'reached' THEN since_ms ELSE :now_ms 
     generation         = generation + :files_moved,
     content            = content + :files_moved,
     observed_at_ms     = :started_at_ms,
-    look_at_ms         = :now_ms + 5000,
-    -- A save that fails goes on waiting for its time; what waited for the proxy does not.
-    tries              = CASE reach WHEN 'reached' THEN tries ELSE 0 END,
-    retry_at_ms        = CASE reach WHEN 'reached' THEN retry_at_ms ELSE 0 END;
+    look_at_ms         = :now_ms + 5000;
 
 -- @run proxy.observe.failed
 
@@ -472,26 +463,13 @@ SET since_ms           = CASE WHEN reach = 'lost' THEN since_ms ELSE :now_ms END
     running_generation = -1,
     look_at_ms         = :now_ms + 1000;
 
--- @run proxy.transient
+-- @run proxy.failed
 
 -- Its answer may be lost, or the proxy: it is looked at.
-UPDATE proxy_state
-SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6)), hinted = 1,
-    reloading = 0;
+UPDATE proxy_state SET detail = :detail, hinted = max(hinted, :outcome = 'transient'), reloading = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' failed', :detail FROM proxy_state WHERE tries <= 3;
-
--- @run proxy.rejected
-
-UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000, reloading = 0;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' rejected', :detail FROM proxy_state WHERE tries <= 3;
-
--- @run proxy.broken
-
-UPDATE proxy_state SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000, reloading = 0;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'proxy', 'proxy', 'proxy', :step || ' broken', :detail FROM proxy_state WHERE tries <= 3;
+SELECT :now_ms, 'proxy', 'proxy', 'proxy',
+       :step || CASE :outcome WHEN 'transient' THEN ' failed' ELSE ' ' || :outcome END, :detail
+FROM retry AS h
+WHERE h.kind = 'proxy' AND h.step = :step AND h.tries <= 3;

@@ -4,6 +4,14 @@
 -- Three things can differ, and each reaches the proxy in its own way: the structure (hosts, paths, headers …) needs a
 -- reload, which loses nothing; so do more slots; the mode (maintenance, pause) is switched in what runs.
 
+-- @kind route
+--   of:      route.name route_state.route
+--   asked:   new changed cramped same leaving gone
+--   mode:    same other
+--   hold:    blind free
+--   retry:   100 ms to 30 s
+--   beside:  take forget
+
 -- @desired
 
 CREATE TABLE route (
@@ -23,13 +31,14 @@ CREATE TABLE route (
                              AND path NOT GLOB '*[?# "\' || char(1) || '-' || char(31, 127) || ']*'
                              AND length(path) <= 1000),
   job                 TEXT                             -- whose instances answer; NULL: only with redirect_host
+                      -- REFERENCES job (name) ON UPDATE CASCADE (for Rowlock: SQLite would say less when a job goes)
                       CONSTRAINT "route.job must name a job, unless redirect_host says where requests go instead"
                       CHECK (job IS NOT NULL OR redirect_host IS NOT NULL),
   port                TEXT                             -- the label of a job_port, or its number
                       CONSTRAINT "route.port must name a port of the job by its label or number"
                       CHECK (job IS NULL OR (port IS NOT NULL AND port <> '')),
   -- For a gradual move: so many percent of the requests go to another job.
-  next_job            TEXT,
+  next_job            TEXT,                            -- REFERENCES job (name) ON UPDATE CASCADE, as above
   next_port           TEXT,                            -- NULL: the one called as `port`
   next_percent        INTEGER NOT NULL DEFAULT 0
                       CONSTRAINT "route.next_percent must be a whole number from 0 to 100"
@@ -80,7 +89,7 @@ CREATE TABLE route (
 
 -- Headers of every answer.
 CREATE TABLE route_header (
-  route TEXT NOT NULL,
+  route TEXT NOT NULL REFERENCES route (name) ON DELETE CASCADE ON UPDATE CASCADE,
   name  TEXT NOT NULL
         CONSTRAINT "route_header.name must be a header's name of letters, digits, '-' and '_'"
         CHECK (name <> '' AND length(name) <= 100 AND name NOT GLOB '*[^A-Za-z0-9_-]*'),
@@ -94,44 +103,21 @@ CREATE TABLE route_header (
 -- @guard
 
 CREATE TRIGGER route_insert BEFORE INSERT ON route BEGIN
-  SELECT RAISE(ABORT, 'route.job names no job: INSERT INTO job first, or correct the name')
-  WHERE NEW.job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job);
   SELECT RAISE(ABORT, 'route.port names no port of the job: INSERT INTO job_port first, or correct it')
-  WHERE NEW.job IS NOT NULL
+  WHERE NEW.job IN (SELECT name FROM job)
     AND NOT EXISTS (SELECT 1 FROM job_port
                     WHERE job = NEW.job AND (label = NEW.port OR CAST(port AS TEXT) = NEW.port));
-  SELECT RAISE(ABORT, 'route.next_job names no job: INSERT INTO job first, or correct the name')
-  WHERE NEW.next_job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.next_job);
   SELECT RAISE(ABORT, 'another route has this host and path: give one of them another path, or change that one')
   WHERE EXISTS (SELECT 1 FROM route WHERE host = NEW.host AND path = NEW.path AND name <> NEW.name);
 END;
 CREATE TRIGGER route_update BEFORE UPDATE ON route BEGIN
-  SELECT RAISE(ABORT, 'route.job names no job: INSERT INTO job first, or correct the name')
-  WHERE NEW.job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job);
   SELECT RAISE(ABORT, 'route.port names no port of the job: INSERT INTO job_port first, or correct it')
-  WHERE NEW.job IS NOT NULL
+  WHERE NEW.job IN (SELECT name FROM job)
     AND NOT EXISTS (SELECT 1 FROM job_port
                     WHERE job = NEW.job AND (label = NEW.port OR CAST(port AS TEXT) = NEW.port));
-  SELECT RAISE(ABORT, 'route.next_job names no job: INSERT INTO job first, or correct the name')
-  WHERE NEW.next_job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.next_job);
   SELECT RAISE(ABORT, 'another route has this host and path: give one of them another path, or change that one')
   WHERE EXISTS (SELECT 1 FROM route WHERE host = NEW.host AND path = NEW.path AND name <> OLD.name);
 END;
-CREATE TRIGGER route_header_needs_route BEFORE INSERT ON route_header
-WHEN NOT EXISTS (SELECT 1 FROM route WHERE name = NEW.route) BEGIN
-  SELECT RAISE(ABORT, 'route_header.route names no route: INSERT INTO route first, or correct the name');
-END;
-CREATE TRIGGER route_header_keeps_route BEFORE UPDATE OF route ON route_header
-WHEN NOT EXISTS (SELECT 1 FROM route WHERE name = NEW.route) BEGIN
-  SELECT RAISE(ABORT, 'route_header.route names no route: INSERT INTO route first, or correct the name');
-END;
-CREATE TRIGGER route_delete AFTER DELETE ON route BEGIN
-  DELETE FROM route_header WHERE route = OLD.name;
-END;
-CREATE TRIGGER route_rename AFTER UPDATE OF name ON route WHEN NEW.name <> OLD.name BEGIN
-  UPDATE route_header SET route = NEW.name WHERE route = OLD.name;
-END;
-
 -- @observed
 
 CREATE INDEX route_by_job ON route (job);
@@ -147,10 +133,7 @@ CREATE TABLE route_state (
   generation  INTEGER NOT NULL,            -- of the configuration in which both were first so
   mode        TEXT NOT NULL DEFAULT '',    -- as the proxy last said: '', maintenance or pause:MS
   switched_at_ms INTEGER,                  -- moment at which it said so
-  since_ms    INTEGER NOT NULL,
-  tries       INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms INTEGER NOT NULL DEFAULT 0,
-  detail      TEXT NOT NULL DEFAULT ''     -- what went wrong in the last switch
+  since_ms    INTEGER NOT NULL
 );
 
 -- @views
@@ -264,14 +247,11 @@ SELECT r.name AS route,
            COALESCE((SELECT max(t.slot) FROM route_target AS t WHERE t.route = r.name), 0)) AS room
 FROM route AS r;
 
--- Every route that matters: desired, or not quite gone yet.
-CREATE VIEW route_name AS
-SELECT name FROM route
-UNION
-SELECT route FROM route_state;
-
+-- Those that are desired, and those that are not quite gone yet.
 CREATE VIEW route_fact AS
-SELECT k.name AS route,
+SELECT k.name,
+       k.name AS target,
+       NULL AS due_at_ms,
        CASE WHEN r.name IS NULL AND EXISTS (SELECT 1 FROM route_target AS t
                                             WHERE t.route = k.name AND t.ended_at_ms IS NULL) THEN 'leaving'
             WHEN r.name IS NULL                                                               THEN 'gone'
@@ -282,13 +262,8 @@ SELECT k.name AS route,
        -- A mode can be switched only in what runs; until then it comes with the configuration.
        CASE WHEN w.mode IS s.mode OR s.generation > COALESCE(p.running_generation, -1)        THEN 'same'
             ELSE                                                                                   'other' END AS mode,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'route' AND a.target = k.name AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN p.reach IS NOT 'reached'                                                     THEN 'blind'
-            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                   THEN 'backoff'
-            ELSE                                                                                   'free' END AS hold,
-       s.retry_at_ms
-FROM route_name AS k
+       CASE WHEN p.reach IS NOT 'reached' THEN 'blind' ELSE 'free' END AS hold
+FROM (SELECT DISTINCT name FROM route_name) AS k
 LEFT JOIN route AS r ON r.name = k.name
 LEFT JOIN route_wanted AS w ON w.route = k.name
 LEFT JOIN route_state AS s ON s.route = k.name
@@ -296,29 +271,14 @@ LEFT JOIN proxy_state AS p ON p.only = 1;
 
 -- '*' stands for every value.
 CREATE VIEW route_rule (asked, mode, hold, step, reason) AS VALUES
-  ('new',     '*',     '*',       'take',   'the route is new'),
-  ('changed', '*',     '*',       'take',   'the route was changed'),
-  ('cramped', '*',     '*',       'take',   'it has too few slots for its instances'),
-  ('same',    'same',  '*',       'none',   ''),
-  ('same',    'other', 'busy',    'none',   'its mode is being switched'),
-  ('same',    'other', 'blind',   'wait',   'its mode is to be switched, and the proxy cannot be reached'),
-  ('same',    'other', 'backoff', 'wait',   'the last switch of its mode failed; tries again'),
-  ('same',    'other', 'free',    'switch', 'its mode was changed'),
-  ('leaving', '*',     '*',       'none',   'it was deleted; the last requests under way may end'),
-  ('gone',    '*',     '*',       'forget', 'it was deleted, and nothing stands in it');
-
-CREATE VIEW route_plan AS
-SELECT 'route' AS kind,
-       f.route AS name,
-       f.route AS target,
-       r.step,
-       r.reason,
-       CASE WHEN r.step = 'wait' AND f.hold = 'backoff' THEN f.retry_at_ms END AS due_at_ms
-FROM route_fact AS f
-JOIN route_rule AS r ON r.asked = f.asked
-                    AND (r.mode = '*' OR r.mode = f.mode)
-                    AND (r.hold = '*' OR r.hold = f.hold)
-WHERE r.step <> 'none';
+  ('new',     '*',     '*',     'take',   'the route is new'),
+  ('changed', '*',     '*',     'take',   'the route was changed'),
+  ('cramped', '*',     '*',     'take',   'it has too few slots for its instances'),
+  ('same',    'same',  '*',     'none',   ''),
+  ('same',    'other', 'blind', 'wait',   'its mode is to be switched, and the proxy cannot be reached'),
+  ('same',    'other', 'free',  'switch', 'its mode was changed'),
+  ('leaving', '*',     '*',     'none',   'it was deleted; the last requests under way may end'),
+  ('gone',    '*',     '*',     'forget', 'it was deleted, and nothing stands in it');
 
 CREATE VIEW route_input AS
 SELECT w.route AS target, w.route, w.mode, p.socket
@@ -360,7 +320,7 @@ SELECT 'route' AS kind,
                       || CASE WHEN c.leaving > 0 THEN ', ' || c.leaving || ' leaving' ELSE '' END END
          || CASE WHEN s.mode = '' OR s.mode IS NULL THEN '' WHEN s.mode = 'maintenance' THEN ', in maintenance'
                  ELSE ', paused' END
-         || CASE WHEN s.detail <> '' THEN ': ' || s.detail
+         || CASE WHEN h.detail IS NOT NULL THEN ': ' || h.detail
                  WHEN p.reach = 'lost' THEN ': the proxy cannot be reached'
                  WHEN p.refused_content = p.content AND s.generation > COALESCE(p.running_generation, -1)
                  THEN ': the proxy refuses the configuration'
@@ -372,19 +332,19 @@ FROM route AS r
 JOIN route_wanted AS w ON w.route = r.name
 JOIN route_count AS c ON c.route = r.name
 LEFT JOIN route_state AS s ON s.route = r.name
-LEFT JOIN proxy_state AS p ON p.only = 1;
+LEFT JOIN proxy_state AS p ON p.only = 1
+LEFT JOIN retry AS h ON h.kind = 'route' AND h.target = r.name;
 
 CREATE VIEW route_why AS
 SELECT 'route' AS kind,
-       f.route AS name,
-       f.route AS target,
-       'route ' || f.route || ': ' || r.reason || CASE WHEN s.detail <> '' THEN ': ' || s.detail ELSE '' END AS reason,
+       f.name,
+       f.target,
+       'route ' || f.name || ': ' || r.reason || COALESCE(': ' || h.detail, '') AS reason,
        COALESCE(s.since_ms, (SELECT now_ms FROM clock)) AS since_ms
 FROM route_fact AS f
-JOIN route_rule AS r ON r.asked = f.asked
-                    AND (r.mode = '*' OR r.mode = f.mode)
-                    AND (r.hold = '*' OR r.hold = f.hold)
-LEFT JOIN route_state AS s ON s.route = f.route
+CROSS JOIN route_case AS r ON r.asked = f.asked AND r.mode = f.mode AND r.hold = f.hold
+LEFT JOIN route_state AS s ON s.route = f.name
+LEFT JOIN retry AS h ON h.kind = 'route' AND h.target = f.target
 WHERE r.step <> 'none'
 UNION ALL
 SELECT 'route', c.route, c.route,
@@ -396,34 +356,14 @@ WHERE c.ready = 0 AND r.redirect_host IS NULL;
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_route_insert AFTER INSERT ON route BEGIN
-  INSERT INTO dirty VALUES (NEW.name), ('proxy');
-  INSERT INTO dirty SELECT name FROM job WHERE name IN (NEW.job, NEW.next_job);
-END;
-CREATE TEMP TRIGGER wake_route_update AFTER UPDATE ON route BEGIN
-  INSERT INTO dirty VALUES (NEW.name);
-  INSERT INTO dirty SELECT name FROM job WHERE name IN (NEW.job, NEW.next_job, OLD.job, OLD.next_job);
-END;
+CREATE TEMP TRIGGER wake_route_insert AFTER INSERT ON route BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 CREATE TEMP TRIGGER wake_route_delete AFTER DELETE ON route BEGIN
-  INSERT INTO dirty VALUES (OLD.name), ('proxy');
+  INSERT INTO dirty VALUES ('proxy');
   INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE route = OLD.name AND ended_at_ms IS NULL;
-END;
-CREATE TEMP TRIGGER wake_route_header_insert AFTER INSERT ON route_header BEGIN
-  INSERT INTO dirty VALUES (NEW.route);
-END;
-CREATE TEMP TRIGGER wake_route_header_update AFTER UPDATE ON route_header BEGIN
-  INSERT INTO dirty VALUES (NEW.route);
-END;
-CREATE TEMP TRIGGER wake_route_header_delete AFTER DELETE ON route_header BEGIN
-  INSERT INTO dirty VALUES (OLD.route);
 END;
 CREATE TEMP TRIGGER wake_route_count AFTER UPDATE OF count ON job WHEN NEW.count <> OLD.count BEGIN
   INSERT INTO dirty SELECT name FROM route WHERE job = NEW.name OR next_job = NEW.name;
 END;
-CREATE TEMP TRIGGER wake_route_state_update AFTER UPDATE ON route_state BEGIN
-  INSERT INTO dirty VALUES (NEW.route);
-END;
-
 -- @run route.take
 
 -- Another generation of the configuration: proxy.sql has it written, and the running proxy reload.
@@ -448,7 +388,7 @@ SET structure  = excluded.structure,
 -- @run route.switch.done
 
 UPDATE route_state
-SET mode = :mode, switched_at_ms = :now_ms, since_ms = :now_ms, tries = 0, retry_at_ms = 0, detail = ''
+SET mode = :mode, switched_at_ms = :now_ms, since_ms = :now_ms
 WHERE route = :target;
 
 -- The configuration that the next start takes has to say the same.
@@ -456,12 +396,6 @@ UPDATE proxy_state SET content = content + 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'route', :name, :target, 'switched', CASE :mode WHEN '' THEN 'serves again' ELSE :mode END);
-
--- @run route.switch.failed
-
-UPDATE route_state
-SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(30000, 100 << min(tries, 9))
-WHERE route = :target;
 
 -- @run route.forget
 

@@ -55,7 +55,6 @@ SELECT t.target,
        t.drain_timeout_ms,
        (SELECT release_delay_ms FROM proxy_setting) AS release_delay_ms,
        t.look_at_ms,
-       t.retry_at_ms,
        t.content,
        t.written_at_ms,
        t.asked_at_ms,
@@ -100,16 +99,11 @@ WHERE t.ended_at_ms IS NULL;
 CREATE VIEW route_target_stand AS
 SELECT n.target,
        n.job,
-       n.retry_at_ms,
        n.look_at_ms,
        n.drained_at_ms + max(n.drain_timeout_ms, n.release_delay_ms)        AS let_go_by_ms,
        n.address, COALESCE(n.pair_port, n.told_port) AS port, n.weight,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'route_target' AND a.target = n.target
-                           AND a.finished_at_ms IS NULL)                    THEN 'busy'
-            WHEN x.reach IS NOT 'reached'                                   THEN 'blind'
+       CASE WHEN x.reach IS NOT 'reached'                                   THEN 'blind'
             WHEN x.reloading                                                THEN 'reloading'
-            WHEN n.retry_at_ms > (SELECT now_ms FROM clock)                 THEN 'backoff'
             ELSE                                                                 'free' END AS hold,
        CASE WHEN n.container IS NULL OR n.container IN ('exited', 'gone')   THEN 'over'
             WHEN n.run = 0 AND n.container NOT IN ('running', 'paused')     THEN 'over'

@@ -9,6 +9,13 @@
 --
 -- Rows stay as history: they and `event` tell when each instance was proven, made ready, drained, let go and stopped.
 
+-- @kind route_target
+--   of:     route.job route.next_job route_target.job
+--   hold:   blind reloading free
+--   role:   new waiting proven leaving dropped over
+--   state:  idle released written draining unseen open unplaced due unsure serving
+--   retry:  50 ms to 5 s
+
 -- @observed
 
 CREATE TABLE route_target (
@@ -45,44 +52,32 @@ CREATE TABLE route_target (
   let_go_at_ms         INTEGER,                            -- may be stopped
   ended_at_ms          INTEGER,                            -- its process has ended, and its slot is free
   since_ms             INTEGER NOT NULL,
-  look_at_ms           INTEGER NOT NULL DEFAULT 0,
-  tries                INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms          INTEGER NOT NULL DEFAULT 0,
-  detail               TEXT NOT NULL DEFAULT ''            -- what went wrong in the last step
+  look_at_ms           INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX route_target_slot ON route_target (route, slot) WHERE slot IS NOT NULL;
 CREATE INDEX route_target_live ON route_target (job) WHERE ended_at_ms IS NULL;
 CREATE INDEX route_target_live_by_route ON route_target (route) WHERE ended_at_ms IS NULL;
 CREATE INDEX route_target_by_instance ON route_target (instance, route);
 CREATE INDEX route_target_ended ON route_target (ended_at_ms);
--- The rules of route_target_rule with every '*' written out; see instance_case.
-CREATE TABLE route_target_case (
-  hold   TEXT NOT NULL,
-  role   TEXT NOT NULL,
-  state  TEXT NOT NULL,
-  step   TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  PRIMARY KEY (hold, role, state)
-) WITHOUT ROWID;
 
 -- @views
 
 CREATE VIEW route_target_fact AS
-SELECT s.target,
-       s.job,
-       s.retry_at_ms,
-       s.look_at_ms,
+SELECT s.job AS name,
+       s.target,
+       CASE WHEN s.role IN ('leaving', 'dropped') AND s.state = 'draining'
+            THEN min(s.look_at_ms, s.let_go_by_ms) END AS due_at_ms,
        s.let_go_by_ms,
        s.address, s.port, s.weight,
        -- To be given no more requests is a change of rows, for which the proxy need not be there.
-       CASE WHEN s.hold <> 'busy' AND s.role IN ('waiting', 'leaving', 'dropped', 'over')
+       CASE WHEN s.role IN ('waiting', 'leaving', 'dropped', 'over')
              AND s.state IN ('unplaced', 'due', 'serving', 'unsure') THEN 'free'
             ELSE s.hold END AS hold,
        s.role,
        s.state
 FROM route_target_stand AS s
 UNION ALL
-SELECT p.route || '/' || p.instance, p.job, NULL, NULL, NULL, NULL, NULL, NULL, 'free', 'new', 'idle'
+SELECT p.job, p.route || '/' || p.instance, NULL, NULL, NULL, NULL, NULL, 'free', 'new', 'idle'
 FROM route_pair AS p
 WHERE p.container NOT IN ('exited', 'gone')
   AND NOT EXISTS (SELECT 1 FROM route_target AS t
@@ -90,10 +85,8 @@ WHERE p.container NOT IN ('exited', 'gone')
 
 -- '*' stands for every value.
 CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
-  ('busy',    '*',       '*',        'none',     'a step is under way'),
   ('blind',   '*',       '*',        'wait',     'the proxy cannot be reached'),
   ('reloading', '*',     '*',        'wait',     'the proxy takes another configuration'),
-  ('backoff', '*',       '*',        'wait',     'the last step failed; tries again'),
 
   ('free',    'new',     '*',        'list',     'it is to stand in the route'),
 
@@ -152,27 +145,6 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'over',    'idle',     'forget',   'its process has ended'),
   ('free',    'over',    'released', 'forget',   'its process has ended');
 
--- Every combination of facts that there can be.
-CREATE VIEW route_target_domain AS
-SELECT hold.value AS hold, role.value AS role, state.value AS state
-FROM json_each('["busy","blind","reloading","backoff","free"]') AS hold
-CROSS JOIN json_each('["new","waiting","proven","leaving","dropped","over"]') AS role
-CROSS JOIN json_each('["idle","released","written","draining","unseen","open","unplaced","due","unsure",
-                       "serving"]') AS state;
-
-CREATE VIEW route_target_plan AS
-SELECT 'route_target' AS kind,
-       f.job AS name,
-       f.target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff'                              THEN f.retry_at_ms
-            WHEN f.role IN ('leaving', 'dropped')
-             AND f.state = 'draining'                            THEN min(f.look_at_ms, f.let_go_by_ms) END AS due_at_ms
-FROM route_target_fact AS f
-CROSS JOIN route_target_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
-WHERE r.step <> 'none';
-
 -- All that a worker needs to make a step.
 CREATE VIEW route_target_input AS
 SELECT t.target, t.route, t.slot, t.address, t.port, t.weight, s.socket
@@ -187,9 +159,9 @@ WHERE t.ended_at_ms IS NULL AND t.proven_at_ms IS NOT NULL AND t.let_go_at_ms IS
 
 CREATE VIEW route_target_why AS
 SELECT 'route_target' AS kind,
-       f.job AS name,
+       f.name,
        f.target,
-       t.name || ' in route ' || t.route || ': ' || CASE WHEN f.hold = 'backoff' THEN t.detail ELSE r.reason END
+       t.name || ' in route ' || t.route || ': ' || COALESCE(h.detail, r.reason)
          || CASE WHEN f.state IN ('draining', 'unseen') THEN ' (' || t.sessions || ', at most for '
                       || max(0, (f.let_go_by_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)' ELSE '' END
          AS reason,
@@ -197,25 +169,13 @@ SELECT 'route_target' AS kind,
 FROM route_target_fact AS f
 JOIN route_target AS t ON t.target = f.target
 CROSS JOIN route_target_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
+LEFT JOIN retry AS h ON h.kind = 'route_target' AND h.target = f.target AND h.step = r.step
 WHERE r.step <> 'none';
-
--- @fill
-
-DELETE FROM route_target_case;
-INSERT INTO route_target_case (hold, role, state, step, reason)
-SELECT d.hold, d.role, d.state, r.step, r.reason
-FROM route_target_domain AS d
-JOIN route_target_rule AS r ON r.hold = d.hold
-                           AND (r.role = '*' OR r.role = d.role)
-                           AND (r.state = '*' OR r.state = d.state);
 
 -- @wake
 
 CREATE TEMP TRIGGER wake_route_target_insert AFTER INSERT ON route_target BEGIN
-  INSERT INTO dirty VALUES (NEW.job), (NEW.route);
-END;
-CREATE TEMP TRIGGER wake_route_target_update AFTER UPDATE ON route_target BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
+  INSERT INTO dirty VALUES (NEW.route);
 END;
 -- What the configuration says of it has changed.
 CREATE TEMP TRIGGER wake_route_target_content AFTER UPDATE OF wanted, address, port, weight ON route_target
@@ -238,6 +198,12 @@ CREATE TEMP TRIGGER wake_route_target_ended AFTER UPDATE OF ended_at_ms ON route
 WHEN NEW.ended_at_ms IS NOT NULL BEGIN
   INSERT INTO dirty VALUES (NEW.route), ('proxy');
 END;
+
+-- @prune
+
+DELETE FROM route_target
+WHERE ended_at_ms < (SELECT ended_at_ms FROM route_target WHERE ended_at_ms IS NOT NULL
+                     ORDER BY ended_at_ms DESC LIMIT 1 OFFSET 10000);
 
 -- @run route_target.list
 
@@ -274,7 +240,7 @@ UPDATE route_target
 SET wanted          = 'ready',
     reason          = :reason,
     (address, port, weight) = (SELECT f.address, f.port, f.weight FROM route_target_fact AS f
-                               WHERE f.job = :name AND f.target = :target),
+                               WHERE f.name = :name AND f.target = :target),
     evidence        = (SELECT json_group_array(json_object('check', c.name, 'type', c.type, 'passes', s.passes,
                                                            'of', c.passes, 'at_ms', s.since_ms))
                        FROM (SELECT name, type, passes FROM job_check WHERE job = :name
@@ -289,7 +255,7 @@ SET wanted          = 'ready',
     let_go_at_ms    = NULL,
     since_ms        = :now_ms
 WHERE target = :target
-  AND EXISTS (SELECT 1 FROM route_target_fact AS f WHERE f.job = :name AND f.target = :target AND f.role = 'proven');
+  AND EXISTS (SELECT 1 FROM route_target_fact AS f WHERE f.name = :name AND f.target = :target AND f.role = 'proven');
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'route_target', job, name, 'proven', 'for route ' || route || ': ' || evidence
@@ -300,7 +266,7 @@ WHERE target = :target AND wanted = 'ready';
 
 UPDATE route_target SET address = f.address, port = f.port, weight = f.weight
 FROM (SELECT target, address, port, weight FROM route_target_fact
-      WHERE job = :name AND target = :target AND role = 'proven') AS f
+      WHERE name = :name AND target = :target AND role = 'proven') AS f
 WHERE route_target.target = f.target;
 
 -- @run route_target.admit.done
@@ -309,7 +275,7 @@ INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'route_target', job, name, CASE acknowledged WHEN 'ready' THEN 'weighted' ELSE 'ready' END,
        'in route ' || route || CASE WHEN :weight <> 1 THEN ', weight ' || :weight ELSE '' END
 FROM route_target
-WHERE target = :target AND :acknowledged = 'ready';
+WHERE target = :target;
 
 UPDATE route_target
 SET acknowledged         = :acknowledged,
@@ -320,16 +286,9 @@ SET acknowledged         = :acknowledged,
     asked_at_ms          = :started_at_ms,
     sessions             = COALESCE(:sessions, sessions),
     lingers              = :lingers,
-    ready_at_ms          = CASE :acknowledged WHEN 'ready' THEN COALESCE(ready_at_ms, :now_ms) ELSE ready_at_ms END,
-    since_ms             = :now_ms,
-    -- It may have done as it was told and be undone by somebody: not again at once.
-    tries                = CASE :acknowledged WHEN 'ready' THEN 0 ELSE tries + 1 END,
-    retry_at_ms          = CASE :acknowledged WHEN 'ready' THEN 0 ELSE :now_ms + min(5000, 50 << min(tries, 7)) END,
-    detail               = CASE :acknowledged WHEN 'ready' THEN '' ELSE 'the proxy says it is ' || :acknowledged END
+    ready_at_ms          = COALESCE(ready_at_ms, :now_ms),
+    since_ms             = :now_ms
 WHERE target = :target;
-
--- What runs is another configuration than was thought: look.
-UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
 
 -- @run route_target.withdraw
 
@@ -355,7 +314,7 @@ INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'route_target', job, name, 'drained',
        'from route ' || route || ', ' || COALESCE(:sessions, sessions) || ' requests under way'
 FROM route_target
-WHERE target = :target AND :acknowledged <> 'ready';
+WHERE target = :target;
 
 UPDATE route_target
 SET acknowledged         = :acknowledged,
@@ -366,14 +325,31 @@ SET acknowledged         = :acknowledged,
     asked_at_ms          = :started_at_ms,
     sessions             = COALESCE(:sessions, sessions),
     lingers              = :lingers,
-    drained_at_ms        = CASE :acknowledged WHEN 'ready' THEN NULL ELSE :now_ms END,
+    drained_at_ms        = :now_ms,
     look_at_ms           = :now_ms + 50,
-    since_ms             = :now_ms,
-    tries                = CASE :acknowledged WHEN 'ready' THEN tries + 1 ELSE 0 END,
-    retry_at_ms          = CASE :acknowledged WHEN 'ready' THEN :now_ms + min(5000, 50 << min(tries, 7)) ELSE 0 END,
-    detail               = CASE :acknowledged WHEN 'ready' THEN 'the proxy says that it is ready' ELSE '' END
+    since_ms             = :now_ms
 WHERE target = :target;
 
+-- What runs is another configuration than was thought: look.
+UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
+
+-- @run route_target.undone
+
+-- It may have done as it was told and be undone by somebody: not again at once.
+UPDATE route_target
+SET acknowledged         = :acknowledged,
+    acknowledged_address = :address,
+    acknowledged_port    = :port,
+    acknowledged_weight  = :weight,
+    acknowledged_at_ms   = :now_ms,
+    asked_at_ms          = :started_at_ms,
+    sessions             = COALESCE(:sessions, sessions),
+    lingers              = :lingers,
+    drained_at_ms        = CASE :acknowledged WHEN 'ready' THEN NULL ELSE drained_at_ms END,
+    since_ms             = :now_ms
+WHERE target = :target;
+
+-- What runs is another configuration than was thought: look.
 UPDATE proxy_state SET hinted = 1 WHERE :acknowledged = 'absent';
 
 -- @run route_target.look.done
@@ -388,9 +364,7 @@ SET acknowledged         = :acknowledged,
     asked_at_ms          = :started_at_ms,
     sessions             = COALESCE(:sessions, sessions),
     lingers              = :lingers,
-    look_at_ms           = :now_ms + max(50, min(1000, (:now_ms - COALESCE(drained_at_ms, :now_ms)) / 10)),
-    tries                = 0,
-    detail               = ''
+    look_at_ms           = :now_ms + max(50, min(1000, (:now_ms - COALESCE(drained_at_ms, :now_ms)) / 10))
 WHERE target = :target;
 
 -- Not what was thought: look at all.
@@ -418,19 +392,10 @@ UPDATE route_target SET slot = NULL, ended_at_ms = :now_ms, since_ms = :now_ms W
 
 -- @run route_target.transient
 
-UPDATE route_target
-SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(5000, 50 << min(tries, 7))
-WHERE target = :target;
 UPDATE proxy_state SET hinted = 1;   -- its answer may be lost, or the proxy
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'route_target', job, name, :step || ' failed', :detail
-FROM route_target WHERE target = :target AND tries <= 3;
-
--- @run route_target.rejected
-
-UPDATE route_target SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000 WHERE target = :target;
-
--- @run route_target.broken
-
-UPDATE route_target SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 10000 WHERE target = :target;
+SELECT :now_ms, 'route_target', t.job, t.name, :step || ' failed', :detail
+FROM route_target AS t
+JOIN retry AS h ON h.kind = 'route_target' AND h.target = t.target AND h.step = :step AND h.tries <= 3
+WHERE t.target = :target;

@@ -1,6 +1,12 @@
 -- The scripts of the audit log and of the digests of secret rows (controller/secrets/audit.h). The tables themselves
 -- are in migrations/: they must never be lost.
 
+-- @views
+
+CREATE VIEW audit_metric AS
+SELECT 'rowlock_audit_lines_total' AS name, 'Lines of the audit log.' AS help, 'counter' AS type, '' AS labels,
+       COALESCE((SELECT seq FROM audit_head), 0) AS value;
+
 -- @run audit.head
 
 SELECT seq, hash, rows, sum, keys, mac FROM audit_head;

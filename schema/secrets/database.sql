@@ -3,6 +3,12 @@
 -- with the keys username, password and url, that ends with it. What else is on their servers is looked at as well:
 -- what no policy backs up is in the view uncovered (backup_status.sql).
 
+-- @kind database
+--   of:     database.name database_state.database
+--   hold:   sealed away free
+--   look:   due later gone
+--   retry:  1 s to 1 min
+
 -- @desired
 
 CREATE TABLE database (
@@ -47,10 +53,7 @@ CREATE TABLE database_role (
 CREATE TABLE database_state (
   database    TEXT PRIMARY KEY NOT NULL,
   look_at_ms  INTEGER NOT NULL DEFAULT 0,   -- next look
-  seen_at_ms  INTEGER,                      -- last look that went well
-  tries       INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms INTEGER NOT NULL DEFAULT 0,
-  detail      TEXT NOT NULL DEFAULT ''      -- what went wrong in the last look
+  seen_at_ms  INTEGER                       -- last look that went well
 );
 
 -- The databases of the server that a row names, as it was looked at last.
@@ -102,15 +105,11 @@ FROM (SELECT name, url, job, port, max(instr(url, '://') + 2, instr(url, '@')) A
 -- What is due for each database: a look at the roles there.
 CREATE VIEW database_fact AS
 SELECT d.name,
-       COALESCE(s.retry_at_ms, 0) AS retry_at_ms,
-       s.look_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'database' AND a.target = d.name AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN d.secret <> '' AND e.state IS NOT 'open'                                              THEN 'sealed'
-            WHEN (SELECT c.url FROM database_address AS c WHERE c.name = d.name) IS NULL               THEN 'away'
-            WHEN s.retry_at_ms > (SELECT now_ms FROM clock)                                            THEN 'backoff'
-            ELSE                                                                                            'free'
-            END AS hold,
+       d.name AS target,
+       s.look_at_ms AS due_at_ms,
+       CASE WHEN d.secret <> '' AND e.state IS NOT 'open'                                THEN 'sealed'
+            WHEN (SELECT c.url FROM database_address AS c WHERE c.name = d.name) IS NULL THEN 'away'
+            ELSE                                                                              'free' END AS hold,
        CASE WHEN s.look_at_ms > (SELECT now_ms FROM clock)
               -- A clock that was set back must not make Rowlock blind.
               AND s.look_at_ms <= (SELECT now_ms FROM clock) + 300000 THEN 'later'
@@ -119,42 +118,19 @@ FROM database AS d
 LEFT JOIN database_state AS s ON s.database = d.name
 LEFT JOIN seal AS e
 UNION ALL
-SELECT s.database, 0, NULL,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'database' AND a.target = s.database AND a.finished_at_ms IS NULL) THEN 'busy'
-            ELSE                                                                                                'free'
-            END,
-       'gone'
+SELECT s.database, s.database, NULL, 'free', 'gone'
 FROM database_state AS s
 WHERE s.database NOT IN (SELECT name FROM database);
 
 -- '*' stands for every value.
 CREATE VIEW database_rule (hold, look, step, reason) AS VALUES
-  ('busy',    '*',     'none',   'a step is under way'),
-  ('sealed',  'due',   'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'later', 'wait',   'the secret store is sealed: rowlock secret unseal'),
-  ('sealed',  'gone',  'forget', 'the row was deleted'),
-  ('away',    'due',   'wait',   'no instance of its job is healthy'),
-  ('away',    'later', 'wait',   'no instance of its job is healthy'),
-  ('away',    'gone',  'forget', 'the row was deleted'),
-  ('backoff', 'due',   'wait',   'the last look failed; tries again'),
-  ('backoff', 'later', 'wait',   'the last look failed; tries again'),
-  ('backoff', 'gone',  'forget', 'the row was deleted'),
-  ('free',    'due',   'sweep',  'it may hold logins that nobody wants any more'),
-  ('free',    'later', 'wait',   'looks for logins that nobody wants every five minutes'),
-  ('free',    'gone',  'forget', 'the row was deleted');
-
-CREATE VIEW database_plan AS
-SELECT 'database' AS kind,
-       f.name,
-       f.name AS target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff'                    THEN f.retry_at_ms
-            WHEN f.hold = 'free' AND f.look = 'later'  THEN f.look_at_ms END AS due_at_ms
-FROM database_fact AS f
-CROSS JOIN database_rule AS r ON r.hold = f.hold AND (r.look = '*' OR r.look = f.look)
-WHERE r.step <> 'none';
+  ('sealed', 'due',   'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('sealed', 'later', 'wait',   'the secret store is sealed: rowlock secret unseal'),
+  ('away',   'due',   'wait',   'no instance of its job is healthy'),
+  ('away',   'later', 'wait',   'no instance of its job is healthy'),
+  ('free',   'due',   'sweep',  'it may hold logins that nobody wants any more'),
+  ('free',   'later', 'wait',   'looks for logins that nobody wants every five minutes'),
+  ('*',      'gone',  'forget', 'the row was deleted');
 
 CREATE VIEW database_input AS
 SELECT d.name AS target,
@@ -168,47 +144,54 @@ CREATE VIEW database_status AS
 SELECT 'database' AS kind,
        d.name,
        CASE WHEN d.secret <> '' AND e.state IS NOT 'open' THEN 'waiting'
-            WHEN s.detail <> ''          THEN 'failed'
+            WHEN h.detail IS NOT NULL    THEN 'failed'
             WHEN s.seen_at_ms IS NULL    THEN 'converging'
             ELSE                              'converged' END AS state,
        CASE WHEN d.secret <> '' AND e.state IS 'sealed' THEN 'the secret store is sealed: rowlock secret unseal'
             WHEN d.secret <> '' AND e.state IS NOT 'open' THEN 'there is no secret store yet: rowlock secret init'
-            WHEN s.detail <> ''          THEN s.detail
+            WHEN h.detail IS NOT NULL    THEN h.detail
             WHEN s.seen_at_ms IS NULL    THEN 'not looked at yet'
             ELSE (SELECT count(*) FROM database_login AS l WHERE l.database = d.name AND l.state = 'made')
                  || ' logins of instances' END AS detail,
        COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
 FROM database AS d
 LEFT JOIN database_state AS s ON s.database = d.name
+LEFT JOIN retry AS h ON h.kind = 'database' AND h.target = d.name
 LEFT JOIN seal AS e;
 
 CREATE VIEW database_why AS
-SELECT 'database' AS kind,
-       s.database AS name,
-       s.database AS target,
-       'the logins at database ' || s.database || ' cannot be looked after: ' || s.detail AS reason,
-       COALESCE(s.seen_at_ms, (SELECT now_ms FROM clock)) AS since_ms
-FROM database_state AS s
-WHERE s.detail <> '' AND s.database IN (SELECT name FROM database);
-
-CREATE VIEW database_name AS
-SELECT name FROM database
-UNION
-SELECT database FROM database_state;
+SELECT 'database' AS kind, h.name, h.target,
+       'the logins at database ' || h.target || ' cannot be looked after: ' || h.detail AS reason,
+       h.since_ms
+FROM retry AS h
+WHERE h.kind = 'database' AND h.target IN (SELECT name FROM database);
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_database_insert AFTER INSERT ON database BEGIN INSERT INTO dirty VALUES (NEW.name); END;
 CREATE TEMP TRIGGER wake_database_update AFTER UPDATE ON database BEGIN
-  INSERT INTO dirty VALUES (NEW.name);
   INSERT INTO dirty SELECT job FROM database_login WHERE database = NEW.name;
+  INSERT INTO dirty SELECT name FROM backup_policy WHERE NEW.name IN (database, verify_database);
 END;
-CREATE TEMP TRIGGER wake_database_delete AFTER DELETE ON database BEGIN INSERT INTO dirty VALUES (OLD.name); END;
+-- With another password, what was rejected may go well.
+CREATE TEMP TRIGGER wake_database_secret_insert AFTER INSERT ON secret BEGIN
+  INSERT INTO dirty SELECT name FROM database WHERE secret = NEW.path;
+  INSERT INTO dirty SELECT l.job FROM database_login AS l JOIN database AS d ON d.name = l.database
+  WHERE d.secret = NEW.path;
+END;
+CREATE TEMP TRIGGER wake_database_secret_update AFTER UPDATE OF current_version ON secret BEGIN
+  INSERT INTO dirty SELECT name FROM database WHERE secret = NEW.path;
+  INSERT INTO dirty SELECT l.job FROM database_login AS l JOIN database AS d ON d.name = l.database
+  WHERE d.secret = NEW.path;
+END;
 CREATE TEMP TRIGGER wake_database_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
   INSERT INTO dirty SELECT name FROM database;
   INSERT INTO dirty SELECT job FROM database_login;
 END;
 CREATE TEMP TRIGGER wake_database_opened AFTER INSERT ON seal BEGIN INSERT INTO dirty SELECT name FROM database; END;
+
+-- @begin
+
+UPDATE database_state SET look_at_ms = 0;
 
 -- @run database.sweep
 
@@ -229,19 +212,8 @@ INSERT INTO database_seen (database, name, size_bytes)
 SELECT :target, json_extract(value, '$.name'), json_extract(value, '$.size_bytes') FROM json_each(:databases);
 
 UPDATE database_state
-SET seen_at_ms = :now_ms, look_at_ms = :now_ms + 300000, tries = 0, detail = ''
+SET seen_at_ms = :now_ms, look_at_ms = :now_ms + 300000
 WHERE database = :target;
-
--- @run database.sweep.failed
-
-UPDATE database_state
-SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(60000, 1000 << min(tries, 6))
-WHERE database = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'database', database, database, 'sweep failed', :detail
-FROM database_state
-WHERE database = :target AND tries <= 3;
 
 -- @run database.forget
 

@@ -8,6 +8,13 @@
 -- When Rowlock is away for too long a login ends by itself, in the server. One that is there without a row, since a
 -- state.db was lost, is found by the look at its database (database.sql), which makes a row of no instance of it.
 
+-- @kind database_login
+--   of:        database_login.job instance.job(delivers)
+--   want:      login nothing
+--   state:     none wanted begun made aging
+--   obstacle:  none sealed held barred
+--   retry:     500 ms to 1 min
+
 -- @observed
 
 CREATE TABLE database_login (
@@ -31,9 +38,6 @@ CREATE TABLE database_login (
   ttl_ms            INTEGER NOT NULL DEFAULT 3600000,
   drop_statements   TEXT NOT NULL DEFAULT '[]',
   since_ms          INTEGER NOT NULL,
-  tries             INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms       INTEGER NOT NULL DEFAULT 0,
-  detail            TEXT NOT NULL DEFAULT '',         -- what went wrong in the last step, while it is tried again
   UNIQUE (instance, role)
 );
 CREATE INDEX database_login_by_job ON database_login (job);
@@ -42,12 +46,9 @@ CREATE INDEX database_login_by_job ON database_login (job);
 
 -- Every login that is there or is to be. An instance wants its logins as long as its folder (delivery_state).
 CREATE VIEW database_login_fact AS
-SELECT l.target, l.instance, l.role, l.job, l.retry_at_ms, l.renew_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'database_login' AND a.target = l.target
-                           AND a.finished_at_ms IS NULL)   THEN 'busy'
-            WHEN l.retry_at_ms > (SELECT now_ms FROM clock) THEN 'backoff'
-            ELSE                                                 'free' END AS hold,
+SELECT l.job AS name,
+       l.target,
+       l.renew_at_ms AS due_at_ms,
        CASE WHEN i.container IN ('created', 'running', 'paused')
               OR (i.run = 1 AND i.container IN ('none', 'unpulled')) THEN 'login'
             ELSE                                                          'nothing' END AS want,
@@ -67,8 +68,7 @@ LEFT JOIN instance AS i ON i.id = l.instance
 LEFT JOIN seal AS e
 UNION ALL
 -- What an instance needs and no row speaks of yet.
-SELECT i.id || '/' || r.name, i.id, r.name, i.job, 0, NULL,
-       'free',
+SELECT i.job, i.id || '/' || r.name, NULL,
        'login',
        'none',
        CASE WHEN e.state IS NOT 'open' THEN 'sealed'
@@ -86,55 +86,38 @@ WHERE i.delivers = 1 AND i.run = 1 AND i.container IN ('none', 'unpulled', 'crea
               WHERE json_extract(n.value, '$.path') = 'database/creds/' || r.name);
 
 -- '*' stands for every value.
-CREATE VIEW database_login_rule (hold, want, state, obstacle, step, reason) AS VALUES
-  ('busy',    '*',       '*',      '*',      'none',    'a step is under way'),
-  ('backoff', '*',       '*',      '*',      'wait',    'the last step failed; tries again'),
-  ('free',    'login',   'none',   'none',   'prepare', 'its instance needs it'),
-  ('free',    'login',   'none',   'held',   'prepare', 'its instance needs it'),
-  ('free',    'login',   'none',   'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'login',   'none',   'barred', 'wait',    'its job may not read it'),
-  ('free',    'login',   'wanted', 'none',   'create',  'it is not made yet'),
-  ('free',    'login',   'wanted', 'held',   'create',  'it is not made yet'),
-  ('free',    'login',   'wanted', 'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'login',   'wanted', 'barred', 'wait',    'its job may not read it, or its database_role was deleted'),
-  ('free',    'login',   'begun',  'none',   'create',  'nobody knows whether the server has it'),
-  ('free',    'login',   'begun',  'held',   'create',  'nobody knows whether the server has it'),
-  ('free',    'login',   'begun',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'login',   'begun',  'barred', 'wait',    'its job may not read it, or its database_role was deleted'),
-  ('free',    'login',   'made',   '*',      'wait',    'renews it in time'),
-  ('free',    'login',   'aging',  'none',   'renew',   'half of its life is over'),
-  ('free',    'login',   'aging',  'held',   'renew',   'half of its life is over'),
-  ('free',    'login',   'aging',  'barred', 'renew',   'half of its life is over'),
-  ('free',    'login',   'aging',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'nothing', 'none',   '*',      'none',    'there is nothing to drop'),
-  ('free',    'nothing', 'wanted', '*',      'forget',  'it was never made, and its instance has ended'),
-  ('free',    'nothing', 'begun',  'none',   'drop',    'its instance has ended'),
-  ('free',    'nothing', 'begun',  'barred', 'drop',    'its instance has ended'),
-  ('free',    'nothing', 'begun',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'nothing', 'begun',  'held',   'wait',    'the folder with its password is still there'),
-  ('free',    'nothing', 'made',   'none',   'drop',    'its instance has ended'),
-  ('free',    'nothing', 'made',   'barred', 'drop',    'its instance has ended'),
-  ('free',    'nothing', 'made',   'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'nothing', 'made',   'held',   'wait',    'the folder with its password is still there'),
-  ('free',    'nothing', 'aging',  'none',   'drop',    'its instance has ended'),
-  ('free',    'nothing', 'aging',  'barred', 'drop',    'its instance has ended'),
-  ('free',    'nothing', 'aging',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'nothing', 'aging',  'held',   'wait',    'the folder with its password is still there');
-
-CREATE VIEW database_login_plan AS
-SELECT 'database_login' AS kind,
-       f.job AS name,
-       f.target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff'                      THEN f.retry_at_ms
-            WHEN f.want = 'login' AND f.state = 'made'   THEN f.renew_at_ms END AS due_at_ms
-FROM database_login_fact AS f
-CROSS JOIN database_login_rule AS r ON r.hold = f.hold
-                                   AND (r.want = '*' OR r.want = f.want)
-                                   AND (r.state = '*' OR r.state = f.state)
-                                   AND (r.obstacle = '*' OR r.obstacle = f.obstacle)
-WHERE r.step <> 'none';
+CREATE VIEW database_login_rule (want, state, obstacle, step, reason) AS VALUES
+  ('login',   'none',   'none',   'prepare', 'its instance needs it'),
+  ('login',   'none',   'held',   'prepare', 'its instance needs it'),
+  ('login',   'none',   'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('login',   'none',   'barred', 'wait',    'its job may not read it'),
+  ('login',   'wanted', 'none',   'create',  'it is not made yet'),
+  ('login',   'wanted', 'held',   'create',  'it is not made yet'),
+  ('login',   'wanted', 'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('login',   'wanted', 'barred', 'wait',    'its job may not read it, or its database_role was deleted'),
+  ('login',   'begun',  'none',   'create',  'nobody knows whether the server has it'),
+  ('login',   'begun',  'held',   'create',  'nobody knows whether the server has it'),
+  ('login',   'begun',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('login',   'begun',  'barred', 'wait',    'its job may not read it, or its database_role was deleted'),
+  ('login',   'made',   '*',      'wait',    'renews it in time'),
+  ('login',   'aging',  'none',   'renew',   'half of its life is over'),
+  ('login',   'aging',  'held',   'renew',   'half of its life is over'),
+  ('login',   'aging',  'barred', 'renew',   'half of its life is over'),
+  ('login',   'aging',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('nothing', 'none',   '*',      'none',    'there is nothing to drop'),
+  ('nothing', 'wanted', '*',      'forget',  'it was never made, and its instance has ended'),
+  ('nothing', 'begun',  'none',   'drop',    'its instance has ended'),
+  ('nothing', 'begun',  'barred', 'drop',    'its instance has ended'),
+  ('nothing', 'begun',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('nothing', 'begun',  'held',   'wait',    'the folder with its password is still there'),
+  ('nothing', 'made',   'none',   'drop',    'its instance has ended'),
+  ('nothing', 'made',   'barred', 'drop',    'its instance has ended'),
+  ('nothing', 'made',   'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('nothing', 'made',   'held',   'wait',    'the folder with its password is still there'),
+  ('nothing', 'aging',  'none',   'drop',    'its instance has ended'),
+  ('nothing', 'aging',  'barred', 'drop',    'its instance has ended'),
+  ('nothing', 'aging',  'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('nothing', 'aging',  'held',   'wait',    'the folder with its password is still there');
 
 -- All that the loop and a worker need to make a step. Of a database the row in force, else what was last known.
 CREATE VIEW database_login_input AS
@@ -156,36 +139,21 @@ LEFT JOIN database_role AS r ON r.name = l.role AND r.database = l.database;
 
 CREATE VIEW database_login_why AS
 SELECT 'database_login' AS kind,
-       f.job AS name,
+       f.name,
        l.username AS target,
        CASE WHEN f.want = 'nothing' THEN 'the login ' || l.username || ' is not dropped from database ' || l.database
             WHEN l.state = 'made'   THEN 'the login of ' || l.holder || ' is not renewed at database ' || l.database
             ELSE                         l.holder || ' has no login at database ' || l.database || ' yet' END
-         || ': ' || CASE WHEN l.detail <> '' THEN l.detail ELSE r.reason END AS reason,
+         || ': ' || COALESCE(h.detail, r.reason) AS reason,
        l.since_ms
 FROM database_login_fact AS f
 JOIN database_login AS l ON l.target = f.target
-CROSS JOIN database_login_rule AS r ON r.hold = f.hold
-                                   AND (r.want = '*' OR r.want = f.want)
-                                   AND (r.state = '*' OR r.state = f.state)
-                                   AND (r.obstacle = '*' OR r.obstacle = f.obstacle)
-WHERE f.hold = 'backoff' OR (r.step = 'wait' AND f.obstacle IN ('sealed', 'barred') AND f.state <> 'made');
-
--- What is left of a job that was deleted, and of no job.
-CREATE VIEW database_login_name AS
-SELECT DISTINCT job AS name FROM database_login WHERE job NOT IN (SELECT name FROM job);
+CROSS JOIN database_login_case AS r ON r.want = f.want AND r.state = f.state AND r.obstacle = f.obstacle
+LEFT JOIN retry AS h ON h.kind = 'database_login' AND h.target = f.target AND h.step = r.step
+WHERE h.detail IS NOT NULL OR (r.step = 'wait' AND f.obstacle IN ('sealed', 'barred') AND f.state <> 'made');
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_database_login_insert AFTER INSERT ON database_login BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_database_login_update AFTER UPDATE ON database_login BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_database_login_delete AFTER DELETE ON database_login BEGIN
-  INSERT INTO dirty VALUES (OLD.job);
-END;
 CREATE TEMP TRIGGER wake_database_role_insert AFTER INSERT ON database_role BEGIN
   INSERT INTO dirty SELECT job FROM job_secret WHERE path = 'database/creds/' || NEW.name;
   INSERT INTO dirty SELECT job FROM job_template WHERE instr(text, 'database/creds/' || NEW.name) > 0;
@@ -217,7 +185,7 @@ UPDATE database_login SET sealed = :sealed, kek = :kek, state = 'begun' WHERE ta
 -- @run database_login.create.done
 
 UPDATE database_login
-SET state = 'made', until_ms = :until_ms, renew_at_ms = :renew_at_ms, since_ms = :now_ms, tries = 0, detail = ''
+SET state = 'made', until_ms = :until_ms, renew_at_ms = :renew_at_ms, since_ms = :now_ms
 WHERE target = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
@@ -226,7 +194,7 @@ SELECT :now_ms, 'database_login', job, holder, 'made', username FROM database_lo
 -- @run database_login.renew.done
 
 UPDATE database_login
-SET until_ms = :until_ms, renew_at_ms = :renew_at_ms, tries = 0, detail = ''
+SET until_ms = :until_ms, renew_at_ms = :renew_at_ms
 WHERE target = :target;
 
 -- @run database_login.renew.lost
@@ -247,29 +215,11 @@ DELETE FROM database_login WHERE target = :target;
 
 DELETE FROM database_login WHERE target = :target;
 
--- @run database_login.transient
-
-UPDATE database_login
-SET tries       = tries + 1,
-    detail      = :detail,
-    retry_at_ms = :now_ms + min(60000, 500 << min(tries, 10)) * (100 + (instance * 7919 + tries * 104729) % 20) / 100
-WHERE target = :target;
+-- @run database_login.failed
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'database_login', job, holder, :step || ' failed', :detail FROM database_login
-WHERE target = :target AND tries <= 3;
-
--- @run database_login.rejected
-
-UPDATE database_login SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 60000 WHERE target = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'database_login', job, holder, :step || ' rejected', :detail FROM database_login
-WHERE target = :target;
-
--- @run database_login.broken
-
-UPDATE database_login SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 60000 WHERE target = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'database_login', job, holder, :step || ' broken', :detail FROM database_login WHERE target = :target;
+SELECT :now_ms, 'database_login', l.job, l.holder,
+       :step || CASE :outcome WHEN 'transient' THEN ' failed' ELSE ' ' || :outcome END, :detail
+FROM database_login AS l
+JOIN retry AS h ON h.kind = 'database_login' AND h.target = l.target AND h.step = :step AND h.tries <= 3
+WHERE l.target = :target;

@@ -8,6 +8,13 @@
 -- The values themselves are in no row: the loop opens their seals, and writes the audit log, in the transaction that
 -- marks the step, so that nothing is handed to a worker that is not written down and synced.
 
+-- @kind delivery
+--   of:        delivery.job instance.job(delivers)
+--   want:      folder nothing
+--   state:     none begun unseen lost there stale unsignalled queued aging whole
+--   obstacle:  none sealed barred
+--   retry:     500 ms to 1 min
+
 -- @observed
 
 CREATE TABLE delivery (
@@ -20,23 +27,9 @@ CREATE TABLE delivery (
   identity_at_ms    INTEGER,                      -- when it is to be renewed
   services          TEXT NOT NULL DEFAULT '[]',   -- the addresses in its files, as delivery_service gives them
   signals           TEXT NOT NULL DEFAULT '[]',   -- that the instance is yet to be sent, as a JSON array
-  changed_at_ms     INTEGER NOT NULL DEFAULT 0,   -- moment at which its files were written last; 0: not yet
-  tries             INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms       INTEGER NOT NULL DEFAULT 0,
-  detail            TEXT NOT NULL DEFAULT ''      -- what went wrong in the last step, while it is tried again
+  changed_at_ms     INTEGER NOT NULL DEFAULT 0    -- moment at which its files were written last; 0: not yet
 );
 CREATE INDEX delivery_by_job ON delivery (job);
-
--- The rules of delivery_rule with every '*' written out.
-CREATE TABLE delivery_case (
-  hold     TEXT NOT NULL,
-  want     TEXT NOT NULL,
-  state    TEXT NOT NULL,
-  obstacle TEXT NOT NULL,
-  step     TEXT NOT NULL,
-  reason   TEXT NOT NULL,
-  PRIMARY KEY (hold, want, state, obstacle)
-) WITHOUT ROWID;
 
 -- @views
 
@@ -53,7 +46,6 @@ SELECT i.id AS instance,
        d.instance IS NOT NULL AS has_row,
        COALESCE(d.signals, '[]') <> '[]' AS is_unsignalled,
        d.identity_at_ms,
-       COALESCE(d.retry_at_ms, 0) AS retry_at_ms,
        COALESCE(json_array_length(s.body, '$.secrets.needs'), 0) > 0 AS has_needs,
        i.run,
        -- One on its way out keeps what it has.
@@ -70,15 +62,11 @@ LEFT JOIN delivery AS d ON d.instance = i.id
 WHERE i.delivers = 1;
 
 CREATE VIEW delivery_fact AS
-SELECT t.instance,
-       t.job,
-       t.retry_at_ms,
-       t.turn_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'delivery' AND a.target = CAST(t.instance AS TEXT)
-                           AND a.finished_at_ms IS NULL)    THEN 'busy'
-            WHEN t.retry_at_ms > (SELECT now_ms FROM clock) THEN 'backoff'
-            ELSE                                                 'free' END AS hold,
+SELECT t.job AS name,
+       CAST(t.instance AS TEXT) AS target,
+       t.instance,
+       -- Its turn, or the end of half of its identity's life.
+       COALESCE(t.turn_at_ms, t.identity_at_ms) AS due_at_ms,
        CASE WHEN t.is_wanted THEN 'folder' ELSE 'nothing' END AS want,
        -- A newer version that cannot be had keeps nothing else from being done.
        CASE WHEN NOT t.has_row                                                 THEN 'none'
@@ -90,10 +78,9 @@ SELECT t.instance,
             WHEN t.is_behind AND t.obstacle <> 'none'                          THEN 'stale'
             WHEN t.is_behind                                                   THEN 'queued'
             ELSE                                                                    'whole' END AS state,
-       t.obstacle,
-       t.identity_at_ms
+       t.obstacle
 FROM (SELECT d.instance, d.job, d.run, d.is_wanted, d.container, d.state, d.has_row, d.is_unsignalled,
-             d.identity_at_ms, d.retry_at_ms, d.is_behind,
+             d.identity_at_ms, d.is_behind,
              CASE WHEN NOT d.has_needs OR NOT d.is_wanted                          THEN 'none'
                   WHEN d.state = 'there' AND NOT d.is_behind                       THEN 'none'
                   WHEN (SELECT state FROM seal) IS NOT 'open'                      THEN 'sealed'
@@ -124,71 +111,44 @@ FROM (SELECT d.instance, d.job, d.run, d.is_wanted, d.container, d.state, d.has_
       LEFT JOIN job AS j ON j.name = d.job) AS t
 UNION ALL
 -- A folder whose instance has no row any more.
-SELECT d.instance, d.job, d.retry_at_ms, NULL,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'delivery' AND a.target = CAST(d.instance AS TEXT)
-                           AND a.finished_at_ms IS NULL)   THEN 'busy'
-            WHEN d.retry_at_ms > (SELECT now_ms FROM clock) THEN 'backoff'
-            ELSE                                                 'free' END,
-       'nothing', d.state, 'none', NULL
+SELECT d.job, CAST(d.instance AS TEXT), d.instance, NULL, 'nothing', d.state, 'none'
 FROM delivery AS d
 WHERE NOT EXISTS (SELECT 1 FROM instance AS i WHERE i.id = d.instance);
 
--- '*' stands for every value.
-CREATE VIEW delivery_rule (hold, want, state, obstacle, step, reason) AS VALUES
-  ('busy',    '*',       '*',           '*',      'none',    'a step is under way'),
-  ('backoff', '*',       '*',           '*',      'wait',    'the last step failed; tries again'),
-  ('free',    'nothing', 'none',        '*',      'none',    'there is nothing to take away'),
-  ('free',    'nothing', 'begun',       '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'unseen',      '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'lost',        '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'there',       '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'stale',       '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'unsignalled', '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'queued',      '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'aging',       '*',      'remove',  'its instance has ended'),
-  ('free',    'nothing', 'whole',       '*',      'remove',  'its instance has ended'),
-  ('free',    'folder',  'none',        'none',   'deliver', 'its secrets are not there yet'),
-  ('free',    'folder',  'none',        'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'folder',  'none',        'barred', 'wait',    'a secret is missing or forbidden'),
-  ('free',    'folder',  'begun',       'none',   'deliver', 'its secrets may be there in part'),
-  ('free',    'folder',  'begun',       'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'folder',  'begun',       'barred', 'wait',    'a secret is missing or forbidden'),
-  ('free',    'folder',  'unseen',      '*',      'look',    'Rowlock has just begun'),
-  ('free',    'folder',  'lost',        'none',   'deliver', 'its folder was taken away'),
-  ('free',    'folder',  'lost',        'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'folder',  'lost',        'barred', 'wait',    'a secret is missing or forbidden'),
-  ('free',    'folder',  'there',       '*',      'none',    ''),
-  ('free',    'folder',  'stale',       'none',   'deliver', 'there is a newer version'),
-  ('free',    'folder',  'stale',       'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
-  ('free',    'folder',  'stale',       'barred', 'wait',    'a secret is missing or forbidden'),
-  ('free',    'folder',  'unsignalled', '*',      'signal',  'its files have changed'),
-  ('free',    'folder',  'queued',      '*',      'wait',    'others have just been given the newer version'),
-  ('free',    'folder',  'aging',       '*',      'renew',   'its identity is half spent'),
-  ('free',    'folder',  'whole',       '*',      'wait',    'renews its identity in time');
-
--- Every combination of facts that there can be.
-CREATE VIEW delivery_domain AS
-SELECT hold.value AS hold, want.value AS want, state.value AS state, obstacle.value AS obstacle
-FROM json_each('["busy","backoff","free"]') AS hold
-CROSS JOIN json_each('["folder","nothing"]') AS want
-CROSS JOIN json_each('["none","begun","unseen","lost","there","stale","unsignalled","queued","aging","whole"]') AS state
-CROSS JOIN json_each('["none","sealed","barred"]') AS obstacle;
-
-CREATE VIEW delivery_plan AS
-SELECT 'delivery' AS kind,
-       f.job AS name,
-       f.instance AS target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff'  THEN f.retry_at_ms
-            WHEN f.state = 'queued'  THEN f.turn_at_ms
-            WHEN f.state IN ('whole', 'stale') AND f.identity_at_ms > (SELECT now_ms FROM clock)
-                                     THEN f.identity_at_ms END AS due_at_ms
-FROM delivery_fact AS f
-CROSS JOIN delivery_case AS r ON r.hold = f.hold AND r.want = f.want AND r.state = f.state
-                             AND r.obstacle = f.obstacle
-WHERE r.step <> 'none';
+-- '*' stands for every value. What is not wanted goes, whatever its state (a); what is not there is given once nothing
+-- is in its way (b); what is there is kept fresh (c).
+CREATE VIEW delivery_rule (want, state, obstacle, step, reason) AS VALUES
+  -- (a)
+  ('nothing', 'none',        '*',      'none',    'there is nothing to take away'),
+  ('nothing', 'begun',       '*',      'remove',  'its instance has ended'),
+  ('nothing', 'unseen',      '*',      'remove',  'its instance has ended'),
+  ('nothing', 'lost',        '*',      'remove',  'its instance has ended'),
+  ('nothing', 'there',       '*',      'remove',  'its instance has ended'),
+  ('nothing', 'stale',       '*',      'remove',  'its instance has ended'),
+  ('nothing', 'unsignalled', '*',      'remove',  'its instance has ended'),
+  ('nothing', 'queued',      '*',      'remove',  'its instance has ended'),
+  ('nothing', 'aging',       '*',      'remove',  'its instance has ended'),
+  ('nothing', 'whole',       '*',      'remove',  'its instance has ended'),
+  -- (b)
+  ('folder',  'none',        'none',   'deliver', 'its secrets are not there yet'),
+  ('folder',  'none',        'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('folder',  'none',        'barred', 'wait',    'a secret is missing or forbidden'),
+  ('folder',  'begun',       'none',   'deliver', 'its secrets may be there in part'),
+  ('folder',  'begun',       'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('folder',  'begun',       'barred', 'wait',    'a secret is missing or forbidden'),
+  ('folder',  'unseen',      '*',      'look',    'Rowlock has just begun'),
+  ('folder',  'lost',        'none',   'deliver', 'its folder was taken away'),
+  ('folder',  'lost',        'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('folder',  'lost',        'barred', 'wait',    'a secret is missing or forbidden'),
+  -- (c)
+  ('folder',  'there',       '*',      'none',    ''),
+  ('folder',  'stale',       'none',   'deliver', 'there is a newer version'),
+  ('folder',  'stale',       'sealed', 'wait',    'the secret store is sealed: rowlock secret unseal'),
+  ('folder',  'stale',       'barred', 'wait',    'a secret is missing or forbidden'),
+  ('folder',  'unsignalled', '*',      'signal',  'its files have changed'),
+  ('folder',  'queued',      '*',      'wait',    'others have just been given the newer version'),
+  ('folder',  'aging',       '*',      'renew',   'its identity is half spent'),
+  ('folder',  'whole',       '*',      'wait',    'renews its identity in time');
 
 -- All that the loop and a worker need to make a step.
 CREATE VIEW delivery_input AS
@@ -230,10 +190,10 @@ LEFT JOIN node_state AS n ON n.node = i.node;
 
 CREATE VIEW delivery_why AS
 SELECT 'delivery' AS kind,
-       f.job AS name,
+       f.name,
        i.name AS target,
        i.name || ' waits for its secrets: '
-         || CASE WHEN f.hold = 'backoff' THEN d.detail
+         || CASE WHEN h.detail IS NOT NULL THEN h.detail
                  WHEN f.obstacle = 'barred'
                  THEN COALESCE((SELECT group_concat(o.obstacle, '; ') FROM delivery_lack AS o
                                 WHERE o.instance = f.instance),
@@ -243,31 +203,19 @@ SELECT 'delivery' AS kind,
        i.since_ms
 FROM delivery_fact AS f
 JOIN instance AS i ON i.id = f.instance
-LEFT JOIN delivery AS d ON d.instance = f.instance
-CROSS JOIN delivery_case AS r ON r.hold = f.hold AND r.want = f.want AND r.state = f.state
-                             AND r.obstacle = f.obstacle
-WHERE f.want = 'folder' AND (f.obstacle <> 'none' OR f.hold = 'backoff' OR f.state = 'queued');
+CROSS JOIN delivery_case AS r ON r.want = f.want AND r.state = f.state AND r.obstacle = f.obstacle
+LEFT JOIN retry AS h ON h.kind = 'delivery' AND h.target = f.target AND h.step = r.step
+WHERE f.want = 'folder' AND (f.obstacle <> 'none' OR h.detail IS NOT NULL OR f.state = 'queued');
 
--- What is left of a job that was deleted.
-CREATE VIEW delivery_name AS
-SELECT DISTINCT job AS name FROM delivery WHERE job NOT IN (SELECT name FROM job);
+-- @begin
 
--- @fill
+UPDATE delivery SET state = 'unseen' WHERE state = 'there';
 
-DELETE FROM delivery_case;
-INSERT INTO delivery_case (hold, want, state, obstacle, step, reason)
-SELECT d.hold, d.want, d.state, d.obstacle, r.step, r.reason
-FROM delivery_domain AS d
-JOIN delivery_rule AS r ON r.hold = d.hold
-                       AND (r.want = '*' OR r.want = d.want)
-                       AND (r.state = '*' OR r.state = d.state)
-                       AND (r.obstacle = '*' OR r.obstacle = d.obstacle);
+-- @prune
 
--- @wake
-
-CREATE TEMP TRIGGER wake_delivery_insert AFTER INSERT ON delivery BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_delivery_update AFTER UPDATE ON delivery BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_delivery_delete AFTER DELETE ON delivery BEGIN INSERT INTO dirty VALUES (OLD.job); END;
+DELETE FROM secret_use
+WHERE until_ms < (SELECT until_ms FROM secret_use WHERE until_ms IS NOT NULL
+                  ORDER BY until_ms DESC LIMIT 1 OFFSET 10000);
 
 -- @run delivery.deliver
 
@@ -318,20 +266,18 @@ SET state             = 'there',
     services          = :services,
     signals           = CASE (SELECT container FROM instance WHERE id = :target) WHEN 'running' THEN signals
                                                                                  ELSE '[]' END,
-    changed_at_ms     = :now_ms,
-    tries             = 0,
-    detail            = ''
+    changed_at_ms     = :now_ms
 WHERE instance = :target;
 
 -- @run delivery.renew.done
 
 UPDATE delivery
-SET identity_until_ms = :identity_until_ms, identity_at_ms = :identity_at_ms, tries = 0, detail = ''
+SET identity_until_ms = :identity_until_ms, identity_at_ms = :identity_at_ms
 WHERE instance = :target;
 
 -- @run delivery.signal.done
 
-UPDATE delivery SET signals = '[]', tries = 0, detail = '' WHERE instance = :target;
+UPDATE delivery SET signals = '[]' WHERE instance = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'delivery', job, folder, 'signalled', :signals FROM delivery WHERE instance = :target;
@@ -339,7 +285,8 @@ SELECT :now_ms, 'delivery', job, folder, 'signalled', :signals FROM delivery WHE
 -- @run delivery.signal.rejected
 
 -- No engine will ever send it: the files are there, and waiting for it would hold up everything else.
-UPDATE delivery SET signals = '[]', tries = 0, detail = '' WHERE instance = :target;
+DELETE FROM retry WHERE kind = 'delivery' AND target = :target AND step = 'signal';
+UPDATE delivery SET signals = '[]' WHERE instance = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'delivery', job, folder, 'signal rejected', :detail FROM delivery WHERE instance = :target;
@@ -347,13 +294,11 @@ SELECT :now_ms, 'delivery', job, folder, 'signal rejected', :detail FROM deliver
 -- @run delivery.renew.transient
 
 -- Perhaps its folder is not there any more.
-UPDATE delivery
-SET state = 'unseen', tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + min(60000, 500 << min(tries, 10))
-WHERE instance = :target;
+UPDATE delivery SET state = 'unseen' WHERE instance = :target;
 
 -- @run delivery.look.done
 
-UPDATE delivery SET state = :state, tries = 0, detail = '' WHERE instance = :target;
+UPDATE delivery SET state = :state WHERE instance = :target;
 
 -- @run delivery.remove.done
 
@@ -363,28 +308,11 @@ INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'delivery', job, folder, 'removed', '' FROM delivery WHERE instance = :target;
 DELETE FROM delivery WHERE instance = :target;
 
--- @run delivery.transient
-
-UPDATE delivery
-SET tries       = tries + 1,
-    detail      = :detail,
-    retry_at_ms = :now_ms + min(60000, 500 << min(tries, 10)) * (100 + (instance * 7919 + tries * 104729) % 20) / 100
-WHERE instance = :target;
+-- @run delivery.failed
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'delivery', job, folder, :step || ' failed', :detail FROM delivery
-WHERE instance = :target AND tries <= 3;
-
--- @run delivery.rejected
-
-UPDATE delivery SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 60000 WHERE instance = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'delivery', job, folder, :step || ' rejected', :detail FROM delivery WHERE instance = :target;
-
--- @run delivery.broken
-
-UPDATE delivery SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 60000 WHERE instance = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'delivery', job, folder, :step || ' broken', :detail FROM delivery WHERE instance = :target;
+SELECT :now_ms, 'delivery', d.job, d.folder,
+       :step || CASE :outcome WHEN 'transient' THEN ' failed' ELSE ' ' || :outcome END, :detail
+FROM delivery AS d
+JOIN retry AS h ON h.kind = 'delivery' AND h.target = :target AND h.step = :step AND h.tries <= 3
+WHERE d.instance = :target;

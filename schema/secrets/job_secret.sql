@@ -5,7 +5,7 @@
 -- @desired
 
 CREATE TABLE job_secret (
-  job       TEXT NOT NULL,
+  job       TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   path      TEXT NOT NULL                          -- of the secret; database/creds/ROLE: a login made for each instance
             CONSTRAINT "job_secret.path must be a secret's path, such as 'db/prod', without a slash at either end"
             CHECK (path <> '' AND path NOT GLOB '/*' AND path NOT GLOB '*/' AND path NOT GLOB '*//*'),
@@ -41,7 +41,7 @@ CREATE TABLE job_secret (
 --   {{ secret "path" "key" }}   the value
 --   {{ service "job" "port" }}  the healthy addresses of a job's port, as ADDRESS:PORT, with commas between
 CREATE TABLE job_template (
-  job       TEXT NOT NULL,
+  job       TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   name      TEXT NOT NULL                          -- of the file in /run/secrets
             CONSTRAINT "job_template.name must be letters, digits, '.', '_' and '-', and not begin with '.'"
             CHECK (name GLOB '[A-Za-z0-9_]*' AND name NOT GLOB '*[^A-Za-z0-9._-]*' AND length(name) <= 100
@@ -68,33 +68,6 @@ CREATE TABLE job_template (
             CHECK (signal IN ('SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGWINCH')),
   PRIMARY KEY (job, name)
 );
-
--- @guard
-
-CREATE TRIGGER job_secret_needs_job BEFORE INSERT ON job_secret
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_secret.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_secret_keeps_job BEFORE UPDATE OF job ON job_secret
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_secret.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_template_needs_job BEFORE INSERT ON job_template
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_template.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_template_keeps_job BEFORE UPDATE OF job ON job_template
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_template.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_secret_job_delete AFTER DELETE ON job BEGIN
-  DELETE FROM job_secret WHERE job = OLD.name;
-  DELETE FROM job_template WHERE job = OLD.name;
-END;
-CREATE TRIGGER job_secret_job_rename AFTER UPDATE OF name ON job WHEN NEW.name <> OLD.name BEGIN
-  UPDATE job_secret SET job = NEW.name WHERE job = OLD.name;
-  UPDATE job_template SET job = NEW.name WHERE job = OLD.name;
-END;
 
 -- @views
 
@@ -157,19 +130,10 @@ FROM job AS j;
 CREATE VIEW job_secret_violation AS
 SELECT 'job_secret' AS table_name,
        s.job || '/' || s.name AS row_key,
-       'job_secret names the job ''' || s.job || ''', which does not exist' AS message
-FROM job_secret AS s
-WHERE s.job NOT IN (SELECT name FROM job)
-UNION ALL
-SELECT 'job_secret', s.job || '/' || s.name,
-       'job ' || s.job || ' sets ' || s.name || ' in job_env and in job_secret: delete one of the two rows'
+       'job ' || s.job || ' sets ' || s.name || ' in job_env and in job_secret: delete one of the two rows' AS message
 FROM job_secret AS s
 JOIN job_env AS e ON e.job = s.job AND e.name = s.name
 WHERE s."as" = 'env'
-UNION ALL
-SELECT 'job_template', t.job || '/' || t.name, 'job_template names the job ''' || t.job || ''', which does not exist'
-FROM job_template AS t
-WHERE t.job NOT IN (SELECT name FROM job)
 UNION ALL
 SELECT 'job_template', t.job || '/' || t.name,
        'job ' || t.job || ' has a file ' || t.name || ' in job_secret and in job_template: give one another name'
@@ -205,12 +169,6 @@ WHERE NOT EXISTS (SELECT 1 FROM job_constraint AS c
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_job_secret_insert AFTER INSERT ON job_secret BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_job_secret_update AFTER UPDATE ON job_secret BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_job_secret_delete AFTER DELETE ON job_secret BEGIN INSERT INTO dirty VALUES (OLD.job); END;
-CREATE TEMP TRIGGER wake_job_template_insert AFTER INSERT ON job_template BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_job_template_update AFTER UPDATE ON job_template BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_job_template_delete AFTER DELETE ON job_template BEGIN INSERT INTO dirty VALUES (OLD.job); END;
 CREATE TEMP TRIGGER wake_policy_insert AFTER INSERT ON policy BEGIN
   INSERT INTO dirty SELECT job FROM job_policy WHERE policy = NEW.name;
 END;
@@ -220,6 +178,3 @@ END;
 CREATE TEMP TRIGGER wake_policy_delete AFTER DELETE ON policy BEGIN
   INSERT INTO dirty SELECT job FROM job_policy WHERE policy = OLD.name;
 END;
-CREATE TEMP TRIGGER wake_job_policy_insert AFTER INSERT ON job_policy BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_job_policy_update AFTER UPDATE ON job_policy BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_job_policy_delete AFTER DELETE ON job_policy BEGIN INSERT INTO dirty VALUES (OLD.job); END;

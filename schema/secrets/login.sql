@@ -19,7 +19,7 @@ SELECT t.name,
        t.policies,
        t.ttl_ms,
        CASE WHEN k.source = t.keys THEN k.keys ELSE '' END AS keys,
-       COALESCE(k.detail, '')                              AS detail
+       COALESCE((SELECT h.detail FROM retry AS h WHERE h.kind = 'trust' AND h.target = t.name), '') AS detail
 FROM trust AS t
 LEFT JOIN trust_keys AS k ON k.trust = t.name
 WHERE CASE :role WHEN '' THEN t.issuer = :issuer ELSE t.name = :role END

@@ -31,27 +31,10 @@ CREATE TABLE policy (
 );
 
 CREATE TABLE job_policy (
-  job    TEXT NOT NULL,
+  job    TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   policy TEXT NOT NULL,
   PRIMARY KEY (job, policy)
 );
-
--- @guard
-
-CREATE TRIGGER job_policy_needs_job BEFORE INSERT ON job_policy
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_policy.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_policy_keeps_job BEFORE UPDATE OF job ON job_policy
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_policy.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_policy_job_delete AFTER DELETE ON job BEGIN
-  DELETE FROM job_policy WHERE job = OLD.name;
-END;
-CREATE TRIGGER job_policy_job_rename AFTER UPDATE OF name ON job WHEN NEW.name <> OLD.name BEGIN
-  UPDATE job_policy SET job = NEW.name WHERE job = OLD.name;
-END;
 
 -- @views
 
@@ -75,11 +58,7 @@ SELECT 'job_policy' AS table_name,
        'job_policy gives ' || g.job || ' the policy ''' || g.policy || ''', which has no row: INSERT INTO policy first'
          AS message
 FROM job_policy AS g
-WHERE g.policy NOT IN (SELECT name FROM policy)
-UNION ALL
-SELECT 'job_policy', g.job || '/' || g.policy, 'job_policy names the job ''' || g.job || ''', which does not exist'
-FROM job_policy AS g
-WHERE g.job NOT IN (SELECT name FROM job);
+WHERE g.policy NOT IN (SELECT name FROM policy);
 
 -- @run policy.capabilities
 

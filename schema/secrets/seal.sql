@@ -39,6 +39,12 @@ SELECT 'secret' AS kind,
 FROM seal AS s
 WHERE s.state = 'sealed';
 
+CREATE VIEW seal_metric AS
+SELECT 'rowlock_sealed' AS name, 'Whether the secret store is sealed: 1, or open: 0.' AS help, 'gauge' AS type,
+       '' AS labels, s.state = 'sealed' AS value
+FROM seal AS s
+WHERE s.state <> 'absent';
+
 -- @wake
 
 -- Who waits for it, and who can go on without.

@@ -37,6 +37,10 @@ SELECT n.path,
 FROM (SELECT DISTINCT path, job FROM job_need) AS n
 LEFT JOIN route AS r ON r.job = n.job OR r.next_job = n.job;
 
+CREATE VIEW secret_metric AS
+SELECT 'rowlock_secrets' AS name, 'Secrets in the store.' AS help, 'gauge' AS type, '' AS labels,
+       (SELECT count(*) FROM secret) AS value;
+
 -- @wake
 
 CREATE TEMP TRIGGER wake_secret_insert AFTER INSERT ON secret BEGIN

@@ -1,6 +1,11 @@
 -- Whose tokens are believed beside Rowlock's own: a CI system, say, whose jobs show a signed token (OIDC) and are given
 -- a short one of ours for it. The issuer's public keys come from a file or are fetched.
 
+-- @kind trust
+--   of:     trust.name trust_keys.trust
+--   state:  unread old fresh gone
+--   retry:  2 s to 5 min
+
 -- @desired
 
 CREATE TABLE trust (
@@ -33,10 +38,7 @@ CREATE TABLE trust_keys (
   trust         TEXT PRIMARY KEY NOT NULL,
   source        TEXT NOT NULL,                 -- trust.keys as it was then
   keys          TEXT NOT NULL DEFAULT '',      -- '': not read yet
-  read_at_ms    INTEGER NOT NULL DEFAULT 0,
-  detail        TEXT NOT NULL DEFAULT '',      -- what went wrong the last time
-  tries         INTEGER NOT NULL DEFAULT 0,
-  retry_at_ms   INTEGER NOT NULL DEFAULT 0
+  read_at_ms    INTEGER NOT NULL DEFAULT 0
 );
 
 -- @views
@@ -57,46 +59,23 @@ WHERE t.name IN (SELECT name FROM job);
 -- What is due for the keys of each issuer.
 CREATE VIEW trust_fact AS
 SELECT t.name,
-       COALESCE(k.retry_at_ms, 0) AS retry_at_ms,
-       k.read_at_ms + 300000 AS due_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'trust' AND a.target = t.name AND a.finished_at_ms IS NULL) THEN 'busy'
-            WHEN k.retry_at_ms > (SELECT now_ms FROM clock) AND k.source = t.keys              THEN 'backoff'
-            ELSE                                                                                    'free' END AS hold,
+       t.name AS target,
        CASE WHEN k.trust IS NULL OR k.source <> t.keys OR k.keys = ''      THEN 'unread'
             WHEN k.read_at_ms + 300000 <= (SELECT now_ms FROM clock)       THEN 'old'
-            ELSE                                                                'fresh' END AS state
+            ELSE                                                                'fresh' END AS state,
+       k.read_at_ms + 300000 AS due_at_ms
 FROM trust AS t
 LEFT JOIN trust_keys AS k ON k.trust = t.name
 UNION ALL
-SELECT k.trust, 0, NULL,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'trust' AND a.target = k.trust AND a.finished_at_ms IS NULL) THEN 'busy'
-            ELSE                                                                                     'free' END,
-       'gone'
+SELECT k.trust, k.trust, 'gone', NULL
 FROM trust_keys AS k
 WHERE k.trust NOT IN (SELECT name FROM trust);
 
--- '*' stands for every value.
-CREATE VIEW trust_rule (hold, state, step, reason) AS VALUES
-  ('busy',    '*',      'none',   'a step is under way'),
-  ('backoff', '*',      'wait',   'its keys could not be read; tries again'),
-  ('free',    'unread', 'read',   'its keys are not known yet'),
-  ('free',    'old',    'read',   'its keys may have changed'),
-  ('free',    'fresh',  'wait',   'reads its keys anew every five minutes'),
-  ('free',    'gone',   'forget', 'the row was deleted');
-
-CREATE VIEW trust_plan AS
-SELECT 'trust' AS kind,
-       f.name,
-       f.name AS target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff' THEN f.retry_at_ms
-            WHEN f.state = 'fresh'  THEN f.due_at_ms END AS due_at_ms
-FROM trust_fact AS f
-CROSS JOIN trust_rule AS r ON r.hold = f.hold AND (r.state = '*' OR r.state = f.state)
-WHERE r.step <> 'none';
+CREATE VIEW trust_rule (state, step, reason) AS VALUES
+  ('unread', 'read',   'its keys are not known yet'),
+  ('old',    'read',   'its keys may have changed'),
+  ('fresh',  'wait',   'reads its keys anew every five minutes'),
+  ('gone',   'forget', 'the row was deleted');
 
 CREATE VIEW trust_input AS
 SELECT k.trust AS target, k.source FROM trust_keys AS k;
@@ -104,32 +83,22 @@ SELECT k.trust AS target, k.source FROM trust_keys AS k;
 CREATE VIEW trust_status AS
 SELECT 'trust' AS kind,
        t.name,
-       CASE WHEN k.detail <> ''             THEN 'failed'
+       CASE WHEN h.detail IS NOT NULL       THEN 'failed'
             WHEN COALESCE(k.keys, '') = ''  THEN 'converging'
             ELSE                                 'converged' END AS state,
-       CASE WHEN k.detail <> ''             THEN k.detail
+       CASE WHEN h.detail IS NOT NULL       THEN h.detail
             WHEN COALESCE(k.keys, '') = ''  THEN 'its keys are not read yet'
             ELSE json_array_length(k.keys, '$.keys') || ' keys of ' || t.issuer END AS detail,
        COALESCE(k.read_at_ms, (SELECT now_ms FROM clock)) AS since_ms
 FROM trust AS t
-LEFT JOIN trust_keys AS k ON k.trust = t.name;
+LEFT JOIN trust_keys AS k ON k.trust = t.name
+LEFT JOIN retry AS h ON h.kind = 'trust' AND h.target = t.name;
 
 CREATE VIEW trust_why AS
-SELECT 'trust' AS kind, k.trust AS name, k.trust AS target,
-       'the keys of ' || k.trust || ' could not be read: ' || k.detail AS reason, k.read_at_ms AS since_ms
-FROM trust_keys AS k
-WHERE k.detail <> '';
-
-CREATE VIEW trust_name AS
-SELECT name FROM trust
-UNION
-SELECT trust FROM trust_keys;
-
--- @wake
-
-CREATE TEMP TRIGGER wake_trust_insert AFTER INSERT ON trust BEGIN INSERT INTO dirty VALUES (NEW.name); END;
-CREATE TEMP TRIGGER wake_trust_update AFTER UPDATE ON trust BEGIN INSERT INTO dirty VALUES (NEW.name); END;
-CREATE TEMP TRIGGER wake_trust_delete AFTER DELETE ON trust BEGIN INSERT INTO dirty VALUES (OLD.name); END;
+SELECT 'trust' AS kind, h.name, h.target,
+       'the keys of ' || h.target || ' could not be read: ' || h.detail AS reason, h.since_ms
+FROM retry AS h
+WHERE h.kind = 'trust';
 
 -- @run trust.read
 
@@ -141,17 +110,15 @@ SET keys   = CASE source WHEN excluded.source THEN keys ELSE '' END,
 
 -- @run trust.read.done
 
-UPDATE trust_keys SET keys = :keys, read_at_ms = :now_ms, detail = '', tries = 0 WHERE trust = :target;
+UPDATE trust_keys SET keys = :keys, read_at_ms = :now_ms WHERE trust = :target;
 
 -- @run trust.read.failed
 
 -- The last good ones stay in use.
-UPDATE trust_keys
-SET detail = :detail, tries = tries + 1, retry_at_ms = :now_ms + min(300000, 2000 << min(tries, 10))
-WHERE trust = :target;
-
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'trust', trust, trust, 'keys not read', :detail FROM trust_keys WHERE trust = :target AND tries <= 2;
+SELECT :now_ms, 'trust', h.name, h.target, 'keys not read', :detail
+FROM retry AS h
+WHERE h.kind = 'trust' AND h.target = :target AND h.tries <= 2;
 
 -- @run trust.forget
 

@@ -4,7 +4,7 @@
 -- @desired
 
 CREATE TABLE job_check (
-  job         TEXT NOT NULL,
+  job         TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   name        TEXT NOT NULL
               CONSTRAINT "job_check.name must be 1 to 63 of a-z, 0-9, '-' and '_'"
               CHECK (name <> '' AND name NOT GLOB '*[^a-z0-9_-]*' AND length(name) <= 63),
@@ -38,17 +38,6 @@ CREATE TABLE job_check (
   PRIMARY KEY (job, name)
 );
 
--- @guard
-
-CREATE TRIGGER job_check_needs_job BEFORE INSERT ON job_check
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_check.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_check_keeps_job BEFORE UPDATE OF job ON job_check
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_check.job names no job: INSERT INTO job first, or correct the name');
-END;
-
 -- @observed
 
 -- How often in a row a check of a live instance has passed or failed, counted up to its thresholds: a row is written
@@ -68,13 +57,8 @@ CREATE TABLE check_state (
 CREATE VIEW check_violation AS
 SELECT 'job_check' AS table_name,
        c.job || '/' || c.name AS row_key,
-       'job_check names the job ''' || c.job || ''', which does not exist' AS message
-FROM job_check AS c
-WHERE c.job NOT IN (SELECT name FROM job)
-UNION ALL
-SELECT 'job_check', c.job || '/' || c.name,
        'job_check.command of ' || c.job || '/' || c.name
-           || ' must be a JSON array of strings: put quotes around every item'
+         || ' must be a JSON array of strings: put quotes around every item' AS message
 FROM job_check AS c
 WHERE c.type = 'exec' AND EXISTS (SELECT 1 FROM json_each(c.command) AS e WHERE e.type <> 'text')
 UNION ALL
@@ -162,9 +146,6 @@ WHERE i.run = 1
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_check_insert AFTER INSERT ON job_check BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_check_update AFTER UPDATE ON job_check BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_check_delete AFTER DELETE ON job_check BEGIN INSERT INTO dirty VALUES (OLD.job); END;
 CREATE TEMP TRIGGER wake_check_state_insert AFTER INSERT ON check_state BEGIN
   INSERT INTO dirty SELECT job FROM instance WHERE id = NEW.instance;
 END;

@@ -2,6 +2,12 @@
 -- proven, or when it makes no progress. A failed one goes back to the last spec that was healthy, once; never from
 -- there.
 
+-- @kind deployment
+--   of:          deployment.job
+--   state:       running untested succeeded failed
+--   progress:    complete idle moving rejected failing stalled
+--   revertible:  yes no
+
 -- @observed
 
 CREATE TABLE deployment (
@@ -21,17 +27,6 @@ CREATE TABLE deployment (
 );
 CREATE UNIQUE INDEX deployment_current ON deployment (job) WHERE current = 1;
 CREATE INDEX deployment_by_job ON deployment (job, id);
-
--- The rules of deployment_rule, found by one look-up; the primary key refuses a second rule for the same facts. Filled
--- anew whenever state.db is opened for writing.
-CREATE TABLE deployment_case (
-  state      TEXT NOT NULL,
-  progress   TEXT NOT NULL,
-  revertible TEXT NOT NULL,
-  step       TEXT NOT NULL,
-  reason     TEXT NOT NULL,
-  PRIMARY KEY (state, progress, revertible)
-) WITHOUT ROWID;
 
 -- @views
 
@@ -83,9 +78,10 @@ JOIN job_tally AS t ON t.job = d.job
 WHERE d.current = 1;
 
 CREATE VIEW deployment_fact AS
-SELECT id,
-       job,
-       deadline_at_ms,
+SELECT job AS name,
+       CAST(id AS TEXT) AS target,
+       -- A deadline that has passed while a node is away begins anew when the node is back.
+       deadline_at_ms AS due_at_ms,
        fallback,
        state,
        CASE WHEN rejections > 0                                                                THEN 'rejected'
@@ -98,83 +94,56 @@ SELECT id,
        CASE WHEN auto_revert = 1 AND cause = 'edit' AND fallback IS NOT NULL THEN 'yes' ELSE 'no' END AS revertible
 FROM deployment_count;
 
+-- '*' stands for every value. A roll-out under way ends in one of four ways (a); so does the first one that is put to
+-- the test after it had succeeded with no instance at all (b); what has succeeded is kept so by other kinds (c); what
+-- has failed may yet turn out well, and is not reverted a second time (d).
 CREATE VIEW deployment_rule (state, progress, revertible, step, reason) AS VALUES
-  ('running',   'complete', 'yes', 'succeed', 'every instance has been healthy for long enough'),
-  ('running',   'complete', 'no',  'succeed', 'every instance has been healthy for long enough'),
-  ('running',   'idle',     'yes', 'succeed', 'the job wants no instance'),
-  ('running',   'idle',     'no',  'succeed', 'the job wants no instance'),
-  ('running',   'moving',   'yes', 'wait',    'waits for instances to become healthy'),
-  ('running',   'moving',   'no',  'wait',    'waits for instances to become healthy'),
+  -- (a)
+  ('running',   'complete', '*',   'succeed', 'every instance has been healthy for long enough'),
+  ('running',   'idle',     '*',   'succeed', 'the job wants no instance'),
+  ('running',   'moving',   '*',   'wait',    'waits for instances to become healthy'),
   ('running',   'rejected', 'yes', 'revert',  'the new spec was rejected'),
   ('running',   'rejected', 'no',  'fail',    'the new spec was rejected'),
   ('running',   'failing',  'yes', 'revert',  'too many instances of the new spec failed'),
   ('running',   'failing',  'no',  'fail',    'too many instances of the new spec failed'),
   ('running',   'stalled',  'yes', 'revert',  'no instance became healthy within the progress deadline'),
   ('running',   'stalled',  'no',  'fail',    'no instance became healthy within the progress deadline'),
-  ('untested',  'complete', 'yes', 'succeed', 'every instance has been healthy for long enough'),
-  ('untested',  'complete', 'no',  'succeed', 'every instance has been healthy for long enough'),
-  ('untested',  'idle',     'yes', 'none',    ''),
-  ('untested',  'idle',     'no',  'none',    ''),
-  ('untested',  'moving',   'yes', 'none',    'its first instances start'),
-  ('untested',  'moving',   'no',  'none',    'its first instances start'),
+  -- (b)
+  ('untested',  'complete', '*',   'succeed', 'every instance has been healthy for long enough'),
+  ('untested',  'idle',     '*',   'none',    ''),
+  ('untested',  'moving',   '*',   'none',    'its first instances start'),
   ('untested',  'rejected', 'yes', 'revert',  'the spec was rejected'),
   ('untested',  'rejected', 'no',  'fail',    'the spec was rejected'),
   ('untested',  'failing',  'yes', 'revert',  'too many instances of the spec failed'),
   ('untested',  'failing',  'no',  'fail',    'too many instances of the spec failed'),
-  ('untested',  'stalled',  'yes', 'none',    'its first instances start'),
-  ('untested',  'stalled',  'no',  'none',    'its first instances start'),
-  ('succeeded', 'complete', 'yes', 'none',    ''),
-  ('succeeded', 'complete', 'no',  'none',    ''),
-  ('succeeded', 'idle',     'yes', 'none',    ''),
-  ('succeeded', 'idle',     'no',  'none',    ''),
-  ('succeeded', 'moving',   'yes', 'none',    'is being healed'),
-  ('succeeded', 'moving',   'no',  'none',    'is being healed'),
-  ('succeeded', 'rejected', 'yes', 'none',    'is being healed'),
-  ('succeeded', 'rejected', 'no',  'none',    'is being healed'),
-  ('succeeded', 'failing',  'yes', 'none',    'is being healed'),
-  ('succeeded', 'failing',  'no',  'none',    'is being healed'),
-  ('succeeded', 'stalled',  'yes', 'none',    'is being healed'),
-  ('succeeded', 'stalled',  'no',  'none',    'is being healed'),
-  ('failed',    'complete', 'yes', 'succeed', 'it became healthy after all'),
-  ('failed',    'complete', 'no',  'succeed', 'it became healthy after all'),
-  ('failed',    'idle',     'yes', 'succeed', 'the job wants no instance'),
-  ('failed',    'idle',     'no',  'succeed', 'the job wants no instance'),
-  ('failed',    'moving',   'yes', 'none',    'has failed'),
-  ('failed',    'moving',   'no',  'none',    'has failed'),
-  ('failed',    'rejected', 'yes', 'none',    'has failed'),
-  ('failed',    'rejected', 'no',  'none',    'has failed'),
-  ('failed',    'failing',  'yes', 'none',    'has failed'),
-  ('failed',    'failing',  'no',  'none',    'has failed'),
-  ('failed',    'stalled',  'yes', 'none',    'has failed'),
-  ('failed',    'stalled',  'no',  'none',    'has failed');
+  ('untested',  'stalled',  '*',   'none',    'its first instances start'),
+  -- (c)
+  ('succeeded', 'complete', '*',   'none',    ''),
+  ('succeeded', 'idle',     '*',   'none',    ''),
+  ('succeeded', 'moving',   '*',   'none',    'is being healed'),
+  ('succeeded', 'rejected', '*',   'none',    'is being healed'),
+  ('succeeded', 'failing',  '*',   'none',    'is being healed'),
+  ('succeeded', 'stalled',  '*',   'none',    'is being healed'),
+  -- (d)
+  ('failed',    'complete', '*',   'succeed', 'it became healthy after all'),
+  ('failed',    'idle',     '*',   'succeed', 'the job wants no instance'),
+  ('failed',    'moving',   '*',   'none',    'has failed'),
+  ('failed',    'rejected', '*',   'none',    'has failed'),
+  ('failed',    'failing',  '*',   'none',    'has failed'),
+  ('failed',    'stalled',  '*',   'none',    'has failed');
 
-CREATE VIEW deployment_plan AS
+CREATE VIEW deployment_why AS
 SELECT 'deployment' AS kind,
-       f.job AS name,
-       f.id AS target,
-       r.step,
-       r.reason,
-       -- A deadline that has passed while a node is away begins anew when the node is back.
-       CASE WHEN r.step = 'wait' AND f.deadline_at_ms > (SELECT now_ms FROM clock)
-           THEN f.deadline_at_ms END AS due_at_ms
-FROM deployment_fact AS f
-CROSS JOIN deployment_case AS r ON r.state = f.state AND r.progress = f.progress AND r.revertible = f.revertible
-WHERE r.step <> 'none';
-
--- @fill
-
-DELETE FROM deployment_case;
-INSERT INTO deployment_case (state, progress, revertible, step, reason)
-SELECT state, progress, revertible, step, reason FROM deployment_rule;
-
--- @wake
-
-CREATE TEMP TRIGGER wake_deployment_insert AFTER INSERT ON deployment BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_deployment_update AFTER UPDATE ON deployment BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
+       d.job AS name,
+       d.id AS target,
+       CASE d.state WHEN 'failed' THEN 'deployment ' || d.id || ' failed: ' || d.reason
+                    ELSE 'deployment ' || bad.id || ' failed: ' || bad.reason
+                         || '; the last spec that was healthy runs until the row is changed' END AS reason,
+       COALESCE(bad.finished_at_ms, d.finished_at_ms) AS since_ms
+FROM deployment AS d
+LEFT JOIN deployment AS bad ON d.cause = 'revert'
+                           AND bad.id = (SELECT max(e.id) FROM deployment AS e WHERE e.job = d.job AND e.id < d.id)
+WHERE d.current = 1 AND (d.state = 'failed' OR d.cause = 'revert');
 
 -- @run deployment.succeed
 

@@ -10,6 +10,14 @@
 -- run = 1 is an instance that Rowlock keeps; run = 0 one that is on its way out, or history. There is no way back.
 -- The last three of a job that failed are kept, container and all, for `why`; any other goes once it has stopped.
 
+-- @kind instance
+--   of:       instance.job
+--   hold:     blind hinted served unarmed free
+--   role:     keep replaced surplus unwanted ended expired
+--   state:    none unpulled created paused starting passing healthy unready proven failing overdue exited spent gone
+--   retry:    500 ms to 1 min
+--   looks:    look
+
 -- @observed
 
 CREATE TABLE instance (
@@ -27,7 +35,6 @@ CREATE TABLE instance (
   ports           TEXT NOT NULL DEFAULT '[]',   -- published ports, as JSON: [{port, protocol, host_ip, host_port}]
   verdict         TEXT CHECK (verdict IN ('stopped', 'failed')),   -- how it ended, once run is 0
   reason          TEXT NOT NULL DEFAULT '',     -- why it ended
-  detail          TEXT NOT NULL DEFAULT '',     -- what went wrong in the last step, while it is tried again
   rejected        INTEGER NOT NULL DEFAULT 0,   -- 1: only a change of the row can mend it
   exit_code       INTEGER,
   out_of_memory   INTEGER NOT NULL DEFAULT 0,
@@ -42,25 +49,12 @@ CREATE TABLE instance (
   healthy_at_ms   INTEGER,                      -- first moment at which all checks passed
   ended_at_ms     INTEGER,
   since_ms        INTEGER NOT NULL,             -- moment of the last change
-  tries           INTEGER NOT NULL DEFAULT 0,   -- how often the step at hand has failed
-  retry_at_ms     INTEGER NOT NULL DEFAULT 0,
   hinted          INTEGER NOT NULL DEFAULT 0,   -- 1: something happened to its container, look at it
   delivers        INTEGER NOT NULL DEFAULT 0    -- 1: it is given a folder with secrets (delivery.sql)
 );
 CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
 CREATE INDEX instance_by_node ON instance (node, run, memory_mb, cpus);
-
--- The rules of instance_rule with every '*' written out, so that a plan finds its rule by one look-up; the primary key
--- refuses a second rule for the same facts. Filled anew whenever state.db is opened for writing.
-CREATE TABLE instance_case (
-  hold   TEXT NOT NULL,
-  role   TEXT NOT NULL,
-  state  TEXT NOT NULL,
-  step   TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  PRIMARY KEY (hold, role, state)
-) WITHOUT ROWID;
 
 -- @views
 
@@ -80,7 +74,6 @@ SELECT i.id,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.delivers,
-       i.retry_at_ms,
        i.placed_at_ms,
        i.started_at_ms,
        i.healthy_at_ms,
@@ -117,11 +110,10 @@ WINDOW whole  AS (PARTITION BY i.job),
                   ROWS UNBOUNDED PRECEDING);
 
 CREATE VIEW instance_fact AS
-SELECT i.id, i.job, i.retry_at_ms,
-       CASE WHEN EXISTS (SELECT 1 FROM attempt AS a
-                         WHERE a.kind = 'instance' AND a.target = CAST(i.id AS TEXT)
-                           AND a.finished_at_ms IS NULL)              THEN 'busy'
-            WHEN n.reach IS NOT 'reached'                             THEN 'blind'
+SELECT i.id,
+       i.job AS name,
+       CAST(i.id AS TEXT) AS target,
+       CASE WHEN n.reach IS NOT 'reached'                             THEN 'blind'
             WHEN i.hinted                                             THEN 'hinted'
             -- A process that has ended cannot be waited for.
             WHEN i.run = 0 AND i.container IN ('running', 'paused')
@@ -129,7 +121,6 @@ SELECT i.id, i.job, i.retry_at_ms,
             WHEN i.delivers AND i.run = 1 AND i.container IN ('none', 'unpulled', 'created')
                  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.instance = i.id AND d.state = 'there')
                                                                       THEN 'unarmed'
-            WHEN i.retry_at_ms > (SELECT now_ms FROM clock)           THEN 'backoff'
             ELSE                                                           'free' END AS hold,
        CASE WHEN i.run = 0 AND NOT i.job_wanted                       THEN 'expired'
             WHEN i.run = 0 AND NOT i.failed                           THEN 'expired'
@@ -160,15 +151,15 @@ SELECT i.id, i.job, i.retry_at_ms,
                                              (SELECT started_at_ms FROM clock))
                  <= (SELECT now_ms FROM clock)                        THEN 'overdue'
             ELSE                                                           'starting' END AS state,
+       -- For all that wait for a moment: until it is proven, or has not become healthy in time.
        CASE WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
             ELSE i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
-                                             (SELECT started_at_ms FROM clock)) END AS deadline_at_ms
+                                             (SELECT started_at_ms FROM clock)) END AS due_at_ms
 FROM instance_rank AS i
 LEFT JOIN node_state AS n ON n.node = i.node;
 
 -- '*' stands for every value. Every (hold, role, state) matches exactly one row; tests/schema walks them all.
 CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
-  ('busy',    '*',        '*',        'none',    'a step is under way'),
   ('blind',   '*',        '*',        'wait',    'its node cannot be reached'),
   ('hinted',  '*',        '*',        'look',    'the engine said that something happened to it'),
   ('served',  '*',        '*',        'wait',    'the proxy has not let go of it yet'),
@@ -178,7 +169,6 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('unarmed', 'unwanted', '*',        'retire',  'its job or its node was deleted'),
   ('unarmed', 'ended',    '*',        'none',    'needs none any more'),
   ('unarmed', 'expired',  '*',        'none',    'needs none any more'),
-  ('backoff', '*',        '*',        'wait',    'the last step failed; tries again'),
 
   ('free',    'keep',     'none',     'create',  'it has no container yet'),
   ('free',    'keep',     'unpulled', 'pull',    'its image is not on the node'),
@@ -229,26 +219,6 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'expired',  'spent',    'remove',  'its history is no longer needed'),
   ('free',    'expired',  'gone',     'forget',  'nothing of it is left');
 
--- Every combination of facts that there can be.
-CREATE VIEW instance_domain AS
-SELECT hold.value AS hold, role.value AS role, state.value AS state
-FROM json_each('["busy","blind","hinted","served","unarmed","backoff","free"]') AS hold
-CROSS JOIN json_each('["keep","replaced","surplus","unwanted","ended","expired"]') AS role
-CROSS JOIN json_each('["none","unpulled","created","paused","starting","passing","healthy","unready","proven","failing",
-                       "overdue","exited","spent","gone"]') AS state;
-
-CREATE VIEW instance_plan AS
-SELECT 'instance' AS kind,
-       f.job AS name,
-       f.id AS target,
-       r.step,
-       r.reason,
-       CASE WHEN f.hold = 'backoff'                                     THEN f.retry_at_ms
-            WHEN f.hold = 'free' AND f.state IN ('starting', 'healthy') THEN f.deadline_at_ms END AS due_at_ms
-FROM instance_fact AS f
-CROSS JOIN instance_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
-WHERE r.step <> 'none';
-
 -- All that a worker needs to make a step.
 CREATE VIEW instance_input AS
 SELECT i.id AS target, i.id AS instance,
@@ -271,28 +241,41 @@ JOIN node_state AS n ON n.node = i.node
 JOIN spec AS s ON s.id = i.spec
 LEFT JOIN job AS j ON j.name = i.job;
 
--- @fill
-
-DELETE FROM instance_case;
-INSERT INTO instance_case (hold, role, state, step, reason)
-SELECT d.hold, d.role, d.state, r.step, r.reason
-FROM instance_domain AS d
-JOIN instance_rule AS r ON r.hold = d.hold
-                       AND (r.role = '*' OR r.role = d.role)
-                       AND (r.state = '*' OR r.state = d.state);
+CREATE VIEW instance_why AS
+SELECT 'instance' AS kind,
+       f.name,
+       i.name AS target,
+       i.name || ' ' || CASE WHEN h.detail IS NOT NULL THEN h.detail
+                             WHEN r.step = 'wait' THEN r.reason
+                             ELSE 'needs step ' || r.step || ': ' || r.reason END AS reason,
+       i.since_ms
+FROM instance_fact AS f
+JOIN instance AS i ON i.id = f.id
+CROSS JOIN instance_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
+LEFT JOIN retry AS h ON h.kind = 'instance' AND h.target = f.target AND h.step = r.step
+WHERE r.step <> 'none' AND i.run = 1
+UNION ALL
+-- The last failure, as long as the job is not whole again.
+SELECT 'instance', i.job, i.name,
+       i.name || ' failed: ' || i.reason
+         || CASE WHEN i.log IS NOT NULL AND i.log <> '' THEN '; its last lines: ' || char(10) || i.log ELSE '' END,
+       i.ended_at_ms
+FROM instance AS i
+JOIN job_tally AS t ON t.job = i.job
+WHERE i.id = (SELECT max(e.id) FROM instance AS e WHERE e.job = i.job AND e.verdict = 'failed')
+  AND (t.fresh_proven < t.count OR t.state = 'failed'
+       OR EXISTS (SELECT 1 FROM deployment AS d WHERE d.id = t.deployment AND d.cause = 'revert'));
 
 -- @wake
 
-CREATE TEMP TRIGGER wake_instance_insert AFTER INSERT ON instance BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_instance_update AFTER UPDATE ON instance BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_instance_delete AFTER DELETE ON instance BEGIN
-  INSERT INTO dirty VALUES (OLD.job);
-  INSERT INTO dirty VALUES (OLD.node);
-END;
+CREATE TEMP TRIGGER wake_instance_gone AFTER DELETE ON instance BEGIN INSERT INTO dirty VALUES (OLD.node); END;
+
+-- @begin
+
+UPDATE instance
+SET hinted = 1
+WHERE id IN (SELECT CAST(target AS INTEGER) FROM attempt
+             WHERE kind = 'instance' AND outcome = 'lost' AND finished_at_ms = :now_ms);
 
 -- @run instance.hint
 
@@ -322,10 +305,11 @@ SET run         = 0,
                                WHERE c.instance = instance.id AND c.failures > 0
                                  AND instance.container = 'running'), ''),
     ended_at_ms = :now_ms,
-    since_ms    = :now_ms,
-    tries       = 0,
-    retry_at_ms = 0
+    since_ms    = :now_ms
 WHERE id = :target;
+
+-- What failed for it while it was wanted holds up none of its last steps.
+DELETE FROM retry WHERE kind = 'instance' AND target = :target;
 
 UPDATE deployment
 SET failures = failures + 1
@@ -345,10 +329,11 @@ SET run         = 0,
     verdict     = 'stopped',
     reason      = :reason,
     ended_at_ms = :now_ms,
-    since_ms    = :now_ms,
-    tries       = 0,
-    retry_at_ms = 0
+    since_ms    = :now_ms
 WHERE id = :target;
+
+-- What failed for it while it was wanted holds up none of its last steps.
+DELETE FROM retry WHERE kind = 'instance' AND target = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'retired', reason FROM instance WHERE id = :target;
@@ -359,6 +344,11 @@ DELETE FROM check_state WHERE instance = :target;
 DELETE FROM instance WHERE id = :target;
 
 -- @run instance.look.done
+
+-- In another state, another step is at hand than the one that failed.
+DELETE FROM retry
+WHERE kind = 'instance' AND target = :target
+  AND EXISTS (SELECT 1 FROM instance WHERE id = :target AND container <> :state);
 
 -- :state is 'gone' when the engine knows no such container; that of one that was never made stays 'none'.
 UPDATE instance
@@ -371,8 +361,6 @@ SET hinted        = 0,
     ports         = :ports,
     exit_code     = :exit_code,
     out_of_memory = :out_of_memory,
-    -- the step at hand is the same: it goes on failing
-    tries         = CASE WHEN container = :state THEN tries ELSE 0 END,
     since_ms      = CASE WHEN container = :state THEN since_ms ELSE :now_ms END
 WHERE id = :target;
 
@@ -383,15 +371,15 @@ UPDATE instance SET hinted = 0 WHERE id = :target;
 
 -- @run instance.create.done
 
-UPDATE instance SET container = 'created', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
+UPDATE instance SET container = 'created', since_ms = :now_ms WHERE id = :target;
 
 -- @run instance.create.absent
 
-UPDATE instance SET container = 'unpulled', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
+UPDATE instance SET container = 'unpulled', since_ms = :now_ms WHERE id = :target;
 
 -- @run instance.pull.done
 
-UPDATE instance SET container = 'none', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
+UPDATE instance SET container = 'none', since_ms = :now_ms WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'pulled', :image FROM instance WHERE id = :target;
@@ -404,8 +392,6 @@ SET container     = :state,
     ports         = :ports,
     exit_code     = :exit_code,
     out_of_memory = :out_of_memory,
-    tries         = 0,
-    detail        = '',
     started_at_ms = :now_ms,
     since_ms      = :now_ms
 WHERE id = :target;
@@ -415,14 +401,14 @@ SELECT :now_ms, 'instance', job, name, 'started', 'on ' || node FROM instance WH
 
 -- @run instance.resume.done
 
-UPDATE instance SET container = 'running', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
+UPDATE instance SET container = 'running', since_ms = :now_ms WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'resumed', 'it was paused behind our back' FROM instance WHERE id = :target;
 
 -- @run instance.stop.done
 
-UPDATE instance SET container = 'exited', address = '', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
+UPDATE instance SET container = 'exited', address = '', since_ms = :now_ms WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'stopped', reason FROM instance WHERE id = :target;
@@ -433,52 +419,42 @@ UPDATE instance
 SET log           = :log,
     container     = CASE :state WHEN 'gone' THEN 'gone' ELSE container END,
     exit_code     = COALESCE(:exit_code, exit_code),
-    out_of_memory = :out_of_memory,
-    tries         = 0,
-    detail        = ''
+    out_of_memory = :out_of_memory
 WHERE id = :target;
 
 -- @run instance.remove.done
 
-UPDATE instance SET container = 'gone', address = '', tries = 0, detail = '', since_ms = :now_ms WHERE id = :target;
+UPDATE instance SET container = 'gone', address = '', since_ms = :now_ms WHERE id = :target;
 
--- @run instance.transient
+-- @run instance.failed
 
--- The step is tried again after 0.5 s, then after twice as long each time up to a minute, with a jitter of a fifth that
--- is derived from the row, so that many instances do not come back at once and a replay gives the same.
+-- An answer may be lost: what the container is now has to be looked up.
 UPDATE instance
-SET tries       = tries + 1,
-    detail      = :detail,
-    retry_at_ms = :now_ms + min(60000, 500 << min(tries, 10)) * (100 + (id * 7919 + tries * 104729) % 20) / 100,
-    -- An answer may be lost: what the container is now has to be looked up.
-    hinted      = container IN ('created', 'running', 'paused', 'exited')
+SET hinted = :outcome = 'transient' AND container IN ('created', 'running', 'paused', 'exited')
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'instance', job, name, :step || ' failed', :detail FROM instance WHERE id = :target AND tries <= 3;
+SELECT :now_ms, 'instance', i.job, i.name,
+       :step || CASE :outcome WHEN 'broken' THEN ' broken' ELSE ' failed' END, :detail
+FROM instance AS i
+JOIN retry AS h ON h.kind = 'instance' AND h.target = :target AND h.step = :step AND h.tries <= 3
+WHERE i.id = :target;
 
 -- @run instance.rejected
 
--- A step that is rejected for an instance on its way out is tried again, late: there is nothing else to do.
-UPDATE instance SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 60000 WHERE id = :target AND run = 0;
+-- One that is wanted has failed by that, and its last steps are not held up. For one on its way out there is nothing
+-- else to do than to try again.
+DELETE FROM retry
+WHERE kind = 'instance' AND target = :target AND EXISTS (SELECT 1 FROM instance WHERE id = :target AND run = 1);
 
 UPDATE instance
 SET run         = 0,
     verdict     = 'failed',
     rejected    = 1,
     reason      = :detail,
-    detail      = '',
     ended_at_ms = :now_ms,
-    since_ms    = :now_ms,
-    tries       = 0
+    since_ms    = :now_ms
 WHERE id = :target AND run = 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'rejected', :detail FROM instance WHERE id = :target;
-
--- @run instance.broken
-
-UPDATE instance SET tries = tries + 1, detail = :detail, retry_at_ms = :now_ms + 60000 WHERE id = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'instance', job, name, :step || ' broken', :detail FROM instance WHERE id = :target;

@@ -16,7 +16,6 @@ SELECT i.id,
        i.log,
        i.hinted,
        i.delivers,
-       i.retry_at_ms,
        i.placed_at_ms, i.started_at_ms, i.healthy_at_ms,
        -- In how many routes the proxy does not give it requests yet. Most jobs have none; specs are long to read.
        CASE WHEN NOT EXISTS (SELECT 1 FROM route AS r WHERE r.job = i.job OR r.next_job = i.job) THEN 0

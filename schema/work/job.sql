@@ -1,6 +1,11 @@
 -- A job is what the engineer wants to run: so many instances of one image. The part of it whose change needs new
 -- instances is its spec; everything else (count, checks, update and restart policy) takes effect on those that run.
 
+-- @kind job
+--   of:       job.name deployment.job
+--   asked:    new changed same gone
+--   vacancy:  none held later nowhere due
+
 -- @desired
 
 CREATE TABLE job (
@@ -102,7 +107,7 @@ CREATE TABLE job (
 );
 
 CREATE TABLE job_env (
-  job   TEXT NOT NULL,
+  job   TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   name  TEXT NOT NULL
         CONSTRAINT "job_env.name must be letters, digits and '_', and not begin with a digit"
         CHECK (name GLOB '[A-Za-z_]*' AND name NOT GLOB '*[^A-Za-z0-9_]*'),
@@ -111,7 +116,7 @@ CREATE TABLE job_env (
 );
 
 CREATE TABLE job_port (
-  job       TEXT NOT NULL,
+  job       TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   label     TEXT NOT NULL                        -- what checks and routes call it: http, metrics …
             CONSTRAINT "job_port.label must be 1 to 63 of a-z, 0-9, '-' and '_', and begin with a letter"
             CHECK (label GLOB '[a-z]*' AND label NOT GLOB '*[^a-z0-9_-]*' AND length(label) <= 63),
@@ -130,7 +135,7 @@ CREATE TABLE job_port (
 );
 
 CREATE TABLE job_mount (
-  job       TEXT NOT NULL,
+  job       TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   path      TEXT NOT NULL                        -- where the container sees it
             CONSTRAINT "job_mount.path must be absolute, such as '/data', and not '/'"
             CHECK (path GLOB '/?*'),
@@ -149,7 +154,7 @@ CREATE TABLE job_mount (
 
 -- Where instances may be placed.
 CREATE TABLE job_constraint (
-  job       TEXT NOT NULL,
+  job       TEXT NOT NULL REFERENCES job (name) ON DELETE CASCADE ON UPDATE CASCADE,
   attribute TEXT NOT NULL
             CONSTRAINT "job_constraint.attribute must be 'node', 'site' or 'arch'"
             CHECK (attribute IN ('node', 'site', 'arch')),
@@ -161,38 +166,6 @@ CREATE TABLE job_constraint (
 
 -- @guard
 
-CREATE TRIGGER job_env_needs_job BEFORE INSERT ON job_env
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_env.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_port_needs_job BEFORE INSERT ON job_port
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_port.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_mount_needs_job BEFORE INSERT ON job_mount
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_mount.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_constraint_needs_job BEFORE INSERT ON job_constraint
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_constraint.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_env_keeps_job BEFORE UPDATE OF job ON job_env
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_env.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_port_keeps_job BEFORE UPDATE OF job ON job_port
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_port.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_mount_keeps_job BEFORE UPDATE OF job ON job_mount
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_mount.job names no job: INSERT INTO job first, or correct the name');
-END;
-CREATE TRIGGER job_constraint_keeps_job BEFORE UPDATE OF job ON job_constraint
-WHEN NOT EXISTS (SELECT 1 FROM job WHERE name = NEW.job) BEGIN
-  SELECT RAISE(ABORT, 'job_constraint.job names no job: INSERT INTO job first, or correct the name');
-END;
 CREATE TRIGGER job_command_insert BEFORE INSERT ON job
 WHEN CASE WHEN json_valid(NEW.command) THEN EXISTS (SELECT 1 FROM json_each(NEW.command) WHERE type <> 'text') END BEGIN
   SELECT RAISE(ABORT, 'job.command must be a JSON array of strings: put quotes around every item, numbers included');
@@ -200,23 +173,6 @@ END;
 CREATE TRIGGER job_command_update BEFORE UPDATE OF command ON job
 WHEN CASE WHEN json_valid(NEW.command) THEN EXISTS (SELECT 1 FROM json_each(NEW.command) WHERE type <> 'text') END BEGIN
   SELECT RAISE(ABORT, 'job.command must be a JSON array of strings: put quotes around every item, numbers included');
-END;
--- A job takes its rows along when it is deleted or renamed; outside clients have foreign keys off.
-CREATE TRIGGER job_delete AFTER DELETE ON job BEGIN
-  DELETE FROM job_env WHERE job = OLD.name;
-  DELETE FROM job_port WHERE job = OLD.name;
-  DELETE FROM job_mount WHERE job = OLD.name;
-  DELETE FROM job_constraint WHERE job = OLD.name;
-  DELETE FROM job_check WHERE job = OLD.name;
-END;
-CREATE TRIGGER job_rename AFTER UPDATE OF name ON job WHEN NEW.name <> OLD.name BEGIN
-  UPDATE job_env SET job = NEW.name WHERE job = OLD.name;
-  UPDATE job_port SET job = NEW.name WHERE job = OLD.name;
-  UPDATE job_mount SET job = NEW.name WHERE job = OLD.name;
-  UPDATE job_constraint SET job = NEW.name WHERE job = OLD.name;
-  UPDATE job_check SET job = NEW.name WHERE job = OLD.name;
-  UPDATE route SET job = NEW.name WHERE job = OLD.name;
-  UPDATE route SET next_job = NEW.name WHERE next_job = OLD.name;
 END;
 
 -- @observed
@@ -228,16 +184,6 @@ CREATE TABLE spec (
   body TEXT NOT NULL,               -- JSON, as the view job_spec makes it
   UNIQUE (job, body)
 );
-
--- The rules of job_rule, so that a plan finds its rule by one look-up instead of asking for the facts once a rule; the
--- primary key refuses a second rule for the same facts. Filled anew whenever state.db is opened for writing.
-CREATE TABLE job_case (
-  asked   TEXT NOT NULL,
-  vacancy TEXT NOT NULL,
-  step    TEXT NOT NULL,
-  reason  TEXT NOT NULL,
-  PRIMARY KEY (asked, vacancy)
-) WITHOUT ROWID;
 
 -- @views
 
@@ -256,19 +202,6 @@ SELECT 'job', j.name, 'job.capabilities of ' || j.name
     || ' must be a JSON array of strings, such as ["NET_BIND_SERVICE"]'
 FROM job AS j
 WHERE EXISTS (SELECT 1 FROM json_each(j.capabilities) AS c WHERE c.type <> 'text')
-UNION ALL
-SELECT 'job_env', c.job || '/' || c.name, 'job_env names the job ''' || c.job || ''', which does not exist'
-FROM job_env AS c WHERE c.job NOT IN (SELECT name FROM job)
-UNION ALL
-SELECT 'job_port', c.job || '/' || c.label, 'job_port names the job ''' || c.job || ''', which does not exist'
-FROM job_port AS c WHERE c.job NOT IN (SELECT name FROM job)
-UNION ALL
-SELECT 'job_mount', c.job || '/' || c.path, 'job_mount names the job ''' || c.job || ''', which does not exist'
-FROM job_mount AS c WHERE c.job NOT IN (SELECT name FROM job)
-UNION ALL
-SELECT 'job_constraint', c.job || '/' || c.attribute,
-       'job_constraint names the job ''' || c.job || ''', which does not exist'
-FROM job_constraint AS c WHERE c.job NOT IN (SELECT name FROM job)
 UNION ALL
 SELECT 'job_constraint', c.job || '/node/' || c.value,
        'job ' || c.job || ' must run on node ''' || c.value || ''', which does not exist: nodes are '
@@ -302,12 +235,6 @@ JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.p
                       AND (other.job < p.job OR (other.job = p.job AND other.label < p.label))
 WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
 
--- Every job that matters: desired, or not quite gone yet.
-CREATE VIEW job_name AS
-SELECT name FROM job
-UNION ALL
-SELECT job FROM deployment WHERE current = 1 AND job NOT IN (SELECT name FROM job);
-
 -- How the spec in the engineer's rows relates to the one that is rolled out.
 CREATE VIEW job_asked AS
 SELECT p.job,
@@ -319,12 +246,13 @@ SELECT p.job,
 FROM job_spec AS p
 LEFT JOIN deployment AS d ON d.job = p.job AND d.current = 1;
 
--- One row for a job, and one for each of its vacant slots.
+-- One row for a job, and one for each of its vacant slots, with its number for a target.
 CREATE VIEW job_fact AS
-SELECT a.job, NULL AS slot, NULL AS due_at_ms, a.asked, 'none' AS vacancy
+SELECT a.job AS name, a.job AS target, NULL AS slot, NULL AS due_at_ms, a.asked, 'none' AS vacancy
 FROM job_asked AS a
 UNION ALL
 SELECT v.job,
+       CAST(v.slot AS TEXT),
        v.slot,
        v.due_at_ms,
        a.asked,
@@ -337,7 +265,7 @@ FROM job_vacancy AS v
 CROSS JOIN job_asked AS a ON a.job = v.job   -- in this order: most jobs have no vacancy, and a spec is long to compare
 WHERE a.asked = 'same'
 UNION ALL
-SELECT d.job, NULL, NULL, 'gone',
+SELECT d.job, d.job, NULL, NULL, 'gone',
        CASE WHEN EXISTS (SELECT 1 FROM instance AS i WHERE i.job = d.job) THEN 'none' ELSE 'due' END
 FROM deployment AS d
 WHERE d.current = 1 AND d.job NOT IN (SELECT name FROM job);
@@ -346,73 +274,93 @@ WHERE d.current = 1 AND d.job NOT IN (SELECT name FROM job);
 -- reaches job_fact through a window alone.
 CREATE VIEW job_outlook AS
 SELECT w.job, w.asked, w.nowhere, w.later
-FROM (SELECT f.job,
+FROM (SELECT f.name AS job,
              f.slot,
              f.asked,
              max(f.vacancy = 'nowhere') OVER whole AS nowhere,
              max(f.vacancy = 'later') OVER whole   AS later
       FROM job_fact AS f
-      WINDOW whole AS (PARTITION BY f.job)) AS w
+      WINDOW whole AS (PARTITION BY f.name)) AS w
 WHERE w.slot IS NULL;
 
+-- '*' stands for every value. A spec that is new or changed is rolled out whatever its slots need (a); within the one
+-- that is, each vacant slot is asked about by itself (b); what was deleted goes once nothing is left of it (c).
 CREATE VIEW job_rule (asked, vacancy, step, reason) AS VALUES
-  ('new',     'none',    'deploy', 'the job is new'),
-  ('new',     'held',    'deploy', 'the job is new'),
-  ('new',     'later',   'deploy', 'the job is new'),
-  ('new',     'nowhere', 'deploy', 'the job is new'),
-  ('new',     'due',     'deploy', 'the job is new'),
-  ('changed', 'none',    'deploy', 'its spec was changed'),
-  ('changed', 'held',    'deploy', 'its spec was changed'),
-  ('changed', 'later',   'deploy', 'its spec was changed'),
-  ('changed', 'nowhere', 'deploy', 'its spec was changed'),
-  ('changed', 'due',     'deploy', 'its spec was changed'),
+  -- (a)
+  ('new',     '*',       'deploy', 'the job is new'),
+  ('changed', '*',       'deploy', 'its spec was changed'),
+  -- (b)
   ('same',    'none',    'none',   ''),
   ('same',    'held',    'wait',   'the spec was rejected: change the row'),
   ('same',    'later',   'wait',   'the last instance failed; starts another after the restart delay'),
   ('same',    'nowhere', 'wait',   'no node can take an instance'),
   ('same',    'due',     'place',  'fewer instances than wanted'),
+  -- (c)
   ('gone',    'none',    'none',   'its instances are being removed'),
   ('gone',    'held',    'none',   'its instances are being removed'),
   ('gone',    'later',   'none',   'its instances are being removed'),
   ('gone',    'nowhere', 'none',   'its instances are being removed'),
   ('gone',    'due',     'forget', 'the job was deleted and nothing of it is left');
 
-CREATE VIEW job_plan AS
+-- How a job stands, in one row.
+CREATE VIEW job_status AS
 SELECT 'job' AS kind,
-       f.job AS name,
-       COALESCE(CASE WHEN r.step IN ('place', 'wait') THEN f.slot END, f.job) AS target,
-       r.step,
-       r.reason,
-       CASE WHEN f.vacancy = 'later' THEN f.due_at_ms END AS due_at_ms
+       o.job AS name,
+       CASE WHEN EXISTS (SELECT 1 FROM instance AS i JOIN node_state AS s ON s.node = i.node
+                         WHERE i.job = t.job AND i.run = 1 AND s.reach <> 'reached')     THEN 'unknown'
+            WHEN t.state = 'failed' OR d.cause = 'revert'                                THEN 'failed'
+            WHEN o.nowhere                                                               THEN 'waiting'
+            WHEN t.state = 'succeeded' AND t.fresh_proven >= t.count AND t.fresh_live = t.count
+                 AND t.stale_live = 0 AND t.stopping = 0 AND o.asked = 'same'            THEN 'converged'
+            WHEN o.later                                                                 THEN 'waiting'
+            ELSE                                                                              'converging' END AS state,
+       t.fresh_proven || '/' || t.count || ' healthy'
+         || CASE WHEN t.stale_live > 0 THEN ', ' || t.stale_live || ' of the old spec' ELSE '' END
+         || CASE WHEN t.state = 'failed' THEN ': ' || d.reason
+                 WHEN d.cause = 'revert' THEN ': the change failed, runs the last spec that was healthy'
+                 WHEN o.nowhere THEN ': no node can take an instance'
+                 WHEN o.later THEN ': restarts after a failure'
+                 ELSE COALESCE((SELECT ': ' || h.detail FROM instance AS i
+                                JOIN retry AS h ON h.kind = 'instance' AND h.target = CAST(i.id AS TEXT)
+                                WHERE i.job = t.job AND i.run = 1
+                                ORDER BY i.id DESC LIMIT 1), '') END AS detail,
+       max(d.started_at_ms, COALESCE(d.finished_at_ms, 0),
+           COALESCE((SELECT max(i.since_ms) FROM instance AS i WHERE i.job = t.job), 0)) AS since_ms
+FROM job_outlook AS o
+JOIN job_tally AS t ON t.job = o.job
+JOIN deployment AS d ON d.id = t.deployment
+UNION ALL
+SELECT 'job', j.name, 'converging', 'not planned yet', (SELECT now_ms FROM clock)
+FROM job AS j
+WHERE NOT EXISTS (SELECT 1 FROM deployment AS d WHERE d.job = j.name AND d.current = 1)
+UNION ALL
+SELECT 'job', d.job, 'converging', 'is being removed',
+       COALESCE((SELECT max(i.ended_at_ms) FROM instance AS i WHERE i.job = d.job), d.started_at_ms)
+FROM deployment AS d
+WHERE d.current = 1 AND d.job NOT IN (SELECT name FROM job);
+
+CREATE VIEW job_why AS
+SELECT 'job' AS kind,
+       f.name,
+       'slot ' || f.slot AS target,
+       r.reason || CASE WHEN f.vacancy = 'later'
+                        THEN ' (in ' || ((f.due_at_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)'
+                            ELSE '' END AS reason,
+       (SELECT now_ms FROM clock) AS since_ms
 FROM job_fact AS f
 CROSS JOIN job_case AS r ON r.asked = f.asked AND r.vacancy = f.vacancy
-WHERE r.step <> 'none';
-
--- @fill
-
-DELETE FROM job_case;
-INSERT INTO job_case (asked, vacancy, step, reason) SELECT asked, vacancy, step, reason FROM job_rule;
-
--- @wake
-
-CREATE TEMP TRIGGER wake_job_insert AFTER INSERT ON job BEGIN INSERT INTO dirty VALUES (NEW.name); END;
-CREATE TEMP TRIGGER wake_job_update AFTER UPDATE ON job BEGIN INSERT INTO dirty VALUES (NEW.name); END;
-CREATE TEMP TRIGGER wake_job_delete AFTER DELETE ON job BEGIN INSERT INTO dirty VALUES (OLD.name); END;
-CREATE TEMP TRIGGER wake_env_insert AFTER INSERT ON job_env BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_env_update AFTER UPDATE ON job_env BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_env_delete AFTER DELETE ON job_env BEGIN INSERT INTO dirty VALUES (OLD.job); END;
-CREATE TEMP TRIGGER wake_port_insert AFTER INSERT ON job_port BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_port_update AFTER UPDATE ON job_port BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_port_delete AFTER DELETE ON job_port BEGIN INSERT INTO dirty VALUES (OLD.job); END;
-CREATE TEMP TRIGGER wake_mount_insert AFTER INSERT ON job_mount BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_mount_update AFTER UPDATE ON job_mount BEGIN INSERT INTO dirty VALUES (NEW.job); END;
-CREATE TEMP TRIGGER wake_mount_delete AFTER DELETE ON job_mount BEGIN INSERT INTO dirty VALUES (OLD.job); END;
-CREATE TEMP TRIGGER wake_constraint_insert AFTER INSERT ON job_constraint BEGIN
-  INSERT INTO dirty VALUES (NEW.job);
-END;
-CREATE TEMP TRIGGER wake_constraint_delete AFTER DELETE ON job_constraint BEGIN
-  INSERT INTO dirty VALUES (OLD.job);
-END;
+WHERE r.step = 'wait' AND f.vacancy <> 'nowhere'
+UNION ALL
+SELECT 'job', o.job, n.node, 'no instance can be placed on node ' || n.node || ': it ' || n.obstacle,
+       (SELECT now_ms FROM clock)
+FROM job_outlook AS o
+JOIN job_node AS n ON n.job = o.job
+WHERE o.nowhere
+UNION ALL
+SELECT 'job', o.job, o.job, 'no instance can be placed: there is no node; INSERT INTO node(name) VALUES (''local'')',
+       (SELECT now_ms FROM clock)
+FROM job_outlook AS o
+WHERE o.nowhere AND NOT EXISTS (SELECT 1 FROM node);
 
 -- @run job.deploy
 

@@ -1,3 +1,5 @@
+// Headers of tar are made by hand here, field by field, because no library would write the broken
+// ones that the tests need.
 #include "tests/archive/archives.h"
 
 #include "controller/archive/tar_writer.h"

@@ -19,7 +19,7 @@ const std::vector<std::size_t> kSizes = {0,          1,          511,           
                                          65535,      65536,      65537,         kPiece - 1, kPiece,
                                          kPiece + 1, 3 * kPiece, 3 * kPiece + 7};
 
-// What it prints.
+// What GNU tar prints.
 std::string gnu_tar(const TempFolder& folder, const std::string& archive,
                     const std::string& options) {
   write(folder / "archive", archive);

@@ -1,3 +1,5 @@
+// The keys are written down, so that a file that fails can be opened with a stock age. A forged
+// backup differs from an honest one by its members alone: the encryption is good.
 #include "tests/backup/backup_files.h"
 
 #include "controller/backup/backup_manifest.h"

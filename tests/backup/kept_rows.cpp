@@ -1,3 +1,5 @@
+// Rows are inserted as if backups had been made; no controller runs. What is kept is then asked of
+// the product's own views.
 #include "tests/backup/kept_rows.h"
 
 #include "controller/store/home.h"

@@ -1,3 +1,5 @@
+// Reads the file that make_restic_answers.py wrote: one word at the beginning of a line says what
+// the line is.
 #include "tests/backup/restic_answers.h"
 
 #include <criterion/criterion.h>

@@ -1,3 +1,5 @@
+// The commands are taken from the text itself, so that a text that is wrong fails here and not with
+// somebody at midnight.
 #include "tests/backup/restored_by_hand.h"
 
 #include "tests/backup/backup_files.h"

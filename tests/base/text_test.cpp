@@ -1,4 +1,4 @@
-// Columns and near misses.
+// How wide text is in columns, and which word somebody meant who mistyped one.
 #include "controller/base/text.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 // What needs an engine. The engine's own start events are the clock for both sides of every pair.
 #include "controller/adapters/real_world.h"
+#include "controller/backup/home_copies.h"
 #include "controller/base/time.h"
 #include "controller/controller.h"
 #include "controller/store/home.h"
@@ -20,12 +21,13 @@ namespace rowlock::bench {
 
 namespace {
 
-constexpr int kFirstPairs = 60;
-constexpr int kTenRounds = 12;
-constexpr int kKillPairs = 15;
-constexpr int kLooks = 40;
-constexpr int kIdleSeconds = 60;
-constexpr int kIdleInstances = 100;
+const int kFirstPairs = sized(60, 1);
+const int kTenRounds = sized(12, 1);
+const int kKillPairs = sized(15, 1);
+const int kLooks = sized(40, 2);
+const int kIdleSeconds = sized(60, 1);
+const int kSettleSeconds = sized(5, 0);
+const int kIdleInstances = sized(100, 3);
 
 // A job that sleeps on the host network and dies at once when it is told to.
 std::string insert_job(const std::string& name, int count = 1) {
@@ -211,7 +213,7 @@ void start_idle(Bench& bench) {
 
 std::vector<Figure> measure_idle(Bench& bench, const std::string& endpoint) {
   const pid_t engine = engine_process(endpoint);
-  std::this_thread::sleep_for(std::chrono::seconds(5));
+  std::this_thread::sleep_for(std::chrono::seconds(kSettleSeconds));
   const double before = cpu_seconds(bench.service.process());
   const double engine_before = cpu_seconds(engine);
   std::this_thread::sleep_for(std::chrono::seconds(kIdleSeconds));
@@ -250,7 +252,7 @@ std::vector<Figure> measure_look(Bench& bench) {
   Secrets secrets(state, schema);
   const Reconcilers reconcilers = all_reconcilers(secrets, state, schema);
   Loop loop;
-  RealWorld world(loop, home.folder());
+  RealWorld world(loop, home.folder(), std::make_unique<FolderCopies>(home.folder()));
   DirectExecutor executor;
   std::FILE* nowhere = std::fopen("/dev/null", "w");
   Log log(Log::Format::json, nowhere);

@@ -13,11 +13,11 @@ namespace rowlock::bench {
 
 namespace {
 
-constexpr int kJobs = 200;
-constexpr int kRoutes = 1000;
+const int kJobs = sized(200, 3);
+const int kRoutes = sized(1000, 15);
 constexpr int kFirstPort = 21000;
-constexpr int kWeightChanges = 40;
-constexpr int kReloads = 10;
+const int kWeightChanges = sized(40, 2);
+const int kReloads = sized(10, 1);
 constexpr int kConnections = 20;
 
 // Each listens on a port of its own, on the host's network, and is ready at once.

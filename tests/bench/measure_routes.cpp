@@ -16,12 +16,14 @@ namespace {
 
 constexpr int kConnections = 60;
 constexpr int kRate = 200;  // Requests a second: about a fifth of what the machine can.
-constexpr int kQuietSeconds = 40;
-constexpr int kAccidents = 10;
+const int kQuietSeconds = sized(40, 1);
+const int kBusySecondsLeft = sized(8, 1);  // A deploy that begins now still ends under load.
+const int kLatencyPairs = sized(3, 1);
+const int kAccidents = sized(10, 1);
 
 int rounds() {
   const char* const given = std::getenv("ROUNDS");
-  return given == nullptr ? 50 : std::atoi(given);
+  return given == nullptr ? sized(50, 1) : std::atoi(given);
 }
 
 void pause_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
@@ -67,11 +69,11 @@ std::vector<Figure> measure_latency(RoutedApp& app) {
   Samples quiet;
   Samples busy;
   long failed = 0;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < kLatencyPairs; ++i) {
     const LoadResult calm = Load::at_rate(app.url(), app.host(), kRate, kQuietSeconds).result();
     Load load = Load::at_rate(app.url(), app.host(), kRate, kQuietSeconds);
     const Moment from = now();
-    while (ms_between(from, now()) < 1000 * kQuietSeconds - 8000) app.deploy();
+    while (ms_between(from, now()) < 1000 * (kQuietSeconds - kBusySecondsLeft)) app.deploy();
     const LoadResult deploying = load.result();
     quiet.add(calm.p99_ms);
     busy.add(deploying.p99_ms);

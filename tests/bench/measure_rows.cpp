@@ -14,15 +14,16 @@ namespace rowlock::bench {
 
 namespace {
 
-constexpr int kNames = 2000;
-constexpr int kEdits = 400;
+const int kJobs = sized(10000, 100);
+const int kNames = sized(2000, 10);
+const int kEdits = sized(400, 5);
 
-// 10,000 converged jobs of five instances, each with a port, a variable and a check.
+// Converged jobs of five instances, each with a port, a variable and a check.
 constexpr std::string_view kManyRows = R"(
 INSERT INTO node (name) VALUES ('local');
 INSERT INTO node_state (node, driver, endpoint, reach, since_ms, arch, cpus, memory_mb, look_at_ms)
 VALUES ('local', 'docker', '', 'reached', 0, 'amd64', 1000, 1000000, 9000000000000);
-WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :jobs)
 INSERT INTO job (name, image, count) SELECT 'job' || i, 'image:1', 5 FROM n;
 INSERT INTO job_env (job, name, value) SELECT name, 'A', 'b' FROM job;
 INSERT INTO job_port (job, label, port) SELECT name, 'http', 80 FROM job;
@@ -79,12 +80,12 @@ std::vector<Figure> measure_plan_of_one_job() {
     give_up(opened.error().message);
   }
   Database state = std::move(opened).value();
-  if (auto filled = state.run(kManyRows); !filled.ok()) {
+  if (auto filled = state.run(kManyRows, {{"jobs", std::int64_t{kJobs}}}); !filled.ok()) {
     give_up(filled.error().message);
   }
   Samples one;
   for (int i = 0; i < kNames; ++i) {
-    const std::string name = fmt::format("job{}", (i * 7919) % 10000);
+    const std::string name = fmt::format("job{}", (i * 7919) % kJobs);
     const Moment from = now();
     auto rows = state.query(
         "SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name",

@@ -24,10 +24,10 @@ namespace rowlock::bench {
 namespace {
 
 constexpr double kPatienceMs = 60'000;
-constexpr double kCommitsForMs = 3000;
-constexpr int kLoadSeconds = 4;
-constexpr int kRounds = 3;
-constexpr int kUnseals = 10;
+const int kCommitsForMs = sized(3000, 100);
+const int kLoadSeconds = sized(4, 1);
+const int kRounds = sized(3, 1);
+const int kUnseals = sized(10, 1);
 
 // What it printed. A command that fails ends the program.
 std::string output_of(const std::string& command) {

@@ -1,3 +1,5 @@
+// Moments come from the app's own answers, from the engine and from rows: all by the clock of this
+// machine, so that they can be compared.
 #include "tests/bench/routed_app.h"
 
 #include "controller/adapters/haproxy/haproxy.h"

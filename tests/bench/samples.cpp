@@ -5,8 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace rowlock::bench {
+
+bool is_tiny() {
+  const char* const asked = std::getenv("TINY");
+  return asked != nullptr && std::string_view(asked) == "1";
+}
+
+int sized(int full, int tiny) { return is_tiny() ? tiny : full; }
 
 double Samples::quantile(double share) const {
   if (values_.empty()) {

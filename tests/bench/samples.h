@@ -14,6 +14,10 @@ inline double ms_between(Moment from, Moment to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
+// How often, how many or how long: `full`, or with TINY=1 what just runs the code.
+int sized(int full, int tiny);
+bool is_tiny();
+
 class Samples {
  public:
   void add(double ms) { values_.push_back(ms); }

@@ -3,15 +3,18 @@
 #pragma once
 
 #include "controller/base/time.h"
-#include "controller/cli/verbs.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/command_line.h"
 #include "controller/store/accept.h"
 
 #include <criterion/criterion.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace rowlock_test {
 
@@ -37,6 +40,18 @@ struct CliHome {
     auto database = std::move(desired).value();
     const auto ran = database.run(sql);
     cr_assert(ran.ok(), "%s", ran.ok() ? "" : ran.error().message.c_str());
+  }
+
+  // `rowlock WORDS` on this home; as JSON unless --plain is among them, so that nothing is asked of
+  // anybody.
+  rowlock::Ended run(std::vector<std::string> words) const {
+    if (std::find(words.begin(), words.end(), "--plain") == words.end()) {
+      words.push_back("--json");
+    }
+    words.insert(words.end(), {"--no-color", "--home", folder});
+    rowlock::CommandLine line;
+    rowlock::add_all_verbs(line.verbs());
+    return line.run(words);
   }
 
   // What the controller does when it notices.
@@ -73,17 +88,10 @@ struct CliHome {
   std::string folder = new_folder();
   rowlock::Home home{folder};
   rowlock::Schema schema;
-  rowlock::Terminal terminal{{true, false, true}};  // JSON: nothing is asked of anybody.
-  rowlock::Call call{home, schema, terminal, "--home"};
 };
 
-// The exit code that a verb leads to, whether it returned it or an error.
-inline int code_of(const rowlock::Result<int>& ended) {
-  return ended.ok() ? ended.value() : rowlock::exit_code_of(ended.error());
-}
-
-inline std::string message_of(const rowlock::Result<int>& ended) {
-  return ended.ok() ? "" : ended.error().message;
+inline std::string message_of(const rowlock::Ended& ended) {
+  return ended.error ? ended.error->message : "";
 }
 
 }  // namespace rowlock_test

@@ -4,7 +4,6 @@
 #include "tests/cli/cli_home.h"
 
 using rowlock_test::CliHome;
-using rowlock_test::code_of;
 using rowlock_test::message_of;
 
 namespace {
@@ -72,9 +71,9 @@ Test(cli_edit, files_are_applied_as_one_edit) {
   const std::string env = given.file(
       "env.sql", "-- of web\nINSERT INTO job_env (job, name, value) VALUES ('web', 'A', '1')\n");
 
-  const auto applied = rowlock::apply(given.call, {.files = {web, env}});
+  const auto applied = given.run({"apply", web, env});
 
-  cr_expect(code_of(applied) == 0, "%s", message_of(applied).c_str());
+  cr_expect(applied.exit_code == 0, "%s", message_of(applied).c_str());
   cr_expect(given.desired("SELECT value FROM job_env") == "1");
 }
 
@@ -95,10 +94,9 @@ Test(cli_edit, a_file_that_fails_takes_the_whole_edit_with_it) {
       {"UPDATE job SET", ".sql:1: incomplete input"},
   };
   for (const Case& each : cases) {
-    const auto applied =
-        rowlock::apply(given.call, {.files = {web, given.file("bad.sql", each.text)}});
+    const auto applied = given.run({"apply", web, given.file("bad.sql", each.text)});
 
-    cr_expect(code_of(applied) == 1, "%s", each.text);
+    cr_expect(applied.exit_code == 1, "%s", each.text);
     cr_expect(message_of(applied).find(each.message) != std::string::npos, "%s\n%s", each.text,
               message_of(applied).c_str());
     cr_expect(given.desired("SELECT count(*) FROM job") == "0", "%s", each.text);
@@ -115,9 +113,9 @@ Test(cli_edit, an_edit_that_would_be_refused_is_not_written) {
       "INSERT INTO job (name, image, count) VALUES ('web', 'web:1', 10)",
   };
   for (const char* text : refused) {
-    const auto applied = rowlock::apply(given.call, {.files = {given.file("web.sql", text)}});
+    const auto applied = given.run({"apply", given.file("web.sql", text)});
 
-    cr_expect(code_of(applied) == 1, "%s", text);
+    cr_expect(applied.exit_code == 1, "%s", text);
     cr_expect(message_of(applied).find("refused, nothing was written") == 0, "%s",
               message_of(applied).c_str());
     cr_expect(given.desired("SELECT count(*) FROM job") == "0");
@@ -127,10 +125,9 @@ Test(cli_edit, an_edit_that_would_be_refused_is_not_written) {
 Test(cli_edit, a_dry_run_writes_nothing) {
   const CliHome given;
 
-  const auto applied =
-      rowlock::apply(given.call, {.files = {given.file("web.sql", kWeb)}, .is_dry_run = true});
+  const auto applied = given.run({"apply", given.file("web.sql", kWeb), "--dry-run"});
 
-  cr_expect(code_of(applied) == 0);
+  cr_expect(applied.exit_code == 0);
   cr_expect(given.desired("SELECT count(*) FROM job") == "0");
 }
 
@@ -138,8 +135,8 @@ Test(cli_edit, a_file_that_cannot_be_read_is_named) {
   const CliHome given;
 
   for (const std::string& path : {given.folder + "/none.sql", given.folder}) {
-    const auto applied = rowlock::apply(given.call, {.files = {path}});
-    cr_expect(code_of(applied) == 1);
+    const auto applied = given.run({"apply", path});
+    cr_expect(applied.exit_code == 1);
     cr_expect(message_of(applied).find(path + ": ") == 0, "%s", message_of(applied).c_str());
   }
 }

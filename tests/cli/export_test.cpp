@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 using rowlock_test::CliHome;
-using rowlock_test::code_of;
 using rowlock_test::message_of;
 
 namespace {
@@ -25,8 +24,6 @@ std::string printed(const CliHome& given, const std::function<void()>& run) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-const rowlock::Terminal kPlain{{false, true, true}};
-
 void add_a_route(const CliHome& given) {
   given.edit(
       "INSERT INTO job (name, image) VALUES ('web', 'web:1');"
@@ -40,14 +37,14 @@ void add_a_route(const CliHome& given) {
 Test(cli_export, traefik_is_one_document_in_every_form) {
   const CliHome given;
   add_a_route(given);
-  const rowlock::Call plain{given.home, given.schema, kPlain, "--home"};
 
   std::string texts[2];
   texts[0] = printed(given, [&] {
-    cr_expect(code_of(rowlock::export_routes(given.call, {"traefik", ""})) == rowlock::kExitOk);
+    cr_expect(given.run({"export", "traefik"}).exit_code == rowlock::kExitOk);
   });
   texts[1] = printed(given, [&] {
-    cr_expect(code_of(rowlock::export_routes(plain, {"traefik", "json"})) == rowlock::kExitOk);
+    cr_expect(given.run({"export", "traefik", "--format", "json", "--plain"}).exit_code ==
+              rowlock::kExitOk);
   });
 
   cr_expect(texts[0] == texts[1]);
@@ -60,28 +57,27 @@ Test(cli_export, traefik_is_one_document_in_every_form) {
 Test(cli_export, cloudflared_is_yaml_unless_json_is_asked_for) {
   const CliHome given;
   add_a_route(given);
-  const rowlock::Call plain{given.home, given.schema, kPlain, "--home"};
-  const auto text = [&](const rowlock::Call& call, const std::string& format) {
-    return printed(given, [&] {
-      cr_expect(code_of(rowlock::export_routes(call, {"cloudflared", format})) == 0);
-    });
+  const auto text = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"export", "cloudflared"};
+    words.insert(words.end(), options.begin(), options.end());
+    return printed(given, [&] { cr_expect(given.run(words).exit_code == 0); });
   };
+  const std::string yaml = text({"--plain"});
+  const std::string json = text({"--plain", "--format", "json"});
 
-  cr_expect(text(plain, "").starts_with("ingress:\n  - hostname: \"example.org\"\n"));
-  cr_expect(text(plain, "yaml") == text(plain, ""));
-  cr_expect(rowlock::Json::parse(text(plain, "json")).ok());
-  cr_expect(text(given.call, "") == text(plain, "json"), "--json");
+  cr_expect(yaml.starts_with("ingress:\n  - hostname: \"example.org\"\n"));
+  cr_expect(text({"--plain", "--format", "yaml"}) == yaml);
+  cr_expect(rowlock::Json::parse(json).ok());
+  cr_expect(text({}) == json, "--json");
 }
 
 Test(cli_export, an_unknown_target_is_misuse) {
   const CliHome given;
 
   for (const char* target : {"nginx", "traefic", ""}) {
-    cr_expect(code_of(rowlock::export_routes(given.call, {target, ""})) == rowlock::kExitUsage,
-              "'%s'", target);
+    cr_expect(given.run({"export", target}).exit_code == rowlock::kExitUsage, "'%s'", target);
   }
-  cr_expect(code_of(rowlock::export_routes(given.call, {"traefik", "yaml"})) ==
-            rowlock::kExitUsage);
+  cr_expect(given.run({"export", "traefik", "--format", "yaml"}).exit_code == rowlock::kExitUsage);
 }
 
 Test(cli_export, what_cannot_work_is_refused_with_what_to_do) {
@@ -89,9 +85,9 @@ Test(cli_export, what_cannot_work_is_refused_with_what_to_do) {
   given.edit("INSERT INTO proxy (accept_proxy) VALUES (1)");
   add_a_route(given);
 
-  const auto ended = rowlock::export_routes(given.call, {"cloudflared", ""});
+  const auto ended = given.run({"export", "cloudflared"});
 
-  cr_expect(code_of(ended) == rowlock::kExitFailed);
+  cr_expect(ended.exit_code == rowlock::kExitFailed);
   cr_expect(message_of(ended).find("PROXY protocol") != std::string::npos);
-  cr_expect(code_of(rowlock::export_routes(given.call, {"traefik", ""})) == rowlock::kExitOk);
+  cr_expect(given.run({"export", "traefik"}).exit_code == rowlock::kExitOk);
 }

@@ -3,7 +3,6 @@
 #include "tests/cli/cli_home.h"
 
 using rowlock_test::CliHome;
-using rowlock_test::code_of;
 using rowlock_test::message_of;
 
 namespace {
@@ -38,9 +37,9 @@ Test(cli_revert, a_job_goes_back_to_before_its_last_change_and_takes_nobody_alon
   const CliHome given;
   make_history(given);
 
-  const auto reverted = rowlock::revert(given.call, {.job = "web"});
+  const auto reverted = given.run({"revert", "web"});
 
-  cr_expect(code_of(reverted) == 0, "%s", message_of(reverted).c_str());
+  cr_expect(reverted.exit_code == 0, "%s", message_of(reverted).c_str());
   const std::string web = given.desired(kWeb);
   cr_expect(web == "web:11real0.5A1,B2", "%s", web.c_str());
   cr_expect(given.desired("SELECT image FROM job WHERE name = 'api'") == "api:2");
@@ -54,8 +53,8 @@ Test(cli_revert, a_revision_can_be_named_and_going_there_twice_changes_nothing) 
   make_history(given);
 
   for (int i = 0; i < 2; ++i) {
-    const auto reverted = rowlock::revert(given.call, {.job = "api", .revision = 1});
-    cr_expect(code_of(reverted) == 0, "%s", message_of(reverted).c_str());
+    const auto reverted = given.run({"revert", "api", "1"});
+    cr_expect(reverted.exit_code == 0, "%s", message_of(reverted).c_str());
     cr_expect(given.desired("SELECT image FROM job WHERE name = 'api'") == "api:1");
   }
 }
@@ -65,7 +64,7 @@ Test(cli_revert, an_edit_that_is_not_in_force_is_undone_first) {
   make_history(given);
   given.edit("UPDATE job SET image = 'web:bad' WHERE name = 'web'");
 
-  cr_expect(code_of(rowlock::revert(given.call, {.job = "web"})) == 0);
+  cr_expect(given.run({"revert", "web"}).exit_code == 0);
 
   cr_expect(given.desired("SELECT image FROM job WHERE name = 'web'") == "web:2");
 }
@@ -79,7 +78,7 @@ Test(cli_revert, a_deleted_job_comes_back_whole) {
       " (3, 'job_env', 9), (3, 'job_constraint', 9)");
   cr_assert(given.accept().revision == 4);
 
-  cr_expect(code_of(rowlock::revert(given.call, {.job = "web"})) == 0);
+  cr_expect(given.run({"revert", "web"}).exit_code == 0);
 
   const std::string web = given.desired(kWeb);
   cr_expect(web == "web:23real2.0A7,C3", "%s", web.c_str());
@@ -90,13 +89,13 @@ Test(cli_revert, what_cannot_be_reverted_is_said) {
   const CliHome given;
   make_history(given);
 
-  cr_expect(message_of(rowlock::revert(given.call, {.job = "wep"})) ==
+  cr_expect(message_of(given.run({"revert", "wep"})) ==
             "no revision ever changed a job called 'wep'");
-  cr_expect(message_of(rowlock::revert(given.call, {.job = "web", .revision = 9})) ==
+  cr_expect(message_of(given.run({"revert", "web", "9"})) ==
             "there is no revision 9: the last one is 3");
   given.edit("INSERT INTO job (name, image) VALUES ('new', 'new:1')");
   cr_assert(given.accept().revision == 4);
-  cr_expect(message_of(rowlock::revert(given.call, {.job = "new"})) ==
+  cr_expect(message_of(given.run({"revert", "new"})) ==
             "revision 4 made the job new: there is nothing before it");
 }
 
@@ -126,9 +125,9 @@ Test(cli_revert, a_lost_or_broken_desired_db_is_made_anew_from_the_accepted_rows
       given.file("desired.db", std::string(5000, 'x'));
     }
 
-    const auto reverted = rowlock::revert(given.call, {.is_agreed = true});
+    const auto reverted = given.run({"revert", "--all", "--yes"});
 
-    cr_expect(code_of(reverted) == 0, "%s", message_of(reverted).c_str());
+    cr_expect(reverted.exit_code == 0, "%s", message_of(reverted).c_str());
     cr_expect(given.desired(kWeb) == before);
     cr_expect(given.accept().revision == 0, "a new file with the same rows is no new revision");
   }
@@ -146,7 +145,7 @@ Test(cli_revert, a_file_from_a_newer_rowlock_is_left_alone) {
   make_history(given);
   given.edit("PRAGMA user_version = 99");
 
-  const auto reverted = rowlock::revert(given.call, {.is_agreed = true});
+  const auto reverted = given.run({"revert", "--all", "--yes"});
 
   cr_expect(message_of(reverted).find("newer Rowlock") != std::string::npos, "%s",
             message_of(reverted).c_str());

@@ -1,9 +1,8 @@
 // The verbs as scripts see them: exit codes, and what is asked of the home before they begin.
-#include "controller/cli/opened.h"
+#include "controller/cli/answers.h"
 #include "tests/cli/cli_home.h"
 
 using rowlock_test::CliHome;
-using rowlock_test::code_of;
 using rowlock_test::message_of;
 
 Test(cli_verbs, a_folder_without_a_home_is_bad_configuration) {
@@ -12,15 +11,15 @@ Test(cli_verbs, a_folder_without_a_home_is_bad_configuration) {
   const auto obstacle = rowlock::obstacle_at(rowlock::Home(folder), false);
 
   cr_assert(obstacle.has_value());
-  cr_expect(obstacle->exit_code == rowlock::kExitConfiguration);
-  cr_expect(obstacle->error.hint.find("rowlock init --home " + folder) != std::string::npos);
+  cr_expect(rowlock::exit_code_of(*obstacle) == rowlock::kExitConfiguration);
+  cr_expect(obstacle->hint.find("rowlock init --home " + folder) != std::string::npos);
   std::filesystem::remove_all(folder);
 }
 
 Test(cli_verbs, a_home_is_made_once) {
   const CliHome given;
 
-  cr_expect(code_of(rowlock::init(given.call)) == 1);
+  cr_expect(given.run({"init"}).exit_code == 1);
 }
 
 Test(cli_verbs, status_tells_differences_by_its_code_only_when_asked) {
@@ -28,18 +27,18 @@ Test(cli_verbs, status_tells_differences_by_its_code_only_when_asked) {
   given.edit("INSERT INTO job (name, image) VALUES ('web', 'web:1')");
   given.accept();
 
-  cr_expect(code_of(rowlock::status(given.call, {})) == 0);
-  cr_expect(code_of(rowlock::status(given.call, {.wants_exit_code = true})) == 2);
+  cr_expect(given.run({"status"}).exit_code == 0);
+  cr_expect(given.run({"status", "--exit-code"}).exit_code == 2);
 }
 
 Test(cli_verbs, plan_tells_steps_by_its_code_only_when_asked) {
   const CliHome given;
-  cr_expect(code_of(rowlock::plan(given.call, {.wants_exit_code = true})) == 0);
+  cr_expect(given.run({"plan", "--detailed-exitcode"}).exit_code == 0);
   given.edit("INSERT INTO job (name, image) VALUES ('web', 'web:1')");
   given.accept();
 
-  cr_expect(code_of(rowlock::plan(given.call, {})) == 0);
-  cr_expect(code_of(rowlock::plan(given.call, {.wants_exit_code = true})) == 2);
+  cr_expect(given.run({"plan"}).exit_code == 0);
+  cr_expect(given.run({"plan", "--detailed-exitcode"}).exit_code == 2);
 }
 
 Test(cli_verbs, why_knows_names_and_near_misses) {
@@ -47,10 +46,10 @@ Test(cli_verbs, why_knows_names_and_near_misses) {
   given.edit("INSERT INTO job (name, image) VALUES ('web', 'web:1')");
   given.accept();
 
-  cr_expect(code_of(rowlock::why(given.call, {"web"})) == 0);
-  const auto missed = rowlock::why(given.call, {"wep"});
-  cr_assert(!missed.ok());
-  cr_expect(missed.error().hint == "did you mean `rowlock why web`?");
+  cr_expect(given.run({"why", "web"}).exit_code == 0);
+  const auto missed = given.run({"why", "wep"});
+  cr_assert(missed.error.has_value());
+  cr_expect(missed.error->hint == "did you mean `rowlock why web`?");
 }
 
 Test(cli_verbs, a_state_db_that_is_none_is_bad_configuration) {
@@ -60,7 +59,7 @@ Test(cli_verbs, a_state_db_that_is_none_is_bad_configuration) {
   }
   given.file("state.db", std::string(5000, 'x'));
 
-  cr_expect(code_of(rowlock::status(given.call, {})) == rowlock::kExitConfiguration);
+  cr_expect(given.run({"status"}).exit_code == rowlock::kExitConfiguration);
 }
 
 Test(cli_verbs, a_writer_elsewhere_is_busy_not_broken) {
@@ -70,22 +69,23 @@ Test(cli_verbs, a_writer_elsewhere_is_busy_not_broken) {
   const auto held = rowlock::Transaction::begin(other);
   cr_assert(held.ok());
 
-  const auto applied = rowlock::apply(given.call, {.files = {given.file("x.sql", "SELECT 1")}});
+  const auto applied = given.run({"apply", given.file("x.sql", "SELECT 1")});
 
-  cr_expect(code_of(applied) == rowlock::kExitBusy, "%s", message_of(applied).c_str());
+  cr_expect(applied.exit_code == rowlock::kExitBusy, "%s", message_of(applied).c_str());
 }
 
 Test(cli_verbs, a_controller_that_does_not_run_makes_states_old) {
   const CliHome given;
-  auto opened = rowlock::open_state_for_reading(given.home, given.schema);
-  auto state = std::move(opened).value();
+  const rowlock::Terminal terminal({});
+  rowlock::Call call(given.home, given.schema, terminal, "--home");
+  cr_assert(call.meet(rowlock::Needs::state).ok());
 
-  const auto absent = rowlock::sight_of_controller(given.home, state);
+  const auto absent = rowlock::sight_of_controller(call, call.state());
   cr_assert(absent.ok());
   cr_expect(absent.value().presence == rowlock::Presence::absent);
 
   const auto lock = rowlock::HomeLock::take(given.home, rowlock::system_now_ms());
   cr_assert(lock.ok());
-  const auto running = rowlock::sight_of_controller(given.home, state);
+  const auto running = rowlock::sight_of_controller(call, call.state());
   cr_expect(running.value().presence == rowlock::Presence::runs);
 }

@@ -10,7 +10,6 @@ using rowlock::judge;
 using rowlock::Row;
 using rowlock::Verdict;
 using rowlock_test::CliHome;
-using rowlock_test::code_of;
 
 namespace {
 
@@ -64,7 +63,7 @@ Test(cli_wait, a_refusal_counts_once_the_controller_has_seen_the_edit) {
 Test(cli_wait, without_a_controller_there_is_nothing_to_wait_for) {
   const CliHome given;
 
-  cr_expect(code_of(rowlock::wait(given.call, {})) == rowlock::kExitUnreachable);
+  cr_expect(given.run({"wait"}).exit_code == rowlock::kExitUnreachable);
 }
 
 Test(cli_wait, an_applied_edit_stays_written_when_it_cannot_be_waited_for) {
@@ -72,8 +71,8 @@ Test(cli_wait, an_applied_edit_stays_written_when_it_cannot_be_waited_for) {
   const std::string file =
       given.file("web.sql", "INSERT INTO job (name, image) VALUES ('web', 'web:1')");
 
-  const auto applied = rowlock::apply(given.call, {.files = {file}, .waits = true});
+  const auto applied = given.run({"apply", file, "--wait"});
 
-  cr_expect(code_of(applied) == rowlock::kExitUnreachable);
+  cr_expect(applied.exit_code == rowlock::kExitUnreachable);
   cr_expect(given.desired("SELECT count(*) FROM job") == "1");
 }

@@ -1,3 +1,5 @@
+// kCases at the end is the list; each case is a sentence about the port, and its name is that
+// sentence. Every change is made, looked at, made again and looked at again.
 #include "tests/conformance/container_runtime_suite.h"
 
 #include "tests/conformance/container_runtime_case.h"

@@ -1,3 +1,5 @@
+// Each case begins with the same small database, made by the fixture, and compares what the port
+// says of it with what came back.
 #include "tests/conformance/dumps_suite.h"
 
 #include "tests/conformance/suite_case.h"

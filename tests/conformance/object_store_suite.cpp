@@ -1,3 +1,5 @@
+// What other clients would see counts as much as what the port says: the fixture looks into the
+// store by another way.
 #include "tests/conformance/object_store_suite.h"
 
 #include "tests/conformance/suite_case.h"

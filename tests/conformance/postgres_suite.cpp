@@ -1,3 +1,4 @@
+// Whether a role is right is asked of the server as a client would: by logging in with it.
 #include "tests/conformance/postgres_suite.h"
 
 #include "tests/conformance/suite_case.h"

@@ -1,3 +1,5 @@
+// A proxy changes a moment after it was told, so looks are repeated until they fit or the patience
+// ends; then the case says what it saw last.
 #include "tests/conformance/proxy_case.h"
 
 #include <algorithm>

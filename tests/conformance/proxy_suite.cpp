@@ -1,3 +1,5 @@
+// The cases follow each other on one proxy, and the first one needs that nothing was ever saved.
+// Each stops the proxy before it begins and when it has ended.
 #include "tests/conformance/proxy_suite.h"
 
 #include "tests/conformance/proxy_case.h"

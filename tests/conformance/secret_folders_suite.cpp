@@ -1,3 +1,5 @@
+// Files are looked at through the fixture, as somebody inside the container would find them: with
+// owner, mode and bytes.
 #include "tests/conformance/secret_folders_suite.h"
 
 #include "tests/conformance/suite_case.h"

@@ -317,3 +317,22 @@ Test(controller, a_hint_for_something_unknown_is_harmless) {
 
   boat.settle();
 }
+
+Test(controller, a_step_that_nobody_can_make_ends_as_broken_and_is_tried_again_late) {
+  Boat boat;
+  std::erase_if(boat.reconcilers.at("instance"),
+                [](const Hand& hand) { return hand.step == "create"; });
+  cr_assert(boat.shell.run("INSERT INTO job (name, image) VALUES ('web', 'good:1')").empty());
+
+  boat.settle();
+  boat.pass_time(1000);
+
+  cr_expect(boat.world.engine.containers().empty());
+  cr_expect_eq(boat.text("SELECT count(*) FROM attempt WHERE step = 'create'"), "1");
+  const std::string ended = boat.text(
+      "SELECT outcome || ': ' || detail FROM attempt WHERE kind = 'instance' AND step = 'create' "
+      "AND finished_at_ms IS NOT NULL");
+  cr_expect(ended.find("broken: no hand is there to make the step instance.create") == 0, "%s",
+            ended.c_str());
+  cr_expect(ended.find("defect of Rowlock") != std::string::npos, "%s", ended.c_str());
+}

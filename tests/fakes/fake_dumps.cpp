@@ -1,3 +1,5 @@
+// What a test says to the fake and asks of it; the calls of the port itself are in
+// fake_dumps_port.cpp.
 #include "tests/fakes/fake_dumps.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The port of the fake servers. A dump is a text of the tables' rows with a mark at its end, by
+// which one that was cut off is known.
 #include "tests/fakes/fake_dumps.h"
 
 #include <algorithm>
@@ -29,7 +31,7 @@ Error broken() {
   return Error{Fault::transient, Cause::other, "could not read a block of a file", ""};
 }
 
-// postgresql://USER@HOST:PORT and DATABASE.
+// The two parts of a url: postgresql://USER@HOST:PORT, and DATABASE.
 std::pair<std::string, std::string> parts_of(const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t slash = url.find('/', scheme == std::string::npos ? 0 : scheme + 3);

@@ -1,3 +1,5 @@
+// Two halves: what a test says to the fake, and the calls of the port. A call that is told to lose
+// its answer does its work and then fails, as on a real network.
 #include "tests/fakes/fake_postgres.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

@@ -1,3 +1,5 @@
+// What a test says to the fake and asks of it; the calls of the port itself are in
+// fake_proxy_port.cpp. Listeners are called outside the lock, since they may call back.
 #include "tests/fakes/fake_proxy.h"
 
 #include <set>

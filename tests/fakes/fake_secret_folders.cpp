@@ -1,3 +1,5 @@
+// Names are checked by the real adapter's own functions, so that fake and real refuse the same
+// ones.
 #include "tests/fakes/fake_secret_folders.h"
 
 #include "controller/adapters/files/secret_names.h"

@@ -1,4 +1,8 @@
+// Does what the controller does, with its scripts and hands but without its loop: steps are made
+// one after the other, in the order of the plan, until it is empty or waits.
 #include "tests/schema/plan_world.h"
+
+#include "controller/outcome.h"
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
@@ -32,6 +36,12 @@ PlanWorld::PlanWorld(const std::vector<std::string>& nodes) : rows_(opened(schem
     sql(fmt::format("INSERT INTO node (name, endpoint) VALUES ('{}', '{}')", node, endpoint));
   }
   set_clock();
+}
+
+void PlanWorld::edit(const std::string& text) {
+  sql("DELETE FROM temp.dirty");
+  sql(text);
+  run(*schema_.script("retry.freed"), {});
 }
 
 void PlanWorld::sql(const std::string& statements) { run(statements, {}); }
@@ -95,6 +105,7 @@ void PlanWorld::pass_time_without_settling(std::int64_t ms) {
 void PlanWorld::begin_again() {
   started_at_ms_ = now_ms_;
   set_clock();
+  run(*schema_.script("attempt.lose"), {{"now_ms", now_ms_}});
   run(*schema_.script("state.begin"), {{"now_ms", now_ms_}});
 }
 
@@ -131,22 +142,15 @@ void PlanWorld::make(const Row& planned) {
             step.target.c_str());
   step.input = input.value().front();
   run(*schema_.script("attempt.begin"), values);
-  const Reconciler& hands = *reconcilers_.at(step.kind);
-  auto packed = hands.pack(step, now_ms_);
+  const Hand* hand = hand_of(reconcilers_, step);
+  cr_assert(hand != nullptr, "no hand for %s", id.c_str());
+  const Packed packed = hand->pack ? hand->pack(step, now_ms_) : Packed(nullptr);
   if (packed.ok()) {
     step.parcel = packed.value();
   }
-  const Outcome outcome = packed.ok() ? hands.apply(step, *this) : Outcome::of(packed.error());
-  values.emplace_back("outcome", std::string(name_of(outcome.kind)));
-  values.emplace_back("detail", outcome.detail);
-  values.insert(values.end(), outcome.values.begin(), outcome.values.end());
-  const std::string* after = nullptr;
-  for (const std::string& script : scripts_after(step.kind, step.step, outcome)) {
-    after = after != nullptr ? after : schema_.script(script);
-  }
-  cr_assert(after != nullptr, "no script after %s ended %s", id.c_str(), outcome.result.c_str());
-  run(*after, values);
-  run(*schema_.script("attempt.finish"), values);
+  const Outcome outcome = packed.ok() ? hand->make(step, *this) : Outcome::of(packed.error());
+  const auto recorded = record_outcome(rows_, schema_, step, outcome, now_ms_, now_ms_);
+  cr_assert(recorded.ok(), "%s", recorded.ok() ? "" : recorded.error().message.c_str());
   // A look within the millisecond of a step says nothing about what the step did; no two happen in
   // one moment here.
   pass_time_without_settling(1);

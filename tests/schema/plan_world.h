@@ -26,6 +26,10 @@ class PlanWorld : public FakeWorld {
   // -- Rows in. A statement that fails ends the test.
   void sql(const std::string& statements);
 
+  // An edit that is accepted, or a secret that is put: what waits for one that concerns its name is
+  // tried again.
+  void edit(const std::string& text);
+
   // -- Rows out: cells separated by '|', rows by a blank.
   std::string text(const std::string& query);
   std::int64_t number(const std::string& query);

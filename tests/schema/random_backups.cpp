@@ -21,11 +21,11 @@ std::string random_stores(Dice& dice) {
     }
     if (dice.yes() || dice.yes()) {
       rows += fmt::format(
-          "INSERT INTO object_store_state (store, address, look_at_ms, seen_at_ms, retry_at_ms) "
+          "INSERT INTO object_store_state (store, address, look_at_ms, seen_at_ms) "
           "VALUES ('{0}', COALESCE((SELECT {1} FROM object_store_address WHERE name = '{0}'), ''), "
-          "{2}, {3}, {4});",
+          "{2}, {3});",
           store, dice.one_of({"address", "address", "''"}), dice.moment(),
-          dice.one_of({"NULL", "999000", "1000000", "1000000"}), dice.moment());
+          dice.one_of({"NULL", "999000", "1000000", "1000000"}));
     }
   }
   return rows;
@@ -46,9 +46,9 @@ std::string random_schedule(Dice& dice, const std::string& policy, const std::st
       "COALESCE((SELECT rule FROM backup_target WHERE target = '{}/{}'), 'none')", policy, store);
   return fmt::format(
       "INSERT INTO backup_schedule (target, policy, store, rule, next_at_ms, verify_next_at_ms, "
-      "since_ms, retry_at_ms) VALUES ('{0}/{1}', '{0}', '{1}', {2}, {3}, {4}, 0, {5});",
+      "since_ms) VALUES ('{0}/{1}', '{0}', '{1}', {2}, {3}, {4}, 0);",
       policy, store, dice.one_of({rule, rule, "'another'"}),
-      dice.one_of({"NULL", "0", "2000000", "2000000"}), dice.moment_or_null(), dice.moment());
+      dice.one_of({"NULL", "0", "2000000", "2000000"}), dice.moment_or_null());
 }
 
 // In any order of states, as no loop would leave them.
@@ -64,7 +64,7 @@ std::string random_history(Dice& dice, const std::string& policy, const std::str
                             (state == "failed" && dice.yes());
     rows += fmt::format(
         "INSERT INTO backup (name, policy, store, kind, source, object, reason, state, due_at_ms, "
-        "taken_at_ms, taken_on, stored_at_ms, verified_at_ms, expiring, retry_at_ms) "
+        "taken_at_ms, taken_on, stored_at_ms, verified_at_ms, expiring, unsettled) "
         "VALUES ('{0}-{1}-{2}', '{0}', '{1}', '{3}', '{4}', '{0}/{1}/{2}', '{5}', '{6}', {7}, {8}, "
         "{9}, {8}, {10}, {11}, {12});",
         policy, store, i, policy == "own" ? "home" : "postgres", policy == "own" ? "" : "main",
@@ -72,7 +72,7 @@ std::string random_history(Dice& dice, const std::string& policy, const std::str
         was_stored ? std::to_string(1000 * i) : "NULL", was_stored ? "'1970-01-01'" : "NULL",
         state == "verified" ? dice.moment() : "NULL",
         was_stored && state != "expired" ? dice.one_of({"0", "0", "0", "1"}) : "0",
-        dice.one_of({"0", "0", "999000", "2000000"}));
+        state == "failed" ? dice.flag() : "0");
   }
   return rows;
 }
@@ -82,9 +82,9 @@ std::string random_pings(Dice& dice) {
   for (const std::string what : {"start", "success", "fail"}) {
     if (dice.yes()) {
       rows += fmt::format(
-          "INSERT INTO backup_ping (policy, what, url, since_ms, tries, retry_at_ms) "
-          "VALUES ('nightly', '{}', 'http://watcher', 0, {}, {});",
-          what, dice.one_of({"0", "1", "8"}), dice.moment());
+          "INSERT INTO backup_ping (policy, what, url, since_ms) "
+          "VALUES ('nightly', '{}', 'http://watcher', 0);",
+          what);
     }
   }
   return rows;
@@ -102,12 +102,10 @@ std::string random_restores(Dice& dice) {
     }
     if (dice.yes() || dice.yes()) {
       rows += fmt::format(
-          "INSERT INTO restore_run (restore, backup, state, started_at_ms, tries, retry_at_ms, "
-          "server_url, server_secret) VALUES ('{}', (SELECT {}(id) FROM backup), '{}', 0, {}, {}, "
-          "'{}', '{}');",
+          "INSERT INTO restore_run (restore, backup, state, started_at_ms, server_url, "
+          "server_secret) VALUES ('{}', (SELECT {}(id) FROM backup), '{}', 0, '{}', '{}');",
           restore, dice.one_of({"min", "max"}),
           dice.one_of({"chosen", "restored", "discarding", "done", "failed"}),
-          dice.one_of({"0", "59", "60"}), dice.moment(),
           dice.one_of({"", "postgresql://admin@db/x"}), dice.one_of({"", "", "db/admin"}));
     }
   }

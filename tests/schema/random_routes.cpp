@@ -15,12 +15,12 @@ std::string random_proxy(Dice& dice) {
              "UPDATE proxy_state SET reach = '{}', generation = 3, content = {}, saved_content = "
              "{}, refused_content = {}, refused_until_ms = {}, saved_generation = {}, "
              "running_generation = {}, saves = {}, changed_at_ms = {}, look_at_ms = {}, hinted = "
-             "{}, reloading = {}, retry_at_ms = {}, settings = {};",
+             "{}, reloading = {}, settings = {};",
              dice.one_of({"unseen", "reached", "reached", "lost"}), dice.one_of({"1", "2"}),
              dice.one_of({"-1", "1", "2"}), dice.one_of({"-1", "1", "2"}), dice.moment(),
              dice.one_of({"-1", "2", "3"}), dice.one_of({"-1", "2", "3"}), dice.one_of({"0", "3"}),
              dice.moment(), dice.one_of({"0", "1000000", "1010000", "2000000"}), dice.flag(),
-             dice.one_of({"0", "0", "1"}), dice.one_of({"0", "0", "2000000"}),
+             dice.one_of({"0", "0", "1"}),
              dice.one_of({"'{}'", "(SELECT settings FROM proxy_setting_text)"}));
 }
 
@@ -42,12 +42,12 @@ std::string random_standing(Dice& dice) {
 std::string random_targets(Dice& dice, const std::string& route) {
   return fmt::format(
       "INSERT INTO route_target (target, route, job, instance, name, slot, acknowledged_port, "
-      "acknowledged_weight, port, listed_at_ms, since_ms, retry_at_ms, wanted, acknowledged, "
+      "acknowledged_weight, port, listed_at_ms, since_ms, wanted, acknowledged, "
       "acknowledged_address, sessions, content, written_at_ms, asked_at_ms, proven_at_ms, "
       "drained_at_ms, let_go_at_ms, look_at_ms) "
-      "SELECT '{0}/' || id, '{0}', job, id, name, id, 80, 1, 80, 0, 0, {1}, {2} "
-      "FROM instance WHERE id % 3 = {3};",
-      route, dice.moment(), random_standing(dice), dice.one_of({"0", "1", "2", "3"}));
+      "SELECT '{0}/' || id, '{0}', job, id, name, id, 80, 1, 80, 0, 0, {1} "
+      "FROM instance WHERE id % 3 = {2};",
+      route, random_standing(dice), dice.one_of({"0", "1", "2", "3"}));
 }
 
 std::string random_route(Dice& dice, const std::string& route) {
@@ -62,10 +62,10 @@ std::string random_route(Dice& dice, const std::string& route) {
     const std::string structure = fmt::format(
         "COALESCE((SELECT structure FROM route_structure WHERE route = '{}'), '{{}}')", route);
     rows += fmt::format(
-        "INSERT INTO route_state (route, structure, slots, generation, mode, retry_at_ms, "
-        "since_ms) VALUES ('{0}', {1}, {2}, {3}, '{4}', {5}, 0);",
+        "INSERT INTO route_state (route, structure, slots, generation, mode, "
+        "since_ms) VALUES ('{0}', {1}, {2}, {3}, '{4}', 0);",
         route, dice.one_of({"'{}'", structure}), dice.one_of({"2", "16"}), dice.one_of({"2", "3"}),
-        dice.one_of({"", "maintenance"}), dice.moment());
+        dice.one_of({"", "maintenance"}));
   }
   return rows + random_targets(dice, route);
 }
@@ -77,10 +77,9 @@ std::string random_routes(Dice& dice) {
   for (const std::string route : {"r", "s"}) {
     rows += random_route(dice, route);
   }
-  return rows + fmt::format(
-                    "INSERT INTO certificate_state (file, stale, not_after_ms, names, retry_at_ms) "
-                    "VALUES ('/a.pem', 1, 0, '', {}), ('/b.pem', 0, 0, '', {});",
-                    dice.moment(), dice.moment());
+  return rows +
+         "INSERT INTO certificate_state (file, stale, not_after_ms, names) "
+         "VALUES ('/a.pem', 1, 0, ''), ('/b.pem', 0, 0, '');";
 }
 
 }  // namespace rowlock

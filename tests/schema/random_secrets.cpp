@@ -47,22 +47,20 @@ std::string random_logins(Dice& dice) {
         kAddress, dice.one_of({"", "db/admin"}), dice.one_of({"", "", "b"}));
   }
   if (dice.yes()) {
-    rows += fmt::format(
-        "INSERT INTO database_state (database, look_at_ms, retry_at_ms) VALUES ('{}', {}, {});",
-        dice.one_of({"main", "main", "gone"}), dice.one_of({"0", "999000", "1100000", "2000000"}),
-        dice.moment());
+    rows += fmt::format("INSERT INTO database_state (database, look_at_ms) VALUES ('{}', {});",
+                        dice.one_of({"main", "main", "gone"}),
+                        dice.one_of({"0", "999000", "1100000", "2000000"}));
   }
   return rows +
          fmt::format(
              "INSERT INTO database_login (target, instance, role, job, holder, database, username, "
-             "state, renew_at_ms, url, secret, key, since_ms, retry_at_ms) "
+             "state, renew_at_ms, url, secret, key, since_ms) "
              "SELECT id || '/app', id, 'app', job, name, 'main', 'rl_' || id, '{0}', "
-             "CASE '{0}' WHEN 'made' THEN {1} END, '{2}', '', '', 0, {3} "
+             "CASE '{0}' WHEN 'made' THEN {1} END, '{2}', '', '', 0 "
              "FROM instance WHERE id % 3 = 1 "
              "UNION ALL SELECT '0/x', 0, 'x', 'main', '', 'main', 'x', 'begun', NULL, '{2}', '', "
-             "'', 0, 0;",
-             dice.one_of({"wanted", "begun", "made"}), dice.moment(), kAddress,
-             dice.one_of({"0", "0", "999000", "2000000"}));
+             "'', 0;",
+             dice.one_of({"wanted", "begun", "made"}), dice.moment(), kAddress);
 }
 
 std::string random_trust(Dice& dice) {
@@ -76,10 +74,10 @@ std::string random_trust(Dice& dice) {
     }
     if (dice.yes()) {
       rows += fmt::format(
-          "INSERT INTO trust_keys (trust, source, keys, read_at_ms, retry_at_ms) "
-          "VALUES ('{0}', '{1}', '{2}', {3}, {4});",
+          "INSERT INTO trust_keys (trust, source, keys, read_at_ms) "
+          "VALUES ('{0}', '{1}', '{2}', {3});",
           trust, dice.one_of({"/" + trust + ".json", "/elsewhere"}),
-          dice.one_of({"", R"({"keys":[]})"}), dice.moment(), dice.moment());
+          dice.one_of({"", R"({"keys":[]})"}), dice.moment());
     }
   }
   return rows;
@@ -110,11 +108,10 @@ std::string random_deliveries(Dice& dice) {
   std::string rows = fmt::format(
       "UPDATE instance SET delivers = id % 2;"
       "INSERT INTO delivery (instance, job, folder, state, identity_at_ms, services, signals, "
-      "changed_at_ms, retry_at_ms) SELECT id, job, name, '{}', {}, '{}', '{}', {}, {} "
+      "changed_at_ms) SELECT id, job, name, '{}', {}, '{}', '{}', {} "
       "FROM instance WHERE id % 4 = 1;",
       dice.one_of({"begun", "unseen", "lost", "there", "there"}), dice.moment(),
-      dice.one_of({"[]", "[[]]"}), dice.one_of({"[]", "[]", "[\"SIGHUP\"]"}), dice.moment(),
-      dice.one_of({"0", "0", "999000", "2000000"}));
+      dice.one_of({"[]", "[[]]"}), dice.one_of({"[]", "[]", "[\"SIGHUP\"]"}), dice.moment());
   rows +=
       "INSERT INTO delivery (instance, job, folder, state) VALUES (1000, 'gone', 'gone-1', "
       "'there');"

@@ -43,9 +43,9 @@ std::string random_instance(Dice& dice, const std::string& job, int slot) {
       "INSERT INTO instance (job, slot, spec, node, name, run, container, verdict, rejected, log, "
       "streak, cpus, memory_mb, stop_signal, stop_timeout_ms, address, placed_at_ms, "
       "started_at_ms, "
-      "healthy_at_ms, ended_at_ms, since_ms, retry_at_ms, hinted) "
+      "healthy_at_ms, ended_at_ms, since_ms, hinted) "
       "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
-      "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + "
+      "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11} FROM spec WHERE job = '{0}' ORDER BY (id + "
       "{1}) % 2 LIMIT "
       "1;",
       job, slot, dice.node(), run,
@@ -53,7 +53,7 @@ std::string random_instance(Dice& dice, const std::string& job, int slot) {
           {"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
       run == "1" ? "NULL" : dice.one_of({"'stopped'", "'failed'"}), dice.one_of({"0", "0", "1"}),
       dice.one_of({"NULL", "'log'"}), dice.moment_or_null(), dice.moment_or_null(),
-      run == "1" ? "NULL" : dice.moment(), dice.moment(), dice.flag());
+      run == "1" ? "NULL" : dice.moment(), dice.flag());
 }
 
 std::string random_work(Dice& dice, const std::string& job) {
@@ -63,10 +63,9 @@ std::string random_work(Dice& dice, const std::string& job) {
   for (int slot = 0; slot < slots; ++slot) {
     rows += random_instance(dice, job, slot);
   }
-  return rows + fmt::format(
-                    "INSERT INTO stray (node, name, job, since_ms, retry_at_ms) VALUES ('{}', "
-                    "'{}', '{}', 0, {});",
-                    dice.node(), job, job, dice.moment());
+  return rows +
+         fmt::format("INSERT INTO stray (node, name, job, since_ms) VALUES ('{}', '{}', '{}', 0);",
+                     dice.node(), job, job);
 }
 
 std::string random_node(Dice& dice, const std::string& node) {
@@ -117,6 +116,21 @@ std::string random_attempts(Dice& dice) {
   return rows;
 }
 
+// A third of all targets have failed in a step that the kind makes now and then.
+std::string random_retries(Dice& dice) {
+  std::string rows;
+  for (const Stepping& stepping : kStepping) {
+    rows += fmt::format(
+        "INSERT OR IGNORE INTO retry (kind, target, name, step, tries, retry_at_ms, detail, "
+        "rejected, since_ms) SELECT '{0}', CAST(t.target AS TEXT), t.name, r.step, {1}, {2}, "
+        "'something', {3}, 0 FROM ({4}) AS t JOIN (SELECT DISTINCT step FROM {0}_rule WHERE step "
+        "NOT IN ('none', 'wait')) AS r WHERE unicode(substr(t.target, -1)) % 3 = {5};",
+        stepping.kind, dice.one_of({"1", "8", "59", "60"}), dice.moment_or_null(), dice.flag(),
+        stepping.targets, dice.one_of({"0", "1", "2"}));
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string random_rows(unsigned int seed) {
@@ -133,7 +147,7 @@ std::string random_rows(unsigned int seed) {
     rows += random_node(dice, node);
   }
   return rows + random_deliveries(dice) + random_backups(dice) + random_routes(dice) +
-         random_attempts(dice);
+         random_attempts(dice) + random_retries(dice);
 }
 
 }  // namespace rowlock

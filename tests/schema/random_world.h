@@ -7,8 +7,8 @@
 
 namespace rowlock {
 
-// INSERT statements; the same for the same seed. They read no view of facts, rules or plans, so
-// that two versions of those can be compared on the same rows.
+// INSERT statements; the same for the same seed. Of the views they read only which steps there
+// are.
 std::string random_rows(unsigned int seed);
 
 }  // namespace rowlock

@@ -373,10 +373,13 @@ Test(secrets_login, keys_that_were_not_read_from_where_the_row_says_are_not_used
   rig.sql("UPDATE trust SET keys = '/other'");
   expect_refused(rig.log_in("ci", rig.jwt()), "have not been read yet", "another source");
 
-  rig.sql("UPDATE trust SET keys = '/keys'; UPDATE trust_keys SET keys = '', detail = 'no route'");
+  rig.sql(
+      "UPDATE trust SET keys = '/keys'; UPDATE trust_keys SET keys = '';"
+      "INSERT INTO retry (kind, target, name, step, tries, detail, rejected, since_ms) VALUES "
+      "('trust', 'ci', 'ci', 'read', 1, 'no route', 0, 0)");
   expect_refused(rig.log_in("ci", rig.jwt()), "have not been read yet: no route", "nothing read");
 
-  rig.sql("DELETE FROM trust_keys");
+  rig.sql("DELETE FROM trust_keys; DELETE FROM retry");
   expect_refused(rig.log_in("ci", rig.jwt()), "have not been read yet", "no row");
 
   rig.sql("INSERT INTO trust_keys (trust, source, keys) VALUES ('ci', '/keys', '{\"keys\":[]}')");

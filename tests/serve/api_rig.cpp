@@ -1,3 +1,5 @@
+// Each ask() is one transaction, as ApiService makes it; an answer of the interface is a value here
+// and no socket is opened.
 #include "tests/serve/api_rig.h"
 
 #include <criterion/criterion.h>

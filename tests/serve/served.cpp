@@ -1,3 +1,5 @@
+// The server runs on its loop's thread and the test on another: whatever touches the server goes
+// through on_loop().
 #include "tests/serve/served.h"
 
 #include <criterion/criterion.h>

@@ -1,3 +1,5 @@
+// Each function returns a sentence about what is not settled yet, or nothing; the first sentence is
+// what a failed seed prints.
 #include "tests/simulator/ending.h"
 
 #include "tests/simulator/route_ending.h"

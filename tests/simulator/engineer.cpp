@@ -1,3 +1,5 @@
+// Every edit is drawn from a seed and made through a second connection, as a person's client would.
+// Edits that are refused on purpose are taken back by tidy_up().
 #include "tests/simulator/engineer.h"
 
 #include "tests/simulator/engines.h"
@@ -159,7 +161,7 @@ std::string Engineer::edit_jobs() {
   return leave_routes(name) + fmt::format("DELETE FROM job WHERE name = '{}'", name);
 }
 
-// ---- Routes
+// ---- Routes -------------------------------------------------------------------------------------
 
 std::string Engineer::leave_routes(const std::string& job) {
   auto other = stage_.desired().query("SELECT name FROM job WHERE name <> :job ORDER BY name",

@@ -1,3 +1,5 @@
+// The fake engines answer; here it is drawn what goes wrong around them, and how each check was
+// really answered is kept beside what Rowlock was told.
 #include "tests/simulator/engines.h"
 
 #include <fmt/format.h>
@@ -133,8 +135,7 @@ void Engines::on_hint(std::function<void(const std::string&)> listener) {
   }
 }
 
-// ---- Calls
-// -----------------------------------------------------------------------------------
+// ---- Calls --------------------------------------------------------------------------------------
 
 FaultPlan Engines::drawn_fault() {
   if (random_.chance(weather_.fails)) return FaultPlan::fail_before;
@@ -168,8 +169,7 @@ FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
   return plan;
 }
 
-// ---- Programs
-// --------------------------------------------------------------------------------
+// ---- Programs -----------------------------------------------------------------------------------
 
 bool Engines::passes_now(const Container& container) const {
   const auto flaps = flaps_until_ms_.find(container.name);
@@ -214,8 +214,7 @@ void Engines::doubt_streaks(const std::string& container) {
   }
 }
 
-// ---- The truth
-// -------------------------------------------------------------------------------
+// ---- The truth ----------------------------------------------------------------------------------
 
 std::vector<std::pair<std::string, Container>> Engines::containers() const {
   std::vector<std::pair<std::string, Container>> all;

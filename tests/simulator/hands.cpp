@@ -1,3 +1,5 @@
+// The executor of the simulation. For each step it is drawn when it is made, whether it is made at
+// all, and when its answer comes.
 #include "tests/simulator/hands.h"
 
 #include <algorithm>

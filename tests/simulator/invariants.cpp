@@ -1,3 +1,5 @@
+// One class for each promise, fed with turns and deeds; all_invariants() at the end is the list. A
+// checker that needs the past keeps it itself.
 #include "tests/simulator/invariants.h"
 
 #include "tests/simulator/route_invariants.h"

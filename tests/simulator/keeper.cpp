@@ -1,3 +1,4 @@
+// Has dice of its own, so that a seed plays the same story with and without secrets.
 #include "tests/simulator/keeper.h"
 
 #include <fmt/format.h>

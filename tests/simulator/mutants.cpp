@@ -1,3 +1,5 @@
+// A mutant names a file of schema/, a piece of its text and what stands there instead. A text that
+// is not found any more fails the test: then it must follow the schema.
 #include "tests/simulator/mutants.h"
 
 namespace rowlock::simulator {
@@ -89,7 +91,7 @@ std::vector<Mutant> mutants_of_steps() {
        {{kDeployment, "('running', 'failing', 'yes', 'revert',",
          "('running', 'failing', 'yes', 'none',"}}},
       {"a changed spec is not rolled out",
-       {{kJob, "('changed', 'none',    'deploy',", "('changed', 'none',    'none',  "}}},
+       {{kJob, "('changed', '*',       'deploy',", "('changed', '*',       'none',  "}}},
       {"a removed container is not missed",
        {{kInstance, "'keep',     'gone',     'fail',", "'keep',     'gone',     'none',"}}},
       {"a paused container stays so",
@@ -105,7 +107,9 @@ std::vector<Mutant> mutants_of_steps() {
        {{kNode, "AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms)",
          "AND false"}}},
       {"a step under way is begun again",
-       {{kInstance, "AND a.finished_at_ms IS NULL) ", "AND a.finished_at_ms IS NULL AND false) "}}},
+       {{kInstance, "--   looks:    look\n",
+         "--   looks:    look\n--   beside:   look pull create start resume stop collect "
+         "remove\n"}}},
       {"an unreachable node holds nothing",
        {{kNode, "-- @run node.observe.failed\n",
          "-- @run node.observe.failed\n\nUPDATE instance SET container = 'gone' WHERE node = "
@@ -158,7 +162,7 @@ std::vector<Mutant> mutants_of_routes() {
       {"what was refused is never asked again",
        {{kProxy, "refused_until_ms = :now_ms + 30000", "refused_until_ms = 9e15"}}},
       {"a failed call on the proxy is made again at once",
-       {{kProxy, "retry_at_ms = :now_ms + min(5000, 100 << min(tries, 6))", "retry_at_ms = 0"}}},
+       {{kProxy, "--   retry:    100 ms to 5 s\n", "--   retry:    1 ms to 1 ms\n"}}},
   };
 }
 

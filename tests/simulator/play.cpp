@@ -1,3 +1,4 @@
+// A seed that fails prints the command that plays it again, also when a CHECK stops the program.
 #include "tests/simulator/play.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// What should be is worked out from rows and from the truth about the programs; what is, from the
+// fake proxy. The two are compared by addresses, never by Rowlock's own word.
 #include "tests/simulator/route_ending.h"
 
 #include "tests/simulator/traffic.h"

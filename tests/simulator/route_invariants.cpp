@@ -1,3 +1,5 @@
+// One class for each promise about a cut-over. Most judge a call before it is made, by the rows as
+// they were at the last turn.
 #include "tests/simulator/route_invariants.h"
 
 #include <fmt/format.h>

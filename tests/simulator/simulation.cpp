@@ -1,3 +1,5 @@
+// Everything that happens is an entry on one timeline, the controller's passes included, so one
+// thread plays all of it and a seed plays the same each time. Read run() first.
 #include "tests/simulator/simulation.h"
 
 #include "reconcilers/registry.h"
@@ -117,8 +119,7 @@ void Simulation::play_until(std::int64_t moment_ms) {
   while (!is_over && !violated_) timeline_.step();
 }
 
-// ---- The controller
-// --------------------------------------------------------------------------
+// ---- The controller -----------------------------------------------------------------------------
 
 void Simulation::restart() {
   process_ = std::make_unique<Process>(*this, [this] { wake(1); });
@@ -240,8 +241,7 @@ void Simulation::hint(const std::string& kind, const std::string& target) {
   });
 }
 
-// ---- What goes wrong by itself
-// ---------------------------------------------------------------
+// ---- What goes wrong by itself ------------------------------------------------------------------
 
 void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happens) {
   if (every_ms == 0) return;
@@ -336,8 +336,7 @@ void Simulation::harm(const std::string& what) {
   if (what == "hint") hint("instance", random_.chance(500) ? name : "no-such-container");
 }
 
-// ---- The story
-// -------------------------------------------------------------------------------
+// ---- The story ----------------------------------------------------------------------------------
 
 void Simulation::violate(const std::string& what) {
   tell("VIOLATED: " + what);

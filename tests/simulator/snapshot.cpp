@@ -1,3 +1,4 @@
+// Taken after every pass of every seed, so each query here is one that costs little.
 #include "tests/simulator/snapshot.h"
 
 namespace rowlock::simulator {

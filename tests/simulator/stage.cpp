@@ -1,3 +1,5 @@
+// What clear() does not empty would leak from one seed into the next, and the second would not play
+// again alone.
 #include "tests/simulator/stage.h"
 
 #include "tests/simulator/timeline.h"

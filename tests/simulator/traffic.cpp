@@ -1,3 +1,5 @@
+// The fake proxy answers; here it is drawn what goes wrong around it, and whom it really gives
+// requests is written down at each change.
 #include "tests/simulator/traffic.h"
 
 #include <algorithm>
@@ -18,8 +20,7 @@ Traffic::Traffic(Timeline& timeline, Random& random, FakeProxy& proxy, const Wea
   });
 }
 
-// ---- What happens by itself
-// ---------------------------------------------------------------------
+// ---- What happens by itself ---------------------------------------------------------------------
 
 FaultPlan Traffic::fault() {
   if (is_by_hand_) return FaultPlan::none;
@@ -102,8 +103,7 @@ void Traffic::linger(std::int64_t for_ms) {
   timeline_.after(for_ms, [this] { proxy_.linger_after_reload(false); });
 }
 
-// ---- The truth
-// ----------------------------------------------------------------------------------
+// ---- The truth ----------------------------------------------------------------------------------
 
 bool Traffic::is_reachable() const {
   return proxy_.running() && timeline_.now_ms() >= away_until_ms_;

@@ -1,3 +1,4 @@
+// Shell uses SQLite itself and not our Database: what is tested is what a foreign client can do.
 #include "tests/store/files.h"
 
 #include <criterion/criterion.h>

@@ -1,3 +1,6 @@
+// The port of containers, call by call. Each is a request or two; the work is in telling a refusal
+// that means "already so" from a real one. Where the answer leaves that open, the container is
+// looked at.
 #include "controller/adapters/docker/docker.h"
 
 #include "controller/adapters/docker/docker_image.h"

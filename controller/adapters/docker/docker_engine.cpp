@@ -1,3 +1,5 @@
+// The table of complaints: what an engine says when it refuses, and who can mend that. A refusal
+// that reads wrongly in `status` is put right by a row here.
 #include "controller/adapters/docker/docker_engine.h"
 
 #include "controller/base/utf8.h"

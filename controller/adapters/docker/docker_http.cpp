@@ -1,3 +1,5 @@
+// By libcurl. An answer is either kept whole, up to a bound, or handed on while it comes; a handle
+// goes back to the pool with its connection still open.
 #include "controller/adapters/docker/docker_http.h"
 
 #include <curl/curl.h>

@@ -1,3 +1,5 @@
+// The rules of the docker command line, which its users expect here too: which part of a name is
+// the registry, and where the password for it stands.
 #include "controller/adapters/docker/docker_image.h"
 
 #include "controller/base/json.h"

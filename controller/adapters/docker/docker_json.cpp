@@ -1,3 +1,5 @@
+// Every field of the engine's JSON that Rowlock writes or reads stands here: one function for each
+// part of a container, so that a new column of a job's row is a few lines in one place.
 #include "controller/adapters/docker/docker_json.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Pieces come as the network cut them, anywhere in a line or in a frame's header, so both classes
+// keep what is not whole yet until the rest comes.
 #include "controller/adapters/docker/docker_stream.h"
 
 #include "controller/base/utf8.h"

@@ -1,3 +1,5 @@
+// One thread for each node, which listens until the stream breaks, waits a second and listens
+// again. A node whose driver or endpoint has changed gets a new one.
 #include "controller/adapters/docker/engine_watch.h"
 
 #include "controller/ports/container_runtime.h"

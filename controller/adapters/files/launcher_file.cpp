@@ -1,3 +1,5 @@
+// A program that runs in containers is never written over: a new content gets a new name, and is
+// renamed to it when it is whole.
 #include "controller/adapters/files/launcher_file.h"
 
 #include "controller/adapters/files/open_file.h"

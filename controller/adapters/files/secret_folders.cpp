@@ -1,3 +1,5 @@
+// The order is what protects the values: a file gets its owner and mode while it is empty and lies
+// beside the folder, then its bytes, and only then its name inside.
 #include "controller/adapters/files/secret_folders.h"
 
 #include "controller/adapters/files/launcher_file.h"

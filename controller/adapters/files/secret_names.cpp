@@ -1,3 +1,5 @@
+// The names come from rows that people write, so each is checked letter by letter before it becomes
+// part of a path.
 #include "controller/adapters/files/secret_names.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// What changes without a reload: slots and modes, told over the runtime socket. What needs one (a
+// new route, another certificate) goes by files, in haproxy_folder.cpp and haproxy_process.cpp.
 #include "controller/adapters/haproxy/haproxy.h"
 
 #include "controller/adapters/haproxy/haproxy_config.h"

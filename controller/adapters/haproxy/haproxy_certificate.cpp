@@ -1,3 +1,5 @@
+// By OpenSSL, from the bytes of the file. A key with a password counts as unusable, since nobody is
+// there to type it.
 #include "controller/adapters/haproxy/haproxy_certificate.h"
 
 #include <openssl/bio.h>

@@ -1,3 +1,5 @@
+// The text that HAProxy starts from. Read kHead, kRouting and frontend_section() in turn: that is
+// the path of a request until it reaches its backend, which is in haproxy_backend.cpp.
 #include "controller/adapters/haproxy/haproxy_config.h"
 
 #include "controller/adapters/haproxy/haproxy_text.h"

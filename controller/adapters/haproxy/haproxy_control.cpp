@@ -1,3 +1,5 @@
+// A master's socket wants "@1" before each command and a worker's own does not know that word.
+// Which of the two it is, is found by trying; the answer "Unknown command" means the other one.
 #include "controller/adapters/haproxy/haproxy_control.h"
 
 namespace rowlock {

@@ -1,3 +1,5 @@
+// What HAProxy says may run over several lines and hold any bytes; here it becomes one sentence
+// that an error can carry.
 #include "controller/adapters/haproxy/haproxy_error.h"
 
 #include "controller/base/utf8.h"

@@ -1,3 +1,6 @@
+// How a configuration becomes the one in force: written whole to a new folder, synced, checked by
+// HAProxy itself, and only then made current by renaming a link. A crash leaves the old one in
+// force.
 #include "controller/adapters/haproxy/haproxy_folder.h"
 
 #include "controller/adapters/haproxy/haproxy_config.h"

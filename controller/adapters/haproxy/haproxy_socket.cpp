@@ -1,3 +1,5 @@
+// One connection for one exchange, without libcurl: HAProxy closes when it has said all, and that
+// end is the only sign that the answer is whole.
 #include "controller/adapters/haproxy/haproxy_socket.h"
 
 #include <algorithm>

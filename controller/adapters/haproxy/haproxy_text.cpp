@@ -1,3 +1,5 @@
+// A route's row is text that a person typed, and a newline or a quote in it could become a
+// directive of HAProxy's. Whatever goes into its texts passes through here.
 #include "controller/adapters/haproxy/haproxy_text.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// One thread that waits for the process to end. The port's call returns when it has ended or is not
+// there, so the thread pauses before it asks again.
 #include "controller/adapters/haproxy/proxy_watch.h"
 
 #include "controller/ports/proxy.h"

@@ -1,3 +1,5 @@
+// A mutex and a list: a handle is taken out for an exchange, and put back with its connections
+// open.
 #include "controller/adapters/http/curl_handles.h"
 
 #include "controller/base/check.h"

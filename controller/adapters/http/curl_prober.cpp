@@ -52,7 +52,7 @@ ProbeResult no_answer(const Probe& probe) {
 
 }  // namespace
 
-// Everything under way.
+// All probes that are under way, and what libcurl waits for on their behalf.
 class CurlProber::Transfers {
  public:
   explicit Transfers(Loop& loop);

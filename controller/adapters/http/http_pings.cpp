@@ -1,3 +1,5 @@
+// By libcurl. The whole address of a ping is a secret, so errors are put together here from its
+// host alone and never from libcurl's own words about the URL.
 #include "controller/adapters/http/http_pings.h"
 
 #include "controller/base/text.h"

@@ -1,3 +1,5 @@
+// By libcurl, or from a file. What is no key set is refused here, before it can take the place of
+// one that is.
 #include "controller/adapters/http/key_sets.h"
 
 #include "controller/crypto/jwt.h"

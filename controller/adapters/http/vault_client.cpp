@@ -1,3 +1,5 @@
+// By libcurl, GET alone. The token goes only to the address that was named: no redirect is
+// followed.
 #include "controller/adapters/http/vault_client.h"
 
 #include "controller/crypto/secret_bytes.h"

@@ -1,3 +1,5 @@
+// Each call is connect, begin, act, commit. What makes a role what it is stands in
+// postgres_role.cpp; here it is decided what belongs to one transaction.
 #include "controller/adapters/postgres/postgres.h"
 
 #include "controller/adapters/postgres/postgres_role.h"

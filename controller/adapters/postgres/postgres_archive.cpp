@@ -1,3 +1,6 @@
+// Read as pg_dump writes it, field by field, with a bound on each. The bytes come in pieces, so the
+// reader begins again at the last whole entry whenever there are more; a form it does not know
+// makes it give up, never guess.
 #include "controller/adapters/postgres/postgres_archive.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

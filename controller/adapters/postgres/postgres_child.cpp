@@ -1,3 +1,5 @@
+// A child that stands still must not hold a worker for ever: every read and write is a poll with a
+// deadline, and when it passes, the child and all that it started are killed.
 #include "controller/adapters/postgres/postgres_child.h"
 
 #include "controller/adapters/files/open_file.h"

@@ -1,3 +1,5 @@
+// libpq's calls that block have no deadline, so none is used: each step is its non-blocking form
+// and a poll in between. What the url may say is decided by options_of() and complete().
 #include "controller/adapters/postgres/postgres_connection.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

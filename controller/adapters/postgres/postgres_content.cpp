@@ -1,3 +1,5 @@
+// The queries that say what a database holds. They must choose the same tables and columns as
+// pg_dump does, or a good backup would be told to differ from what it was made of.
 #include "controller/adapters/postgres/postgres_content.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

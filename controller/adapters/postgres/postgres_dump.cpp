@@ -1,3 +1,5 @@
+// The port, call by call: it connects, says what was attempted when that fails, and hands the work
+// to PostgresDumpRun, PostgresRestore or PostgresServer.
 #include "controller/adapters/postgres/postgres_dump.h"
 
 #include "controller/adapters/postgres/postgres_content.h"

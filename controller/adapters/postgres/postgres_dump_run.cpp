@@ -1,3 +1,5 @@
+// Read run() first, it names the steps in order. The session that reads the tables exports its
+// snapshot, and every pg_dump is told to use that one; so all of them see the same moment.
 #include "controller/adapters/postgres/postgres_dump_run.h"
 
 #include "controller/adapters/postgres/postgres_text.h"
@@ -163,7 +165,7 @@ Result<> PostgresDumpRun::dump_data(std::vector<std::unique_ptr<PostgresChild>>&
   return failure.has_value() ? Result<>(*failure) : Result<>(Done{});
 }
 
-// ---- Programs
+// ---- PostgreSQL's programs at work --------------------------------------------------------------
 
 std::vector<std::string> PostgresDumpRun::command(const PostgresProgram& program) const {
   return {program.path, "--no-password", "--dbname=" + server_};

@@ -1,3 +1,5 @@
+// Which SQLSTATE codes pass by themselves and which somebody must mend. What libpq itself finds
+// wrong has no code, so there alone its words are looked at.
 #include "controller/adapters/postgres/postgres_error.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

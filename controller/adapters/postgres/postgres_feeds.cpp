@@ -1,3 +1,5 @@
+// A thread for each pg_restore, and one mutex for all of them. The bound on what waits is on all
+// together: a member that is slow holds up the reader, not the memory.
 #include "controller/adapters/postgres/postgres_feeds.h"
 
 #include <chrono>

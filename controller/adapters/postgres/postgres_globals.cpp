@@ -1,3 +1,5 @@
+// pg_dumpall writes SQL for psql, so this takes it apart just as far as is needed: where a
+// statement ends, and which role it is about.
 #include "controller/adapters/postgres/postgres_globals.h"
 
 #include "controller/adapters/postgres/postgres_connection.h"

@@ -1,3 +1,5 @@
+// The largest tables are given, one after the other, to the part that has least so far. The server
+// tells the sizes; that they are rough does no harm.
 #include "controller/adapters/postgres/postgres_parts.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

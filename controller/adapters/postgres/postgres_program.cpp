@@ -1,3 +1,5 @@
+// Debian keeps a folder for each major version, and the pg_dump in PATH is only a script that picks
+// one of them: so the versions are asked of the programs themselves.
 #include "controller/adapters/postgres/postgres_program.h"
 
 #include "controller/adapters/process/command.h"

@@ -1,3 +1,5 @@
+// Read run() first, it names the steps in order. From make_room() on there is a new database that
+// is not whole: whatever fails after that drops it again.
 #include "controller/adapters/postgres/postgres_restore.h"
 
 #include "controller/adapters/postgres/postgres_feeds.h"

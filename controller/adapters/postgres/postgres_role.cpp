@@ -1,3 +1,5 @@
+// PostgreSQL asks for much before a role can go: no sessions, nothing that it owns in any database,
+// and rights over it. The steps are in the order in which the server demands them.
 #include "controller/adapters/postgres/postgres_role.h"
 
 #include <poll.h>

@@ -1,3 +1,5 @@
+// Dropping and renaming fail while anybody is connected, and clients come back at once: hence the
+// loops that end sessions and try again, a bounded number of times.
 #include "controller/adapters/postgres/postgres_server.h"
 
 #include "controller/adapters/postgres/postgres_text.h"

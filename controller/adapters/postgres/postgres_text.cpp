@@ -1,3 +1,5 @@
+// Pure functions on text. The two that clean up what a server or a program said matter most: no
+// password and no verifier may pass into an error.
 #include "controller/adapters/postgres/postgres_text.h"
 
 #include "controller/base/time.h"

@@ -1,3 +1,5 @@
+// The program's end counts and not that of its pipe, which a daemon that it started may hold open
+// for ever; so both are polled for.
 #include "controller/adapters/process/command.h"
 
 #include "controller/adapters/process/process_handle.h"

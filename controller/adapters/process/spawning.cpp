@@ -1,3 +1,5 @@
+// By posix_spawn, which does between fork and exec only what is listed to it: with many threads
+// about, code of ours must not run there.
 #include "controller/adapters/process/spawning.h"
 
 #include <csignal>

@@ -23,7 +23,7 @@ bool all_of(const std::string& text, std::string_view others) {
 }
 
 Error rejected(const std::string& what, const std::string& hint) {
-  return {Fault::rejected, Cause::other, what, hint};
+  return {Fault::rejected, Cause::malformed, what, hint};
 }
 
 std::string without_end(std::string text, std::string_view end) {

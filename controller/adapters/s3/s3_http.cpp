@@ -1,4 +1,5 @@
-// By libcurl.
+// By libcurl. One Exchange is one request with all that libcurl calls back into; what went wrong is
+// told by where it stopped, since a request that was sent may have been done.
 #include "controller/adapters/s3/s3_http.h"
 
 #include <curl/curl.h>

@@ -1,4 +1,4 @@
-// The port, in terms of what S3 can be asked.
+// The port, in terms of what S3 can be asked: each call goes to one of the files beside this one.
 #include "controller/adapters/s3/s3_store.h"
 
 #include "controller/adapters/object_key.h"

@@ -1,10 +1,10 @@
 // `rowlock backup [POLICY]`: what there is, or one more now. Asking is an edit of desired.db like
 // any other: a row of backup_request.
 #include "controller/base/time.h"
-#include "controller/cli/backups/backup_verbs.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/answers.h"
 #include "controller/cli/edit/checked_edit.h"
 #include "controller/cli/look/follow.h"
-#include "controller/cli/opened.h"
 
 #include <fmt/format.h>
 
@@ -14,18 +14,15 @@ namespace rowlock {
 
 namespace {
 
+struct Options {
+  std::string policy;     // Empty: list what there is.
+  bool verifies = false;  // Restore and compare the newest one, in place of making one.
+  bool has_no_wait = false;
+  std::int64_t timeout_ms = 2 * 3'600'000;
+};
+
 Result<int> list(const Call& call) {
-  Database state = TRY(opened_state(call));
-  const auto rows = TRY(table_of(
-      state, {"name", "store", "state", "taken", "size_mb", "restore_ms", "kept_for", "detail"},
-      "FROM (SELECT b.id, b.name, b.store, b.state, "
-      "             strftime('%Y-%m-%d %H:%M', b.taken_at_ms / 1000, 'unixepoch') AS taken, "
-      "             round(b.size_bytes / 1e6, 1) AS size_mb, b.restore_ms, k.reasons AS kept_for, "
-      "             CASE b.verify_detail WHEN '' THEN b.detail ELSE b.verify_detail END AS detail "
-      "      FROM backup AS b "
-      "      LEFT JOIN backup_kept AS k ON k.id = b.id "
-      "      WHERE b.state <> 'expired') ORDER BY id"));
-  call.terminal.show(rows);
+  call.terminal.show(TRY(table_of(call.state(), call.script("cli.backup_list"))));
   return kExitOk;
 }
 
@@ -36,19 +33,16 @@ struct Asked {
   std::string ids = "[]";
 };
 
-Result<Asked> ask(const Call& call, const BackupOptions& options) {
-  Database desired = TRY(opened_for_what_if(call));
-  const auto known = TRY(desired.query("SELECT name FROM backup_policy_now WHERE name = :name",
-                                       {{"name", options.policy}}));
+Result<Asked> ask(const Call& call, const Options& options) {
+  Database& desired = call.desired();
+  const Values policy = {{"policy", options.policy}};
+  const auto known = TRY(desired.query(call.script("cli.backup_policy"), policy));
   if (known.empty()) {
     return Error{Fault::rejected, Cause::not_found,
                  fmt::format("there is no backup_policy '{}'", options.policy),
                  "SELECT name FROM backup_policy_now in `rowlock sql` lists them"};
   }
-  const auto ids =
-      TRY(desired.scalar("SELECT json_group_array(newest_good) FROM backup_standing "
-                         "WHERE policy = :name AND newest_good NOT NULL",
-                         {{"name", options.policy}}));
+  const auto ids = TRY(desired.scalar(call.script("cli.backup_to_verify"), policy));
   const Asked request{
       fmt::format("{}-{}-{}", options.policy, system_now_ms(), static_cast<int>(::getpid())),
       text_of(ids)};
@@ -57,8 +51,7 @@ Result<Asked> ask(const Call& call, const BackupOptions& options) {
                  fmt::format("policy {} has no backup that could be verified", options.policy),
                  "rowlock backup " + options.policy};
   }
-  TRY(edit(desired,
-           "INSERT INTO backup_request (name, policy, what) VALUES (:name, :policy, :what)",
+  TRY(edit(call, "cli.backup_request",
            {{"name", request.request},
             {"policy", options.policy},
             {"what", std::string(options.verifies ? "verify" : "backup")}}));
@@ -66,26 +59,12 @@ Result<Asked> ask(const Call& call, const BackupOptions& options) {
 }
 
 // What came of the request, by the rows of every store that heard it.
-Result<Followed> look(Database& state, const BackupOptions& options, const Asked& asked) {
-  const auto rows = TRY(state.query(
-      "SELECT t.store, h.name AS heard, b.name, b.state, b.detail, b.verify_detail, b.retry_at_ms, "
-      "       f.want, g.phase, g.detail AS progress "
-      "FROM backup_target AS t "
-      "LEFT JOIN backup_request_heard AS h ON h.name = :request AND h.store = t.store "
-      "LEFT JOIN backup_standing AS s ON s.target = t.target "
-      "LEFT JOIN backup AS b ON b.policy = t.policy AND b.store = t.store "
-      "  AND CASE WHEN :verifies THEN b.id IN (SELECT value FROM json_each(:ids)) "
-      "           ELSE b.id = COALESCE((SELECT max(a.id) FROM backup AS a "
-      "                                 WHERE a.policy = t.policy AND a.store = t.store "
-      "                                   AND a.reason = 'asked for: ' || :request), s.newest) END "
-      "LEFT JOIN backup_fact AS f ON f.id = b.id "
-      "LEFT JOIN progress AS g ON g.kind = 'backup' AND g.target = CAST(b.id AS TEXT) "
-      "WHERE t.policy = :policy "
-      "ORDER BY t.store",
-      {{"request", asked.request},
-       {"ids", asked.ids},
-       {"policy", options.policy},
-       {"verifies", std::int64_t{options.verifies}}}));
+Result<Followed> look(const Call& call, const Options& options, const Asked& asked) {
+  const auto rows = TRY(call.state().query(call.script("cli.backup_progress"),
+                                           {{"request", asked.request},
+                                            {"ids", asked.ids},
+                                            {"policy", options.policy},
+                                            {"verifies", std::int64_t{options.verifies}}}));
   Followed come;
   come.is_settled = true;
   for (const Row& row : rows) {
@@ -111,9 +90,7 @@ Result<Followed> look(Database& state, const BackupOptions& options, const Asked
   return come;
 }
 
-}  // namespace
-
-Result<int> backup(const Call& call, const BackupOptions& options) {
+Result<int> backup(const Call& call, const Options& options) {
   if (options.policy.empty()) {
     return list(call);
   }
@@ -122,8 +99,22 @@ Result<int> backup(const Call& call, const BackupOptions& options) {
     call.terminal.note("asked for; `rowlock status` shows what becomes of it");
     return kExitOk;
   }
-  Database state = TRY(opened_state(call));
-  return follow(call, state, options.timeout_ms, [&] { return look(state, options, asked); });
+  return follow(call, options.timeout_ms, [&] { return look(call, options, asked); });
+}
+
+Needs needs_of(const Options& said) {
+  return said.policy.empty() ? Needs::state : Needs::edit | Needs::state;
+}
+
+}  // namespace
+
+void add_backup(Verbs& verbs) {
+  const auto [verb, said] = verbs.add("backup", "Make a backup now, or list those there are",
+                                      "rowlock backup nightly", needs_of, backup);
+  verb.option("POLICY", said.policy, "which; all are listed when left out");
+  verb.flag("--verify", said.verifies, "restore and compare the newest one instead");
+  verb.flag("--no-wait", said.has_no_wait, "return once it is asked for");
+  verb.duration("--timeout", said.timeout_ms, "stop watching after this (default 2h)");
 }
 
 }  // namespace rowlock

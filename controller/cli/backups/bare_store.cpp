@@ -1,3 +1,5 @@
+// Without a home there are no rows: which policy a backup is of and when it was made is read from
+// its name.
 #include "controller/cli/backups/bare_store.h"
 
 #include "controller/adapters/object_stores.h"
@@ -6,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -62,6 +65,17 @@ std::string as_stamp(const std::string& moment) {
 }
 
 }  // namespace
+
+void add_bare_store(const Verb& verb, BareStoreOptions& said) {
+  verb.option("--from", said.from,
+              "a store or one backup in it, without a home: file:///FOLDER, s3://BUCKET/…; "
+              "S3 takes AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment")
+      .type("URL");
+  verb.option("--identity", said.identity, "the age identities that open it").type("FILE");
+  verb.option("--endpoint", said.endpoint, "of S3, when it is not AWS").type("URL");
+  verb.option("--region", said.region, "of S3 (default us-east-1)");
+  verb.flag("--virtual-host", said.is_virtual_style, "of S3: the bucket in the host's name");
+}
 
 Result<SecretBytes> identities_in(const std::string& file) {
   if (file.empty()) {
@@ -148,6 +162,14 @@ Result<FoundBackup> chosen_of(const std::vector<FoundBackup>& found, const std::
                     "rowlock restore --from … --list shows what is there");
   }
   return *chosen;
+}
+
+const std::atomic<bool>& ended_by_signals() {
+  static std::atomic<bool> ending = false;  // A handler reaches nothing that belongs to anybody.
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::signal(signal, [](int) { ending = true; });
+  }
+  return ending;
 }
 
 }  // namespace rowlock

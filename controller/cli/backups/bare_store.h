@@ -2,7 +2,7 @@
 // all there is.
 #pragma once
 
-#include "controller/cli/backups/backup_verbs.h"
+#include "controller/cli/verbs.h"
 #include "controller/crypto/secret_bytes.h"
 #include "controller/ports/object_store.h"
 
@@ -12,6 +12,17 @@
 #include <vector>
 
 namespace rowlock {
+
+// A store that no row speaks of, and what opens it.
+struct BareStoreOptions {
+  std::string from;      // file:///FOLDER, s3://BUCKET/PREFIX, or one backup in it.
+  std::string identity;  // File of age identities.
+  std::string endpoint;
+  std::string region = "us-east-1";
+  bool is_virtual_style = false;
+};
+
+void add_bare_store(const Verb& verb, BareStoreOptions& said);
 
 struct FoundBackup {
   std::string key;
@@ -37,6 +48,10 @@ Result<std::vector<FoundBackup>> backups_in(const BareStore& bare);
 // last one before that moment in UTC.
 Result<FoundBackup> chosen_of(const std::vector<FoundBackup>& found, const std::string& policy,
                               const std::string& backup);
+
+// Ctrl-C and SIGTERM set it from now on, to give up in good order: what was restored half-way is
+// dropped again.
+const std::atomic<bool>& ended_by_signals();
 
 // Rejected unless an identity file was named.
 Result<SecretBytes> identities_in(const std::string& file);

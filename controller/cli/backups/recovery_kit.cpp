@@ -2,8 +2,7 @@
 // where the backups are and how to open them, with Rowlock and without; no secret is on it.
 #include "controller/base/time.h"
 #include "controller/base/version.h"
-#include "controller/cli/backups/backup_verbs.h"
-#include "controller/cli/opened.h"
+#include "controller/cli/all_verbs.h"
 
 #include <fmt/format.h>
 
@@ -91,19 +90,11 @@ One of a policy with several jobs has parts in place of the dump: RESTORE.txt ha
 A home opens the same way: age -d -i KEY.txt FILE.tar.zst.age | tar --zstd -x -C EMPTY-FOLDER
 )";
 
-}  // namespace
-
 Result<int> recovery_kit(const Call& call) {
-  Database state = TRY(opened_state(call));
-  auto home = state.scalar("SELECT id FROM home");
-  auto stores = state.query(
-      "SELECT name, url, endpoint, region, style, recipients FROM object_store ORDER BY name");
-  auto backups = state.query(
-      "SELECT b.name, b.store, b.object, datetime(b.verified_at_ms / 1000, 'unixepoch') || ' UTC' "
-      "AS verified FROM backup_standing AS s JOIN backup AS b ON b.id = s.last_verified "
-      "ORDER BY b.name");
-  const auto policy =
-      TRY(state.scalar("SELECT min(name) FROM backup_policy_now WHERE kind = 'home'"));
+  auto home = call.state().scalar(call.script("cli.kit_home"));
+  auto stores = call.state().query(call.script("cli.kit_stores"));
+  auto backups = call.state().query(call.script("cli.kit_backups"));
+  const auto policy = TRY(call.state().scalar(call.script("cli.kit_policy")));
   const std::string named = text_of(policy);
   if (!home.ok() || !stores.ok() || !backups.ok()) {
     return !home.ok() ? home.error() : !stores.ok() ? stores.error() : backups.error();
@@ -115,6 +106,13 @@ Result<int> recovery_kit(const Call& call) {
       fmt::arg("backups", backups_of(backups.value())), fmt::arg("from", from_of(stores.value())),
       fmt::arg("policy", named.empty() || named == "home" ? "" : " --policy " + named)));
   return kExitOk;
+}
+
+}  // namespace
+
+void add_recovery_kit(Verbs& verbs) {
+  verbs.add("recovery-kit", "The page one needs in the night when all is lost: print it",
+            "rowlock recovery-kit", Needs::state, recovery_kit);
 }
 
 }  // namespace rowlock

@@ -1,10 +1,10 @@
 // `rowlock restore POLICY --into URL`: a row of the table restore, and what becomes of it.
 #include "controller/base/time.h"
-#include "controller/cli/backups/backup_verbs.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/backups/restore_options.h"
 #include "controller/cli/backups/restore_target.h"
 #include "controller/cli/edit/checked_edit.h"
 #include "controller/cli/look/follow.h"
-#include "controller/cli/opened.h"
 
 #include <fmt/format.h>
 
@@ -17,11 +17,8 @@ Error misused(std::string message, std::string hint) {
 }
 
 Result<std::string> ask(const Call& call, const RestoreOptions& options) {
-  Database desired = TRY(opened_for_what_if(call));
   const std::string name = fmt::format("by-hand-{}", system_now_ms());
-  TRY(edit(desired,
-           "INSERT INTO restore (name, policy, backup, into_url, secret, \"into\", confirm, roles) "
-           "VALUES (:name, :policy, :backup, :into_url, :secret, :into, :confirm, :roles)",
+  TRY(edit(call, "cli.restore_request",
            {{"name", name},
             {"policy", options.policy},
             {"backup", options.backup},
@@ -34,13 +31,8 @@ Result<std::string> ask(const Call& call, const RestoreOptions& options) {
 }
 
 // While a step tells how far it is, that is all there is to say.
-Result<Followed> look(Database& state, const std::string& name) {
-  const auto rows = TRY(state.query(
-      "SELECT 'refused: ' || message AS line, 'failed' AS state, NULL AS phase, NULL AS progress "
-      "FROM refusal WHERE table_name = 'restore' AND row_key = :name UNION ALL "
-      "SELECT s.detail, s.state, g.phase, g.detail FROM status AS s LEFT JOIN progress AS g "
-      "ON g.kind = s.kind AND g.target = s.name WHERE s.kind = 'restore' AND s.name = :name",
-      {{"name", name}}));
+Result<Followed> look(const Call& call, const std::string& name) {
+  const auto rows = TRY(call.state().query(call.script("cli.restore_progress"), {{"name", name}}));
   if (rows.empty()) {
     Followed none;
     none.line = "asked for";
@@ -57,29 +49,61 @@ Result<Followed> look(Database& state, const std::string& name) {
   return come;
 }
 
-}  // namespace
-
 Result<int> restore(const Call& call, const RestoreOptions& options) {
-  if (options.policy.empty() || options.into.empty()) {
-    return misused("say whose backup, and into which database",
-                   "rowlock restore POLICY --into postgresql://USER@HOST:PORT/NAME, or with --from "
-                   "on a machine that has no home");
-  }
-  TRY(target_of(options));
-  if (const auto obstacle = obstacle_at(call.home, true)) {
-    return call.terminal.fail(obstacle->error, obstacle->exit_code);
+  if (!options.bare.from.empty()) {
+    return restore_bare(call, options);
   }
   const auto asked = TRY(ask(call, options));
   if (options.has_no_wait) {
     call.terminal.note("asked for as " + asked);
     return kExitOk;
   }
-  Database state = TRY(opened_state(call));
-  auto followed = follow(call, state, options.timeout_ms, [&] { return look(state, asked); });
+  auto followed = follow(call, options.timeout_ms, [&] { return look(call, asked); });
   if (followed.ok() && followed.value() == kExitOk && !options.has_roles) {
     call.terminal.note("owners and grants were left out: --roles keeps them");
   }
   return followed;
+}
+
+// What a store alone is asked for, it checks itself: to list it takes neither.
+Result<> check(const RestoreOptions& said) {
+  if (!said.bare.from.empty()) {
+    return Done{};
+  }
+  if (said.policy.empty() || said.into.empty()) {
+    return misused("say whose backup, and into which database",
+                   "rowlock restore POLICY --into postgresql://USER@HOST:PORT/NAME, or with --from "
+                   "on a machine that has no home");
+  }
+  TRY(target_of(said));
+  return Done{};
+}
+
+Needs needs_of(const RestoreOptions& said) {
+  return said.bare.from.empty() ? Needs::edit | Needs::state : Needs::nothing;
+}
+
+}  // namespace
+
+void add_restore(Verbs& verbs) {
+  const auto [verb, said] =
+      verbs.add("restore", "A backup as a database again",
+                "rowlock restore nightly --into postgresql://admin@127.0.0.1:5432/app_yesterday",
+                needs_of, restore);
+  verb.option("POLICY", said.policy, "whose backup");
+  verb.option("--backup", said.backup,
+              "latest (default: the last verified one), a name, or a moment in UTC");
+  verb.option("--into", said.into, "the database that it becomes").type("URL");
+  verb.option("--secret", said.secret, "path of the secret with its password");
+  verb.option("--password-file", said.password_file, "with --from: its password").type("FILE");
+  verb.option("--replace", said.replaces, "put the existing database of this name aside");
+  verb.flag("--roles", said.has_roles,
+            "make roles that are missing, keep owners, grants and settings");
+  verb.flag("--list", said.lists, "with --from: show what is there");
+  verb.flag("--no-wait", said.has_no_wait, "return once it is asked for");
+  verb.duration("--timeout", said.timeout_ms, "stop watching after this (default 12h)");
+  add_bare_store(verb, said.bare);
+  verb.check([&words = said] { return check(words); });
 }
 
 }  // namespace rowlock

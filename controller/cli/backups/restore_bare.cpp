@@ -1,31 +1,19 @@
-// `rowlock restore --from URL --identity FILE` and `rowlock recover --from URL --identity FILE`:
-// all that is needed is the store and the identity.
+// `rowlock restore --from URL --identity FILE`: all that is needed is the store and the identity.
 #include "controller/adapters/postgres/postgres_dump.h"
 #include "controller/backup/restore_backup.h"
-#include "controller/backup/unpack_home.h"
 #include "controller/base/time.h"
 #include "controller/cli/backups/bare_store.h"
+#include "controller/cli/backups/restore_options.h"
 #include "controller/cli/backups/restore_target.h"
 #include "controller/cli/look/progress_line.h"
-#include "controller/cli/terminal/interrupts.h"
 
 #include <fmt/format.h>
 
-#include <csignal>
-#include <filesystem>
+#include <functional>
 
 namespace rowlock {
 
 namespace {
-
-// Ctrl-C gives up in good order: what was restored half-way is dropped again.
-std::atomic<bool> ending = false;
-
-void end_on_signals() {
-  for (const int signal : {SIGINT, SIGTERM}) {
-    std::signal(signal, [](int) { ending = true; });
-  }
-}
 
 Result<int> list(const Call& call, const BareStore& bare) {
   const auto found = TRY(backups_in(bare));
@@ -58,7 +46,8 @@ Result<RestoreOrder> order_of(const RestoreOptions& options, const std::string& 
 }
 
 Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore& bare,
-                      const FoundBackup& chosen, const std::string& database) {
+                      const FoundBackup& chosen, const std::string& database,
+                      const std::atomic<bool>& ending) {
   const auto order = TRY(order_of(options, chosen.name));
   PostgresDumps dumps;
   if (options.replaces.empty()) {
@@ -97,7 +86,7 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
 }  // namespace
 
 Result<int> restore_bare(const Call& call, const RestoreOptions& options) {
-  end_on_signals();
+  const std::atomic<bool>& ending = ended_by_signals();
   BareStore store = TRY(open_bare_store(options.bare, ending));
   if (options.lists) {
     return list(call, store);
@@ -110,25 +99,7 @@ Result<int> restore_bare(const Call& call, const RestoreOptions& options) {
   store.identities = std::move(identities).value();
   const auto found = TRY(backups_in(store));
   const auto chosen = TRY(chosen_of(found, options.policy, options.backup));
-  TRY(restore_into(call, options, store, chosen, database));
-  return kExitOk;
-}
-
-Result<int> recover(const Call& call, const RecoverOptions& options) {
-  end_on_signals();
-  BareStore store = TRY(open_bare_store(options.bare, ending));
-  const auto identities = TRY(identities_in(options.bare.identity));
-  const auto found = TRY(backups_in(store));
-  const auto chosen = TRY(chosen_of(found, options.policy, options.backup));
-  const BackupObject object{chosen.key, chosen.name, "", ""};
-  ProgressLine line(call.terminal);
-  TRY(check_backup(*store.store, object, identities, ending, line.teller()));
-  const auto file =
-      TRY(BackupFileReader::open(identities, object_source(*store.store, object.key, ending)));
-  TRY(unpack_home(*file, call.home.folder()));
-  line.end();
-  call.terminal.print(fmt::format("made {0} from {1}\n\nnext:\n  rowlock run --home {0}\n",
-                                  call.home.folder(), chosen.name));
+  TRY(restore_into(call, options, store, chosen, database, ending));
   return kExitOk;
 }
 

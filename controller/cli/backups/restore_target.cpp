@@ -1,3 +1,4 @@
+// Checked before anything is opened: a mistyped --replace must cost nothing.
 #include "controller/cli/backups/restore_target.h"
 
 #include <fmt/format.h>

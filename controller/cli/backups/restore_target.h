@@ -2,7 +2,7 @@
 #pragma once
 
 #include "controller/base/result.h"
-#include "controller/cli/backups/backup_verbs.h"
+#include "controller/cli/backups/restore_options.h"
 
 #include <string>
 

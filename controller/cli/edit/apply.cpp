@@ -1,8 +1,9 @@
 // `rowlock apply FILE…`: files of SQL as one edit of desired.db, shown before it is made, made
 // whole or not at all.
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/answers.h"
 #include "controller/cli/edit/checked_edit.h"
 #include "controller/cli/look/wait.h"
-#include "controller/cli/opened.h"
 #include "controller/store/shell.h"
 
 #include <fmt/format.h>
@@ -16,6 +17,13 @@
 
 namespace rowlock {
 namespace {
+
+struct Options {
+  std::vector<std::string> files;  // "-": stdin.
+  bool is_dry_run = false;
+  bool waits = false;
+  std::int64_t timeout_ms = 5 * 60'000;
+};
 
 struct Script {
   std::string name;
@@ -83,14 +91,14 @@ struct Edit {
   Table violations;
 };
 
-Result<Edit> make_edit(Database& database, const std::vector<Script>& scripts) {
+Result<Edit> make_edit(const Call& call, const std::vector<Script>& scripts) {
+  Database& database = call.desired();
   const std::int64_t before = rows_changed(database);
   for (const Script& script : scripts) {
     TRY(run_script(database, script));
   }
-  auto plan = table_of(database, {"kind", "name", "target", "step", "reason"},
-                       fmt::format("FROM plan WHERE {} ORDER BY kind, name, target", kStepChanges));
-  auto violations = violations_of(database);
+  auto plan = table_of(database, call.script("cli.edit_plan"));
+  auto violations = violations_of(call);
   if (!plan.ok() || !violations.ok()) {
     return !plan.ok() ? plan.error() : violations.error();
   }
@@ -118,10 +126,9 @@ std::string document_of(const Edit& edit, bool is_committed, const std::string& 
 }
 
 // After the commit: the JSON document comes last, so that there is one whatever the wait gives.
-Result<int> finish(const Call& call, const ApplyOptions& options, Database& database,
-                   const Edit& edit) {
-  if (!options.waits) {
-    auto controller = sight_of_controller(call.home, database);
+Result<int> finish(const Call& call, const Options& said, const Edit& edit) {
+  if (!said.waits) {
+    auto controller = sight_of_controller(call, call.desired());
     const bool is_old = controller.ok() && controller.value().is_old();
     if (call.terminal.is_json()) {
       call.terminal.print(document_of(edit, true, ""));
@@ -131,7 +138,7 @@ Result<int> finish(const Call& call, const ApplyOptions& options, Database& data
     }
     return kExitOk;
   }
-  auto waited = await_convergence(call, {"", options.timeout_ms});
+  auto waited = await_convergence(call, {"", said.timeout_ms});
   if (call.terminal.is_json()) {
     call.terminal.print(document_of(edit, true, waited.ok() ? waited.value().document : ""));
   }
@@ -143,17 +150,13 @@ Result<int> finish(const Call& call, const ApplyOptions& options, Database& data
   return waited.value().exit_code;
 }
 
-}  // namespace
-
-Result<int> apply(const Call& call, const ApplyOptions& options) {
-  const auto scripts = TRY(read_scripts(options.files));
-  Database database = TRY(opened_for_what_if(call));
-  Transaction transaction = TRY(Transaction::begin(database));
-  const auto made = TRY(make_edit(database, scripts));
-  const Edit& edit = made;
+Result<int> apply(const Call& call, const Options& said) {
+  const auto scripts = TRY(read_scripts(said.files));
+  Transaction transaction = TRY(Transaction::begin(call.desired()));
+  const auto edit = TRY(make_edit(call, scripts));
   show_edit(call.terminal, edit);
   const bool is_refused = !edit.violations.rows.empty();
-  if (is_refused || options.is_dry_run) {
+  if (is_refused || said.is_dry_run) {
     if (call.terminal.is_json()) {
       call.terminal.print(document_of(edit, false, ""));
     }
@@ -164,7 +167,22 @@ Result<int> apply(const Call& call, const ApplyOptions& options) {
     return kExitOk;
   }
   TRY(transaction.commit());
-  return finish(call, options, database, edit);
+  return finish(call, said, edit);
+}
+
+Needs needs_of(const Options& said) {
+  return said.waits ? Needs::edit | Needs::state : Needs::edit;
+}
+
+}  // namespace
+
+void add_apply(Verbs& verbs) {
+  const auto [verb, said] = verbs.add("apply", "Files of SQL as one edit of desired.db",
+                                      "rowlock apply web.sql --wait", needs_of, apply);
+  verb.option("FILE", said.files, "- for stdin").required();
+  verb.flag("--dry-run", said.is_dry_run, "show the plan, write nothing");
+  verb.flag("--wait", said.waits, "until it is so");
+  verb.duration("--timeout", said.timeout_ms, "give up after this (default 5m)");
 }
 
 }  // namespace rowlock

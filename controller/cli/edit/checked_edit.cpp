@@ -1,6 +1,8 @@
+// The rows of `violation_now` are asked within the open transaction, and if there are any it is
+// rolled back: the check that the controller would make, made before it.
 #include "controller/cli/edit/checked_edit.h"
 
-#include "controller/cli/opened.h"
+#include "controller/cli/answers.h"
 #include "controller/store/shell.h"
 
 #include <fmt/format.h>
@@ -16,10 +18,9 @@ constexpr int kInvariantTimeMs = 200;
 
 }  // namespace
 
-Result<Table> violations_of(Database& database) {
-  auto found = table_of(database, {"table_name", "row_key", "message"},
-                        "FROM violation_now ORDER BY table_name, row_key, message");
-  auto invariants = database.query("SELECT name, query, message FROM invariant ORDER BY name");
+Result<Table> violations_of(const Call& call) {
+  auto found = table_of(call.desired(), call.script("cli.edit_violations"));
+  auto invariants = call.desired().query(call.script("cli.edit_invariants"));
   if (!found.ok() || !invariants.ok()) {
     return !found.ok() ? found.error() : invariants.error();
   }
@@ -27,7 +28,7 @@ Result<Table> violations_of(Database& database) {
   const auto columns = std::make_shared<const std::vector<std::string>>(table.columns);
   for (const Row& invariant : invariants.value()) {
     auto rows =
-        database.guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
+        call.desired().guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
     if (rows.ok() && rows.value().empty()) {
       continue;
     }
@@ -48,12 +49,10 @@ Error refusal_of(const Table& violations) {
                             violations.rows.size() - 1)};
 }
 
-Result<> edit(Database& database, const std::string& statement, const Values& values) {
-  Transaction transaction = TRY(Transaction::begin(database));
-  if (auto ran = database.run(statement, values); !ran.ok()) {
-    return ran;
-  }
-  const auto violations = TRY(violations_of(database));
+Result<> edit(const Call& call, std::string_view script, const Values& values) {
+  Transaction transaction = TRY(Transaction::begin(call.desired()));
+  TRY(call.desired().run(call.script(script), values));
+  const auto violations = TRY(violations_of(call));
   if (!violations.rows.empty()) {
     return refusal_of(violations);
   }

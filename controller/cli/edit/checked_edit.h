@@ -2,21 +2,22 @@
 // never leaves a row behind for which every later edit is refused.
 #pragma once
 
-#include "controller/cli/verbs.h"
+#include "controller/cli/call.h"
+#include "controller/cli/terminal/table.h"
 
-#include <string>
+#include <string_view>
 
 namespace rowlock {
 
 // A row for each reason for which the edit at hand would be refused; the engineer's own rules
-// included. `database` is opened_for_what_if().
-Result<Table> violations_of(Database& database);
+// included. Requires: the verb needs to edit, here and below.
+Result<Table> violations_of(const Call& call);
 
 // Requires: there are some.
 Error refusal_of(const Table& violations);
 
-// Runs the statement in a transaction of its own. Rejected, and nothing is written, when the edit
+// Runs the script in a transaction of its own. Rejected, and nothing is written, when the edit
 // would be refused.
-Result<> edit(Database& database, const std::string& statement, const Values& values);
+Result<> edit(const Call& call, std::string_view script, const Values& values);
 
 }  // namespace rowlock

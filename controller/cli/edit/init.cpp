@@ -1,6 +1,6 @@
 // `rowlock init`: makes a home, and says what to do next.
 #include "controller/base/time.h"
-#include "controller/cli/verbs.h"
+#include "controller/cli/all_verbs.h"
 
 #include <fmt/format.h>
 
@@ -20,8 +20,6 @@ bool is_denied(const std::string& folder) {
          (errno == EACCES || errno == EROFS);
 }
 
-}  // namespace
-
 Result<int> init(const Call& call) {
   if (auto made = call.home.create(call.schema, system_now_ms()); !made.ok()) {
     return call.terminal.fail(made.error(),
@@ -40,6 +38,12 @@ Result<int> init(const Call& call) {
                   "  rowlock status --home {0}\n",
                   call.home.folder(), call.home.desired_path()));
   return kExitOk;
+}
+
+}  // namespace
+
+void add_init(Verbs& verbs) {
+  verbs.add("init", "Make a home", "rowlock init --home ~/rowlock", Needs::nothing, init);
 }
 
 }  // namespace rowlock

@@ -1,14 +1,16 @@
 // `rowlock revert JOB [REVISION]`: puts rows of desired.db back as they were; an edit like any
 // other, accepted as a new revision. `--all` also makes a lost or damaged desired.db anew.
 #include "controller/base/time.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/answers.h"
 #include "controller/cli/edit/revert_rows.h"
-#include "controller/cli/opened.h"
 #include "controller/store/desired_file.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -17,6 +19,38 @@
 
 namespace rowlock {
 namespace {
+
+struct Options {
+  bool is_all = false;                   // All tables.
+  std::vector<std::string> words;        // JOB [REVISION], or [REVISION] of all.
+  bool is_agreed = false;                // --yes
+  std::string job;                       // From the words. Empty: all tables.
+  std::optional<std::int64_t> revision;  // Absent: before the last change.
+};
+
+// Takes the words apart.
+Result<> read_words(Options& said) {
+  std::vector<std::string> words = said.words;
+  if (!said.is_all) {
+    if (words.empty()) {
+      return Error{Fault::rejected, Cause::other, "JOB or --all is required", ""};
+    }
+    said.job = words.front();
+    words.erase(words.begin());
+  }
+  if (words.empty()) {
+    return Done{};
+  }
+  std::int64_t revision = 0;
+  const std::string& text = words.front();
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), revision);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || words.size() > 1) {
+    return Error{Fault::rejected, Cause::other,
+                 fmt::format("REVISION: '{}' is not a revision's number", text), ""};
+  }
+  said.revision = revision;
+  return Done{};
+}
 
 // What is to be done, before it is shown and agreed to.
 struct Intent {
@@ -36,11 +70,10 @@ Error nothing_before(const std::string& job, std::int64_t revision) {
 
 // Where to go when no revision was named: an edit that is not in force is undone; otherwise the
 // last accepted change is.
-Result<std::int64_t> default_revision(Database& state, const Schema& schema, const std::string& job,
-                                      const RowSet& now) {
-  auto accepted = rows_in(state, schema, job);
-  auto in_force = revision_in_force(state);
-  auto last = last_change_of(state, schema, job);
+Result<std::int64_t> default_revision(const Call& call, const std::string& job, const RowSet& now) {
+  auto accepted = rows_in(call.state(), call.schema, job);
+  auto in_force = revision_in_force(call, call.state());
+  auto last = last_change_of(call.state(), call.schema, job);
   if (!accepted.ok() || !in_force.ok() || !last.ok()) {
     return !accepted.ok() ? accepted.error() : !in_force.ok() ? in_force.error() : last.error();
   }
@@ -50,7 +83,7 @@ Result<std::int64_t> default_revision(Database& state, const Schema& schema, con
   if (last.value() == 0) {
     return nothing_before(job, 0);
   }
-  const auto before = TRY(rows_at(state, schema, job, last.value() - 1));
+  const auto before = TRY(rows_at(call.state(), call.schema, job, last.value() - 1));
   if (before.empty()) {
     return nothing_before(job, last.value());
   }
@@ -90,17 +123,16 @@ Error no_revision(std::int64_t asked, std::int64_t in_force) {
 }
 
 // Requires: `intent.revision` is that asked for, or the one in force.
-Result<Intent> completed(const Call& call, const RevertOptions& options, Database& state,
-                         Intent intent) {
+Result<Intent> completed(const Call& call, const Options& options, Intent intent) {
   RowSet now;
   if (intent.unreadable.empty()) {
     now = TRY(rows_now(call, options.job));
   }
   if (intent.unreadable.empty() && !options.revision) {
-    const auto chosen = TRY(default_revision(state, call.schema, options.job, now));
+    const auto chosen = TRY(default_revision(call, options.job, now));
     intent.revision = chosen;
   }
-  const auto then = TRY(rows_at(state, call.schema, options.job, intent.revision));
+  const auto then = TRY(rows_at(call.state(), call.schema, options.job, intent.revision));
   if (now.empty() && then.empty() && !options.job.empty()) {
     return nothing_before(options.job, 0);
   }
@@ -108,9 +140,9 @@ Result<Intent> completed(const Call& call, const RevertOptions& options, Databas
   return intent;
 }
 
-Result<Intent> intent_of(const Call& call, const RevertOptions& options, Database& state) {
+Result<Intent> intent_of(const Call& call, const Options& options) {
   auto damage = damage_of(call);
-  auto in_force = revision_in_force(state);
+  auto in_force = revision_in_force(call, call.state());
   if (!damage.ok() || !in_force.ok()) {
     return !damage.ok() ? damage.error() : in_force.error();
   }
@@ -122,11 +154,10 @@ Result<Intent> intent_of(const Call& call, const RevertOptions& options, Databas
   if (revision < 0 || revision > in_force.value()) {
     return no_revision(revision, in_force.value());
   }
-  return completed(call, options, state, {revision, damage.value(), {}});
+  return completed(call, options, {revision, damage.value(), {}});
 }
 
-// The edit was shown and asked for, so that the brake on large deletions has the consent it wants.
-Result<> approve_deletions(Database& desired, std::int64_t in_force,
+Result<> approve_deletions(const Call& call, Database& desired, std::int64_t in_force,
                            const std::vector<RowChange>& changes) {
   std::map<std::string, std::int64_t> deletes;
   for (const RowChange& change : changes) {
@@ -136,9 +167,7 @@ Result<> approve_deletions(Database& desired, std::int64_t in_force,
     if (count == 0) {
       continue;
     }
-    TRY(
-        desired.run("INSERT OR REPLACE INTO approval (revision, table_name, deletes, note)"
-                    " VALUES (:revision, :table, :deletes, 'rowlock revert')",
+    TRY(desired.run(call.script("cli.revert_approve"),
                     {{"revision", in_force}, {"table", table}, {"deletes", count}}));
   }
   return Done{};
@@ -147,8 +176,8 @@ Result<> approve_deletions(Database& desired, std::int64_t in_force,
 Result<> edit(const Call& call, const Intent& intent, std::int64_t in_force) {
   Database desired = TRY(open_desired_for_editing(call.home));
   Transaction transaction = TRY(Transaction::begin(desired));
-  TRY(make_changes(desired, intent.changes));
-  TRY(approve_deletions(desired, in_force, intent.changes));
+  TRY(make_changes(desired, call.schema, intent.changes));
+  TRY(approve_deletions(call, desired, in_force, intent.changes));
   return transaction.commit();
 }
 
@@ -173,7 +202,7 @@ Result<> fill(const std::string& path, const Schema& schema, const RowSet& rows)
     return fresh.error();
   }
   Transaction transaction = TRY(Transaction::begin(desired));
-  TRY(make_changes(desired, changes_between(fresh.value(), rows)));
+  TRY(make_changes(desired, schema, changes_between(fresh.value(), rows)));
   return transaction.commit();  // Closing brings the WAL into the file.
 }
 
@@ -230,12 +259,9 @@ void show(const Call& call, const Intent& intent) {
   call.terminal.show(shown(intent));
 }
 
-}  // namespace
-
-Result<int> revert(const Call& call, const RevertOptions& options) {
-  Database state = TRY(opened_state(call));
-  auto found = intent_of(call, options, state);
-  auto in_force = revision_in_force(state);
+Result<int> revert(const Call& call, const Options& options) {
+  auto found = intent_of(call, options);
+  auto in_force = revision_in_force(call, call.state());
   if (!found.ok() || !in_force.ok()) {
     return !found.ok() ? found.error() : in_force.error();
   }
@@ -259,6 +285,20 @@ Result<int> revert(const Call& call, const RevertOptions& options) {
                                 : make_anew(call, intent, system_now_ms()));
   call.terminal.note("written to desired.db; `rowlock wait` watches it come true");
   return kExitOk;
+}
+
+}  // namespace
+
+void add_revert(Verbs& verbs) {
+  const auto [verb, said] =
+      verbs.add("revert", "Put rows of desired.db back as they were", "rowlock revert web 4",
+                Needs::editable | Needs::state, revert);
+  verb.option("JOB", said.words, "and a REVISION; else before its last change")
+      .type("[REVISION]")
+      .words(0, 2);
+  verb.flag("--all", said.is_all, "all tables; makes desired.db anew when it cannot be read");
+  verb.flag("-y,--yes", said.is_agreed, "do not ask");
+  verb.check([&words = said] { return read_words(words); });
 }
 
 }  // namespace rowlock

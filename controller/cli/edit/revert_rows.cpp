@@ -1,6 +1,9 @@
+// Tables and columns are read from the schema and the file at hand, never listed here. Rows are
+// JSON objects, so that a row written before a column was added can still be put back.
 #include "controller/cli/edit/revert_rows.h"
 
 #include "controller/base/json.h"
+#include "controller/cli/call.h"
 
 #include <fmt/format.h>
 
@@ -14,9 +17,10 @@ struct Column {
   std::int64_t place_in_key = 0;  // From 1; 0: not part of it.
 };
 
-Result<std::vector<Column>> columns_of(Database& database, const std::string& table) {
-  const auto rows = TRY(database.query(
-      "SELECT name, pk FROM pragma_table_info(:name, 'main') ORDER BY cid", {{"name", table}}));
+Result<std::vector<Column>> columns_of(Database& database, const Schema& schema,
+                                       const std::string& table) {
+  const auto rows =
+      TRY(database.query(Call::script_in(schema, "cli.revert_columns"), {{"table", table}}));
   std::vector<Column> columns;
   for (const Row& row : rows) {
     columns.push_back({row.text("name"), row.integer("pk")});
@@ -52,7 +56,7 @@ Result<std::vector<Scope>> scopes_of(Database& database, const Schema& schema,
                                      const std::string& job) {
   std::vector<Scope> scopes;
   for (const TableText& table : schema.desired_tables()) {
-    const auto columns = TRY(columns_of(database, table.name));
+    const auto columns = TRY(columns_of(database, schema, table.name));
     const std::string naming = table.name == "job" ? "name" : "job";
     const auto& all = columns;
     const auto found = std::find_if(all.begin(), all.end(), [&](const Column& column) {
@@ -94,32 +98,34 @@ std::vector<FieldChange> fields_between(const std::string& before, const std::st
   return fields;
 }
 
-Result<> delete_row(Database& desired, const RowChange& change) {
-  const auto columns = TRY(columns_of(desired, change.table));
-  std::string condition;
+Result<> delete_row(Database& desired, const Schema& schema, const RowChange& change) {
+  const auto columns = TRY(columns_of(desired, schema, change.table));
+  std::string is_row;
   for (const Column& column : key_of(columns)) {
-    condition +=
-        fmt::format("{}\"{}\" = json_extract(:key, '$[{}]')", condition.empty() ? "" : " AND ",
-                    column.name, column.place_in_key - 1);
+    is_row += fmt::format("{}\"{}\" = json_extract(:key, '$[{}]')", is_row.empty() ? "" : " AND ",
+                          column.name, column.place_in_key - 1);
   }
-  return desired.run(fmt::format("DELETE FROM {} WHERE {}", change.table, condition),
+  return desired.run(fmt::format(fmt::runtime(Call::script_in(schema, "cli.revert_delete")),
+                                 fmt::arg("table", change.table), fmt::arg("is_row", is_row)),
                      {{"key", change.row_key}});
 }
 
 // Columns that the row did not have then keep what they have, or take their default.
-Result<> put_row(Database& desired, const RowChange& change) {
-  std::vector<Column> columns = TRY(columns_of(desired, change.table));
+Result<> put_row(Database& desired, const Schema& schema, const RowChange& change) {
+  std::vector<Column> columns = TRY(columns_of(desired, schema, change.table));
   const auto members = members_of(change.after);
   std::erase_if(columns, [&](const Column& column) { return !members.contains(column.name); });
   std::vector<Column> others = columns;
   std::erase_if(others, [](const Column& column) { return column.place_in_key > 0; });
-  const std::string key = listed(key_of(columns), "\"{}\"", ", ");
   const std::string set = listed(others, "\"{0}\" = excluded.\"{0}\"", ", ");
-  return desired.run(fmt::format("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {}",
-                                 change.table, listed(columns, "\"{}\"", ", "),
-                                 listed(columns, "json_extract(:row, '$.\"{}\"')", ", "), key,
-                                 set.empty() ? "NOTHING" : "UPDATE SET " + set),
-                     {{"row", change.after}});
+  return desired.run(
+      fmt::format(fmt::runtime(Call::script_in(schema, "cli.revert_put")),
+                  fmt::arg("table", change.table),
+                  fmt::arg("columns", listed(columns, "\"{}\"", ", ")),
+                  fmt::arg("values", listed(columns, "json_extract(:row, '$.\"{}\"')", ", ")),
+                  fmt::arg("key", listed(key_of(columns), "\"{}\"", ", ")),
+                  fmt::arg("otherwise", set.empty() ? "NOTHING" : "UPDATE SET " + set)),
+      {{"row", change.after}});
 }
 
 }  // namespace
@@ -130,10 +136,7 @@ Result<RowSet> rows_at(Database& state, const Schema& schema, const std::string&
   RowSet rows;
   for (const Scope& scope : scopes) {
     const auto found = TRY(state.query(
-        "SELECT c.row_key, c.after FROM change AS c WHERE c.table_name = :table"
-        " AND c.revision = (SELECT max(d.revision) FROM change AS d WHERE d.table_name = :table"
-        " AND d.row_key = c.row_key AND d.revision <= :revision) AND c.after IS NOT NULL"
-        " AND (:job = '' OR json_extract(c.row_key, '$[' || :at || ']') = :job)",
+        Call::script_in(schema, "cli.revert_rows_then"),
         {{"table", scope.table}, {"revision", revision}, {"job", job}, {"at", scope.job_at}}));
     for (const Row& row : found) {
       rows[{scope.table, row.text("row_key")}] = row.text("after");
@@ -155,10 +158,10 @@ Result<RowSet> rows_in(Database& database, const Schema& schema, const std::stri
                                : scope.table == "job" ? "name = :job"
                                                       : "job = :job";
     const auto found = TRY(database.query(
-        fmt::format("SELECT json_array({}) AS row_key, json_object({}) AS object FROM main.{}"
-                    " WHERE {}",
-                    listed(key_of(scope.columns), "\"{}\"", ", "),
-                    listed(scope.columns, "'{0}', \"{0}\"", ", "), scope.table, of_job),
+        fmt::format(fmt::runtime(Call::script_in(schema, "cli.revert_rows_now")),
+                    fmt::arg("key", listed(key_of(scope.columns), "\"{}\"", ", ")),
+                    fmt::arg("members", listed(scope.columns, "'{0}', \"{0}\"", ", ")),
+                    fmt::arg("table", scope.table), fmt::arg("of_job", of_job)),
         {{"job", job}}));
     for (const Row& row : found) {
       rows[{scope.table, row.text("row_key")}] = row.text("object");
@@ -172,8 +175,7 @@ Result<std::int64_t> last_change_of(Database& state, const Schema& schema, const
   std::int64_t last = 0;
   for (const Scope& scope : scopes) {
     const auto found =
-        TRY(state.scalar("SELECT COALESCE(max(revision), 0) FROM change WHERE table_name = :table"
-                         " AND (:job = '' OR json_extract(row_key, '$[' || :at || ']') = :job)",
+        TRY(state.scalar(Call::script_in(schema, "cli.revert_last_change"),
                          {{"table", scope.table}, {"job", job}, {"at", scope.job_at}}));
     last = std::max(last, std::get<std::int64_t>(found));
   }
@@ -199,14 +201,15 @@ std::vector<RowChange> changes_between(const RowSet& now, const RowSet& then) {
 }
 
 // A job takes its rows along when it is deleted, and has to be there before they are.
-Result<> make_changes(Database& desired, const std::vector<RowChange>& changes) {
+Result<> make_changes(Database& desired, const Schema& schema,
+                      const std::vector<RowChange>& changes) {
   for (const bool deletes : {true, false}) {
     for (const bool of_jobs : {true, false}) {
       for (const RowChange& change : changes) {
         if (change.after.empty() != deletes || (change.table == "job") != of_jobs) {
           continue;
         }
-        TRY(deletes ? delete_row(desired, change) : put_row(desired, change));
+        TRY(deletes ? delete_row(desired, schema, change) : put_row(desired, schema, change));
       }
     }
   }

@@ -40,7 +40,8 @@ Result<std::int64_t> last_change_of(Database& state, const Schema& schema, const
 std::vector<RowChange> changes_between(const RowSet& now, const RowSet& then);
 
 // Makes the changes, in an order that the triggers of desired.db accept. Requires: a transaction.
-Result<> make_changes(Database& desired, const std::vector<RowChange>& changes);
+Result<> make_changes(Database& desired, const Schema& schema,
+                      const std::vector<RowChange>& changes);
 
 // The changes for people and scripts, one row a column: table_name, row_key, change, column,
 // before, after.

@@ -1,6 +1,6 @@
 // `rowlock sql`: a shell on desired.db in which every view of Rowlock answers for the rows as they
 // are edited, committed or not.
-#include "controller/cli/opened.h"
+#include "controller/cli/all_verbs.h"
 #include "controller/store/shell.h"
 
 #include <fmt/format.h>
@@ -10,6 +10,10 @@
 
 namespace rowlock {
 namespace {
+
+struct Options {
+  std::vector<std::string> statements;  // None: read from stdin.
+};
 
 constexpr std::string_view kHelp =
     ".tables         tables you write, tables Rowlock writes, views\n"
@@ -21,9 +25,10 @@ constexpr std::string_view kHelp =
 
 class Shell {
  public:
-  Shell(const Call& call, Database& database)
-      : terminal_(call.terminal),
-        database_(database),
+  explicit Shell(const Call& call)
+      : call_(call),
+        terminal_(call.terminal),
+        database_(call.desired()),
         is_prompting_(terminal_.reads_person() && isatty(STDERR_FILENO) == 1) {}
 
   // Each returns whether to go on.
@@ -37,9 +42,9 @@ class Shell {
   bool show_tables();
   bool show_schema(const std::string& name);
   void show(const StatementResult& result, std::int64_t changed);
-  void show_query(const char* query, const std::string& name);
   void prompt() const;
 
+  const Call& call_;
   const Terminal& terminal_;
   Database& database_;
   bool is_prompting_;
@@ -123,35 +128,19 @@ bool Shell::run_command(const std::string& line) {
   return is_prompting_;
 }
 
-void Shell::show_query(const char* query, const std::string& name) {
-  auto rows = database_.query(query, {{"name", name}});
+bool Shell::show_tables() {
+  auto rows = database_.query(call_.script("cli.sql_tables"));
   if (!rows.ok()) {
     terminal_.fail(rows.error());
     has_failed_ = true;
   } else if (!rows.value().empty()) {
     show({rows.value().front().columns(), rows.value()}, 0);
   }
-}
-
-bool Shell::show_tables() {
-  show_query(
-      "SELECT name, 'you' AS written_by FROM main.sqlite_schema WHERE type = 'table'"
-      " AND name NOT LIKE 'sqlite_%'"
-      " UNION ALL SELECT name, 'Rowlock' FROM state.sqlite_schema WHERE type = 'table'"
-      " AND name NOT LIKE 'sqlite_%' AND name NOT IN (SELECT name FROM main.sqlite_schema)"
-      " UNION ALL SELECT name, 'view' FROM temp.sqlite_schema WHERE type = 'view'",
-      "");
   return true;
 }
 
 bool Shell::show_schema(const std::string& name) {
-  auto rows = database_.query(
-      "SELECT sql FROM (SELECT name, sql, 1 AS place FROM main.sqlite_schema WHERE type = 'table'"
-      " UNION ALL SELECT name, sql, 2 FROM state.sqlite_schema WHERE type = 'table'"
-      " AND name NOT IN (SELECT name FROM main.sqlite_schema)"
-      " UNION ALL SELECT name, sql, 3 FROM temp.sqlite_schema WHERE type = 'view')"
-      " WHERE (:name = '' OR name = :name) AND name NOT LIKE 'sqlite_%' ORDER BY place, name",
-      {{"name", name}});
+  auto rows = database_.query(call_.script("cli.sql_schema"), {{"name", name}});
   if (!rows.ok() || rows.value().empty()) {
     terminal_.fail(rows.ok() ? Error{Fault::rejected, Cause::not_found,
                                      fmt::format("there is no table or view {}", name),
@@ -204,26 +193,32 @@ int Shell::finish() {
   return has_failed_ && !is_prompting_ ? kExitFailed : kExitOk;
 }
 
-}  // namespace
-
-Result<int> sql(const Call& call, const SqlOptions& options) {
-  Database database = TRY(opened_for_what_if(call));
-  // The view violation here is about the edit at hand; what was refused before is in state.db.
-  auto refused = database.scalar("SELECT count(*) FROM state.refusal");
+Result<int> sql(const Call& call, const Options& said) {
+  auto refused = call.desired().scalar(call.script("cli.sql_refused"));
   if (refused.ok() && text_of(refused.value()) != "0") {
     call.terminal.note("desired.db was refused: SELECT message FROM state.refusal says why");
   }
-  Shell shell(call, database);
-  if (options.statements.empty()) {
+  Shell shell(call);
+  if (said.statements.empty()) {
     shell.read_lines();
     return shell.finish();
   }
-  for (const std::string& statement : options.statements) {
+  for (const std::string& statement : said.statements) {
     if (statement.starts_with('.') ? !shell.take_line(statement) : !shell.run_all(statement)) {
       break;
     }
   }
   return shell.finish();
+}
+
+}  // namespace
+
+void add_sql(Verbs& verbs) {
+  const auto [verb, said] =
+      verbs.add("sql", "SQL on desired.db; the views answer for uncommitted edits too",
+                "rowlock sql \"BEGIN; UPDATE job SET count = 3; SELECT * FROM plan; ROLLBACK\"",
+                Needs::edit, sql);
+  verb.option("STATEMENT", said.statements, "read from stdin when left out");
 }
 
 }  // namespace rowlock

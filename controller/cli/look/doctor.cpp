@@ -5,7 +5,8 @@
 #include "controller/adapters/process/command.h"
 #include "controller/base/time.h"
 #include "controller/base/version.h"
-#include "controller/cli/opened.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/answers.h"
 #include "controller/store/desired_file.h"
 #include "controller/store/shell.h"
 
@@ -116,7 +117,7 @@ void look_at_desired(const Call& call, Findings& found) {
 // An edit that waits for a controller is as it should be; one that was refused is not.
 void look_at_edit(const Call& call, Database& state, Findings& found) {
   auto pending = edit_is_pending(call.home, call.schema);
-  auto refusals = state.scalar("SELECT count(*) FROM refusal");
+  auto refusals = state.scalar(call.script("cli.doctor_refused"));
   if (!pending.ok() || !refusals.ok()) {
     return;
   }
@@ -129,7 +130,7 @@ void look_at_edit(const Call& call, Database& state, Findings& found) {
 }
 
 void look_at_controller(const Call& call, Database& state, Findings& found) {
-  auto sight = sight_of_controller(call.home, state);
+  auto sight = sight_of_controller(call, state);
   if (!sight.ok()) {
     found.push_back(finding_of("controller", sight.error()));
     return;
@@ -171,8 +172,8 @@ void look_at_node(const Row& node, Findings& found) {
        fmt::format("node.arch says {}: correct it, or set it to NULL", arch)});
 }
 
-void look_at_nodes(Database& state, Findings& found) {
-  auto nodes = state.query("SELECT name, driver, endpoint, arch FROM node ORDER BY name");
+void look_at_nodes(const Call& call, Database& state, Findings& found) {
+  auto nodes = state.query(call.script("cli.doctor_nodes"));
   if (!nodes.ok()) {
     found.push_back(finding_of("nodes", nodes.error()));
     return;
@@ -189,10 +190,8 @@ void look_at_nodes(Database& state, Findings& found) {
 }
 
 // Wanted by routes alone.
-void look_at_proxy(Database& state, Findings& found) {
-  auto proxies = state.query(
-      "SELECT s.socket, p.reach, p.detail, p.version FROM proxy_state AS p JOIN proxy_setting AS s "
-      "WHERE EXISTS (SELECT 1 FROM route)");
+void look_at_proxy(const Call& call, Database& state, Findings& found) {
+  auto proxies = state.query(call.script("cli.doctor_proxy"));
   for (const Row& proxy : proxies.ok() ? proxies.value() : std::vector<Row>{}) {
     const bool is_ours = proxy.text("socket").empty();
     const std::string program = program_path("haproxy");
@@ -211,7 +210,7 @@ void look_at_proxy(Database& state, Findings& found) {
 
 // Once there are keys.
 void look_at_secrets(const Call& call, Database& state, Findings& found) {
-  auto seals = state.query("SELECT state, detail FROM seal WHERE state <> 'absent'");
+  auto seals = state.query(call.script("cli.doctor_seal"));
   for (const Row& seal : seals.ok() ? seals.value() : std::vector<Row>{}) {
     const std::string detail = seal.text("detail");
     found.push_back({seal.text("state") == "open", "secret store",
@@ -230,7 +229,7 @@ Findings look_at_all(const Call& call) {
   Findings found;
   look_at_settings(call, found);
   if (const auto obstacle = obstacle_at(call.home, false)) {
-    found.push_back(finding_of("home", obstacle->error));
+    found.push_back(finding_of("home", *obstacle));
     return found;
   }
   look_at_folder(call, found);
@@ -238,7 +237,7 @@ Findings look_at_all(const Call& call) {
   look_at_desired(call, found);
   look_at_file("state.db", call.home.state_path(),
                static_cast<std::int64_t>(call.schema.migrations().size()), found);
-  auto opened = opened_state(call);
+  auto opened = opened_state(call.home, call.schema);
   if (!opened.ok()) {
     found.push_back(finding_of("state.db readable", opened.error()));
     return found;
@@ -246,8 +245,8 @@ Findings look_at_all(const Call& call) {
   Database state = std::move(opened).value();
   look_at_edit(call, state, found);
   look_at_controller(call, state, found);
-  look_at_nodes(state, found);
-  look_at_proxy(state, found);
+  look_at_nodes(call, state, found);
+  look_at_proxy(call, state, found);
   look_at_secrets(call, state, found);
   return found;
 }
@@ -262,8 +261,6 @@ std::string document_of(const Findings& found, bool is_well) {
   }
   return fmt::format("{{\"ok\":{},\"checks\":[{}]}}\n", is_well, checks);
 }
-
-}  // namespace
 
 Result<int> doctor(const Call& call) {
   const Findings found = look_at_all(call);
@@ -280,6 +277,14 @@ Result<int> doctor(const Call& call) {
         finding.is_well || finding.advice.empty() ? "" : ": " + printable(finding.advice)));
   }
   return is_well ? kExitOk : kExitFailed;
+}
+
+}  // namespace
+
+// It needs nothing: what is missing is what it tells.
+void add_doctor(Verbs& verbs) {
+  verbs.add("doctor", "What Rowlock needs of this machine, and whether it has it", "rowlock doctor",
+            Needs::nothing, doctor);
 }
 
 }  // namespace rowlock

@@ -1,8 +1,10 @@
+// A loop that asks state.db a few times a second. It also looks now and then for a controller:
+// without one, what was asked for would be waited for in vain.
 #include "controller/cli/look/follow.h"
 
 #include "controller/base/time.h"
+#include "controller/cli/answers.h"
 #include "controller/cli/look/progress_line.h"
-#include "controller/cli/opened.h"
 #include "controller/cli/terminal/interrupts.h"
 
 namespace rowlock {
@@ -13,13 +15,13 @@ constexpr std::int64_t kLookEveryMs = 200;
 constexpr std::int64_t kSeekEveryMs = 2000;
 
 // What was asked for stays written for the next one.
-Result<> expect_controller(const Call& call, Database& state, std::int64_t& sought_at_ms) {
+Result<> expect_controller(const Call& call, std::int64_t& sought_at_ms) {
   const std::int64_t now_ms = system_now_ms();
   if (now_ms - sought_at_ms < kSeekEveryMs) {
     return Done{};
   }
   sought_at_ms = now_ms;
-  const auto sight = TRY(sight_of_controller(call.home, state));
+  const auto sight = TRY(sight_of_controller(call, call.state()));
   if (sight.presence == Presence::absent) {
     return Error{Fault::transient, Cause::unreachable,
                  "it is asked for, but no controller runs that would do it",
@@ -30,7 +32,7 @@ Result<> expect_controller(const Call& call, Database& state, std::int64_t& soug
 
 }  // namespace
 
-Result<int> follow(const Call& call, Database& state, std::int64_t timeout_ms,
+Result<int> follow(const Call& call, std::int64_t timeout_ms,
                    const std::function<Result<Followed>()>& look) {
   const Interrupts interrupts;
   const std::int64_t until_ms = system_now_ms() + timeout_ms;
@@ -51,7 +53,7 @@ Result<int> follow(const Call& call, Database& state, std::int64_t timeout_ms,
     if (followed.is_settled) {
       return followed.is_good ? kExitOk : kExitFailed;
     }
-    TRY(expect_controller(call, state, sought_at_ms));
+    TRY(expect_controller(call, sought_at_ms));
     if (interrupts.sleep(kLookEveryMs)) {
       progress.end();
       call.terminal.note("stopped watching; it goes on, see `rowlock status`");

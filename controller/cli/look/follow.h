@@ -2,7 +2,7 @@
 // else. (`rowlock wait` watches everything: wait.h.)
 #pragma once
 
-#include "controller/cli/verbs.h"
+#include "controller/cli/call.h"
 
 #include <cstdint>
 #include <functional>
@@ -19,8 +19,8 @@ struct Followed {
 };
 
 // Looks again and again. Returns the exit code: well, failed, or interrupted. An error when no
-// controller runs that could do it. `state` is state.db.
-Result<int> follow(const Call& call, Database& state, std::int64_t timeout_ms,
+// controller runs that could do it. Requires: the verb needs the state.
+Result<int> follow(const Call& call, std::int64_t timeout_ms,
                    const std::function<Result<Followed>()>& look);
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// Written by hand and not by a library: one line, in place on a terminal, and seldom elsewhere so
+// that a log stays short.
 #include "controller/cli/look/progress_line.h"
 
 #include "controller/base/time.h"

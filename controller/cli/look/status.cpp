@@ -1,6 +1,7 @@
 // `rowlock status`: how everything stands, and one line that sums it up.
 #include "controller/base/time.h"
-#include "controller/cli/opened.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/answers.h"
 #include "controller/store/shell.h"
 
 #include <fmt/format.h>
@@ -9,6 +10,10 @@
 
 namespace rowlock {
 namespace {
+
+struct Options {
+  bool wants_exit_code = false;
+};
 
 // All that the verdict rests on.
 struct Standing {
@@ -28,11 +33,10 @@ struct Standing {
   }
 };
 
-Result<Standing> standing_of(const Call& call, Database& state) {
-  auto rows = table_of(state, {"kind", "name", "state", "detail", "since_ms"},
-                       "FROM status ORDER BY kind, name");
-  auto controller = sight_of_controller(call.home, state);
-  auto revision = revision_in_force(state);
+Result<Standing> standing_of(const Call& call) {
+  auto rows = table_of(call.state(), call.script("cli.status"));
+  auto controller = sight_of_controller(call, call.state());
+  auto revision = revision_in_force(call, call.state());
   if (!rows.ok() || !controller.ok() || !revision.ok()) {
     return !rows.ok() ? rows.error() : !controller.ok() ? controller.error() : revision.error();
   }
@@ -73,25 +77,28 @@ std::string document_of(const Standing& standing) {
       standing.controller.is_old(), json_text(standing.rows));
 }
 
-}  // namespace
-
-Result<int> status(const Call& call, const StatusOptions& options) {
-  Database state = TRY(opened_state(call));
-  const auto found = TRY(standing_of(call, state));
-  const Standing& standing = found;
+Result<int> status(const Call& call, const Options& said) {
+  const auto standing = TRY(standing_of(call));
   if (call.terminal.is_json()) {
     call.terminal.print(document_of(standing));
   } else {
     call.terminal.show(standing.rows, standing.controller.is_old());
     call.terminal.note(verdict_of(standing, system_now_ms()));
     // In full: a table may cut off the very words to type.
-    auto refused =
-        state.query("SELECT message FROM violation ORDER BY table_name, row_key LIMIT 5");
+    auto refused = call.state().query(call.script("cli.status_refused"));
     for (const Row& row : refused.ok() ? refused.value() : std::vector<Row>{}) {
       call.terminal.note("refused: " + row.text("message"));
     }
   }
-  return options.wants_exit_code && !standing.is_converged() ? kExitDifferences : kExitOk;
+  return said.wants_exit_code && !standing.is_converged() ? kExitDifferences : kExitOk;
+}
+
+}  // namespace
+
+void add_status(Verbs& verbs) {
+  const auto [verb, said] =
+      verbs.add("status", "How everything stands", "rowlock status --json", Needs::state, status);
+  verb.flag("--exit-code", said.wants_exit_code, "2 when not all is converged");
 }
 
 }  // namespace rowlock

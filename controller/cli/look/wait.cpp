@@ -3,6 +3,8 @@
 
 #include "controller/base/text.h"
 #include "controller/base/time.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/answers.h"
 #include "controller/cli/terminal/interrupts.h"
 #include "controller/store/shell.h"
 
@@ -21,9 +23,8 @@ constexpr std::int64_t kAbsenceMaxMs = 10'000;  // A controller that is restarte
 constexpr std::int64_t kRefusalSettlesMs = 2000;
 constexpr std::int64_t kClockMarginMs = 20;
 
-Result<std::vector<std::string>> texts(Database& database, const char* query,
-                                       const Values& values) {
-  const auto rows = TRY(database.query(query, values));
+Result<std::vector<std::string>> texts(const Call& call, std::string_view script) {
+  const auto rows = TRY(call.state().query(call.script(script)));
   std::vector<std::string> found;
   for (const Row& row : rows) {
     found.push_back(text_of(row.cells().front()));
@@ -32,15 +33,10 @@ Result<std::vector<std::string>> texts(Database& database, const char* query,
 }
 
 // Whether there is or ever was anything of that name: what was deleted can be waited for, too.
-Result<> check_name(const Call& call, Database& state, const std::string& name) {
+Result<> check_name(const Call& call, const std::string& name) {
   // Asked first: an edit that is accepted in between is then among the names.
   auto pending = edit_is_pending(call.home, call.schema);
-  const auto names =
-      TRY(texts(state,
-                "SELECT json_extract(row_key, '$[0]') AS name FROM change"
-                " WHERE table_name IN ('job', 'node', 'route') UNION SELECT name FROM status",
-                {}));
-  const auto& known = names;
+  const auto known = TRY(texts(call, "cli.wait_names"));
   const bool may_come = !pending.ok() || pending.value();  // In an edit not accepted yet.
   if (name.empty() || may_come || std::find(known.begin(), known.end(), name) != known.end()) {
     return Done{};
@@ -76,8 +72,8 @@ std::string rest_of(const Glance& glance) {
 
 class Wait {
  public:
-  Wait(const Call& call, const WaitOptions& options, Database& state)
-      : call_(call), options_(options), state_(state), progress_(call.terminal, began_at_ms_) {}
+  Wait(const Call& call, const WaitOptions& options)
+      : call_(call), options_(options), progress_(call.terminal, began_at_ms_) {}
 
   Result<WaitResult> until_verdict();
 
@@ -88,7 +84,6 @@ class Wait {
 
   const Call& call_;
   const WaitOptions& options_;
-  Database& state_;
   std::int64_t began_at_ms_ = system_now_ms();
   std::int64_t sought_at_ms_ = 0;  // When the controller was last looked for,
   std::int64_t met_at_ms_ = 0;     // and last found.
@@ -100,7 +95,7 @@ Result<> Wait::check_controller(std::int64_t now_ms) {
     return Done{};
   }
   sought_at_ms_ = now_ms;
-  const auto sight = TRY(sight_of_controller(call_.home, state_));
+  const auto sight = TRY(sight_of_controller(call_, call_.state()));
   if (!sight.is_old()) {
     met_at_ms_ = now_ms;
   } else if (now_ms - met_at_ms_ > kAbsenceMaxMs) {
@@ -136,7 +131,7 @@ Result<WaitResult> Wait::until_verdict() {
       progress_.clear();
       return met.error();
     }
-    auto looked = glance_at(call_, state_, options_.name);
+    auto looked = glance_at(call_, options_.name);
     if (!looked.ok()) {
       progress_.clear();
       return looked.error();
@@ -164,19 +159,14 @@ Result<WaitResult> Wait::until_verdict() {
 
 }  // namespace
 
-Result<Glance> glance_at(const Call& call, Database& state, const std::string& name) {
+Result<Glance> glance_at(const Call& call, const std::string& name) {
   // Before the status is read: what is no longer pending then is in the status.
   auto pending = edit_is_pending(call.home, call.schema);
-  const Values values = {{"name", name}};
-  auto refusals = texts(state, "SELECT message FROM refusal ORDER BY table_name, row_key", {});
-  auto deploying = texts(state, "SELECT name FROM plan WHERE kind = 'job' AND step = 'deploy'", {});
-  auto status = state.query(
-      "SELECT kind, name, state, detail, since_ms FROM status WHERE (:name = '' OR name = :name)"
-      " AND kind <> 'desired' ORDER BY kind, name",
-      values);
-  auto moment = state.query(
-      "SELECT now_ms, (SELECT COALESCE(max(id), 0) FROM revision) AS revision FROM clock");
-  auto telling = texts(state, "SELECT kind || '/' || name FROM progress", {});
+  auto refusals = texts(call, "cli.refusals");
+  auto deploying = texts(call, "cli.wait_deploying");
+  auto status = call.state().query(call.script("cli.wait_status"), {{"name", name}});
+  auto moment = call.state().query(call.script("cli.wait_moment"));
+  auto telling = texts(call, "cli.wait_telling");
   for (const auto* read : {&refusals, &deploying, &telling}) {
     if (!read->ok()) {
       return read->error();
@@ -222,10 +212,11 @@ Judgement judge(const Glance& glance, bool refusal_counts) {
 }
 
 Result<WaitResult> await_convergence(const Call& call, const WaitOptions& options) {
-  Database state = TRY(opened_state(call));
-  TRY(check_name(call, state, options.name));
-  return Wait(call, options, state).until_verdict();
+  TRY(check_name(call, options.name));
+  return Wait(call, options).until_verdict();
 }
+
+namespace {
 
 Result<int> wait(const Call& call, const WaitOptions& options) {
   const auto waited = TRY(await_convergence(call, options));
@@ -235,6 +226,15 @@ Result<int> wait(const Call& call, const WaitOptions& options) {
     call.terminal.note("  hint: rowlock why " + (options.name.empty() ? "NAME" : options.name));
   }
   return waited.exit_code;
+}
+
+}  // namespace
+
+void add_wait(Verbs& verbs) {
+  const auto [verb, said] = verbs.add("wait", "Until what was written is so",
+                                      "rowlock wait web --timeout 2m", Needs::state, wait);
+  verb.option("NAME", said.name, "a job or a node; all when left out");
+  verb.duration("--timeout", said.timeout_ms, "give up after this (default 5m)");
 }
 
 }  // namespace rowlock

@@ -2,7 +2,7 @@
 // is told. `rowlock wait` and `apply --wait` share it.
 #pragma once
 
-#include "controller/cli/opened.h"
+#include "controller/cli/call.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +24,8 @@ struct Glance {
   std::int64_t clock_ms = 0;  // When the controller last wrote.
 };
 
-// `name` empty: everything.
-Result<Glance> glance_at(const Call& call, Database& state, const std::string& name);
+// `name` empty: everything. Requires: the verb needs the state, here and to wait.
+Result<Glance> glance_at(const Call& call, const std::string& name);
 
 enum class Verdict { going, converged, failed };
 
@@ -37,6 +37,11 @@ struct Judgement {
 // `refusal_counts`: the controller has looked at desired.db since the wait began, so that what was
 // refused is the edit at hand and not one before it.
 Judgement judge(const Glance& glance, bool refusal_counts);
+
+struct WaitOptions {
+  std::string name;  // Empty: everything.
+  std::int64_t timeout_ms = 5 * 60'000;
+};
 
 struct WaitResult {
   int exit_code = kExitOk;

@@ -1,3 +1,5 @@
+// What `rowlock wait` draws while it waits. On a terminal it draws the lines again over the old
+// ones, so it must know how many rows of the screen they took.
 #include "controller/base/text.h"
 #include "controller/base/time.h"
 #include "controller/cli/look/wait.h"
@@ -31,7 +33,7 @@ bool is_telling(const Glance& glance, const std::string& resource) {
   });
 }
 
-// But for figures.
+// The line without its figures: lines that differ in these alone say the same thing.
 std::string words_of(std::string line) {
   std::erase_if(line, [](char c) { return c >= '0' && c <= '9'; });
   return line;

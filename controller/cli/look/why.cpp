@@ -1,7 +1,8 @@
 // `rowlock why NAME`: every reason that is now in the way of something, with the rows behind it.
 #include "controller/base/text.h"
 #include "controller/base/time.h"
-#include "controller/cli/opened.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/answers.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +12,10 @@ namespace rowlock {
 namespace {
 
 constexpr int kAttemptsMax = 5;
+
+struct Options {
+  std::string name;
+};
 
 // Each a query about one name; in the order in which they are shown.
 struct Story {
@@ -22,61 +27,26 @@ struct Story {
   Table failed;    // The last instance that failed, with its log; at most one row.
 };
 
-// A refused edit is in the way of everything that is waited for.
-constexpr const char* kReasons =
-    "FROM why WHERE name IN (:name, 'desired.db') ORDER BY name <> :name, since_ms, target, reason";
-constexpr const char* kInstances = "FROM instance WHERE job = :name ORDER BY run DESC, id DESC";
-constexpr const char* kChecks =
-    "FROM instance AS i JOIN job_check AS c ON c.job = i.job"
-    " LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name"
-    " WHERE i.job = :name AND i.run = 1 ORDER BY i.id, c.name";
-constexpr const char* kAttempts =
-    "FROM attempt WHERE name = :name AND finished_at_ms IS NOT NULL AND outcome <> 'done'"
-    " ORDER BY id DESC LIMIT :most";
-constexpr const char* kFailed =
-    "FROM instance WHERE job = :name AND verdict = 'failed' ORDER BY id DESC LIMIT 1";
-
-Result<Story> story_of(Database& state, const std::string& name) {
+Result<Story> story_of(const Call& call, const std::string& name) {
   const Values values = {{"name", name}, {"most", std::int64_t{kAttemptsMax}}};
   struct Part {
     Table Story::*place;
-    std::vector<std::string> columns;
-    const char* rest;
+    const char* script;
   };
-  const Part parts[] = {
-      {&Story::status,
-       {"kind", "name", "state", "detail", "since_ms"},
-       "FROM status WHERE name = :name ORDER BY kind"},
-      {&Story::reasons, {"kind", "name", "target", "reason", "since_ms"}, kReasons},
-      {&Story::instances,
-       {"id", "CASE run WHEN 1 THEN container ELSE COALESCE(verdict, container) END AS state",
-        "node", "exit_code", "reason", "since_ms"},
-       kInstances},
-      {&Story::checks,
-       {"i.id AS instance", "c.name AS \"check\"", "COALESCE(s.passes, 0) AS passed",
-        "c.passes AS needed", "COALESCE(s.failures, 0) AS failed",
-        "COALESCE(s.detail, '') AS detail", "COALESCE(s.since_ms, i.since_ms) AS since_ms"},
-       kChecks},
-      {&Story::attempts,
-       {"kind", "target", "step", "outcome", "detail", "finished_at_ms"},
-       kAttempts},
-      {&Story::failed, {"name", "exit_code", "reason", "log", "ended_at_ms"}, kFailed},
+  constexpr Part kParts[] = {
+      {&Story::status, "cli.why_status"},       {&Story::reasons, "cli.why_reasons"},
+      {&Story::instances, "cli.why_instances"}, {&Story::checks, "cli.why_checks"},
+      {&Story::attempts, "cli.why_attempts"},   {&Story::failed, "cli.why_failed"},
   };
   Story story;
-  for (const Part& part : parts) {
-    auto found = TRY(table_of(state, part.columns, part.rest, values));
-    story.*part.place = std::move(found);
-    for (std::string& column : (story.*part.place).columns) {
-      column = column.substr(column.rfind(' ') + 1);  // After AS.
-    }
+  for (const Part& part : kParts) {
+    story.*part.place = TRY(table_of(call.state(), call.script(part.script), values));
   }
   return story;
 }
 
-Result<std::vector<std::string>> known_names(Database& state) {
-  const auto rows = TRY(
-      state.query("SELECT name FROM status UNION SELECT name FROM job UNION SELECT name FROM node"
-                  " UNION SELECT name FROM why UNION SELECT 'desired.db' ORDER BY name"));
+Result<std::vector<std::string>> known_names(const Call& call) {
+  const auto rows = TRY(call.state().query(call.script("cli.why_names")));
   std::vector<std::string> names;
   for (const Row& row : rows) {
     names.push_back(row.text("name"));
@@ -155,17 +125,13 @@ std::string document_of(const std::string& name, const Story& story, bool is_old
       json_text(story.failed));
 }
 
-}  // namespace
-
-Result<int> why(const Call& call, const WhyOptions& options) {
-  Database state = TRY(opened_state(call));
-  const auto names = TRY(known_names(state));
-  const auto& known = names;
-  if (std::find(known.begin(), known.end(), options.name) == known.end()) {
-    return unknown_name(options.name, known);
+Result<int> why(const Call& call, const Options& said) {
+  const auto known = TRY(known_names(call));
+  if (std::find(known.begin(), known.end(), said.name) == known.end()) {
+    return unknown_name(said.name, known);
   }
-  auto story = story_of(state, options.name);
-  auto controller = sight_of_controller(call.home, state);
+  auto story = story_of(call, said.name);
+  auto controller = sight_of_controller(call, call.state());
   if (!story.ok() || !controller.ok()) {
     return !story.ok() ? story.error() : controller.error();
   }
@@ -174,13 +140,21 @@ Result<int> why(const Call& call, const WhyOptions& options) {
     case Terminal::Form::table: tell(call, story.value(), is_old); break;
     case Terminal::Form::tsv: call.terminal.show(story.value().reasons); break;
     case Terminal::Form::json:
-      call.terminal.print(document_of(options.name, story.value(), is_old));
+      call.terminal.print(document_of(said.name, story.value(), is_old));
       break;
   }
   if (is_old) {
     call.terminal.note(controller.value().warning(system_now_ms()));
   }
   return kExitOk;
+}
+
+}  // namespace
+
+void add_why(Verbs& verbs) {
+  const auto [verb, said] = verbs.add("why", "Every reason that is in the way of something",
+                                      "rowlock why web", Needs::state, why);
+  verb.option("NAME", said.name, "a job, a node or desired.db").required();
 }
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// A reader of characters with the rules of the header. An error may say the number of a line and
+// never its text: that is a secret.
 #include "controller/cli/secrets/dotenv.h"
 
 #include "controller/base/utf8.h"

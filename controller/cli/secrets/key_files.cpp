@@ -1,3 +1,5 @@
+// A key that is made and then cannot be written is lost. So the file is made and its room allocated
+// first; keep() only fills it.
 #include "controller/cli/secrets/key_files.h"
 
 #include "controller/crypto/age.h"

@@ -1,3 +1,5 @@
+// Signals are the hard part: one that ends this process while the editor runs would leave the text
+// behind. They are held back, passed on to the editor, and taken when the file is gone.
 #include "controller/cli/secrets/secret_editor.h"
 
 #include "controller/cli/secrets/dotenv.h"

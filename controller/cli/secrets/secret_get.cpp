@@ -1,6 +1,6 @@
 // `rowlock secret get` and `list`: what is in the store.
-#include "controller/cli/controller_client.h"
-#include "controller/cli/secrets/secret_verbs.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/secrets/secret_values.h"
 
 #include <fmt/format.h>
 
@@ -11,16 +11,26 @@
 namespace rowlock {
 namespace {
 
+struct GetOptions {
+  std::string path;
+  std::string key;           // Empty: all.
+  std::int64_t version = 0;  // 0: the newest.
+};
+
+struct ListOptions {
+  std::string folder;
+};
+
 std::string value_text(const Json& value) {
   return value.is_string() ? value.as_string() : value.text();
 }
 
-std::string version_text(const SecretGetOptions& options) {
+std::string version_text(const GetOptions& options) {
   return options.version == 0 ? options.path
                               : fmt::format("version {} of {}", options.version, options.path);
 }
 
-Error with_hint(Error error, const SecretGetOptions& options) {
+Error with_hint(Error error, const GetOptions& options) {
   if (error.cause == Cause::not_found) {
     error.message = fmt::format("there is nothing to read at {}", version_text(options));
     error.hint = fmt::format(
@@ -32,7 +42,7 @@ Error with_hint(Error error, const SecretGetOptions& options) {
 }
 
 // Nothing is added where a program reads: it gets the value to the last byte.
-Result<int> show_one(const Call& call, const SecretGetOptions& options, const Json& map) {
+Result<int> show_one(const Call& call, const GetOptions& options, const Json& map) {
   const auto members = map.members();
   const auto found = std::find_if(members.begin(), members.end(),
                                   [&](const auto& each) { return each.first == options.key; });
@@ -53,7 +63,7 @@ Result<int> show_one(const Call& call, const SecretGetOptions& options, const Js
   return kExitOk;
 }
 
-int show_all(const Call& call, const SecretGetOptions& options, const Json& answer) {
+int show_all(const Call& call, const GetOptions& options, const Json& answer) {
   const Json& metadata = answer["metadata"];
   if (call.terminal.is_json()) {
     call.terminal.print(Json::object({{"path", Json::string(options.path)},
@@ -85,14 +95,12 @@ int show_all(const Call& call, const SecretGetOptions& options, const Json& answ
   return kExitOk;
 }
 
-}  // namespace
-
-Result<int> secret_get(const Call& call, const SecretGetOptions& options) {
+Result<int> secret_get(const Call& call, const GetOptions& options) {
   std::string address = secret_address("data", options.path);
   if (options.version != 0) {
     address += fmt::format("?version={}", options.version);
   }
-  auto read = ControllerClient(call, ControllerClient::Access::reads).ask("GET", address);
+  auto read = call.controller().ask("GET", address);
   if (!read.ok()) {
     return with_hint(read.error(), options);
   }
@@ -101,12 +109,11 @@ Result<int> secret_get(const Call& call, const SecretGetOptions& options) {
                              : show_one(call, options, answer["data"]);
 }
 
-Result<int> secret_list(const Call& call, const SecretListOptions& options) {
+Result<int> secret_list(const Call& call, const ListOptions& options) {
   const std::string folder = options.folder.empty() || options.folder.ends_with('/')
                                  ? options.folder
                                  : options.folder + "/";
-  auto listed = ControllerClient(call, ControllerClient::Access::reads)
-                    .ask("LIST", secret_address("metadata", folder));
+  auto listed = call.controller().ask("LIST", secret_address("metadata", folder));
   if (!listed.ok() && listed.error().cause != Cause::not_found) {
     return listed.error();
   }
@@ -123,6 +130,23 @@ Result<int> secret_list(const Call& call, const SecretListOptions& options) {
                                       : fmt::format("there is nothing in {}", folder));
   }
   return kExitOk;
+}
+
+}  // namespace
+
+void add_secret_get(Verbs& secret) {
+  const auto [verb, said] =
+      secret.add("get", "Read a secret", "rowlock secret get db/prod --key password",
+                 Needs::answers, secret_get);
+  verb.option("PATH", said.path, kSecretPath).required();
+  verb.option("--key", said.key, "its value alone, as it is");
+  verb.option("--version", said.version, "this one instead of the newest").at_least(1);
+}
+
+void add_secret_list(Verbs& secret) {
+  const auto [verb, said] = secret.add("list", "What is directly in a folder",
+                                       "rowlock secret list db", Needs::answers, secret_list);
+  verb.option("FOLDER", said.folder, "everything's when left out");
 }
 
 }  // namespace rowlock

@@ -2,10 +2,10 @@
 // here already stays as it is, unless --overwrite says otherwise, so that an import that broke off
 // can be run again. A dry run asks for nothing that writes.
 #include "controller/adapters/http/vault_client.h"
-#include "controller/cli/controller_client.h"
+#include "controller/cli/all_verbs.h"
 #include "controller/cli/secrets/dotenv.h"
 #include "controller/cli/secrets/secret_input.h"
-#include "controller/cli/secrets/secret_verbs.h"
+#include "controller/cli/secrets/secret_values.h"
 #include "controller/crypto/secret_bytes.h"
 
 #include <fmt/format.h>
@@ -15,6 +15,15 @@
 
 namespace rowlock {
 namespace {
+
+struct Options {
+  std::string file;              // Of a dotenv file,
+  std::string path;              // and where its map goes.
+  std::string mount = "secret";  // Of Vault.
+  std::string prefix;
+  bool overwrites = false;
+  bool is_dry_run = false;
+};
 
 constexpr std::size_t kSecretsMax = 10'000;
 constexpr std::size_t kFoldersMax = 10'000;
@@ -55,10 +64,8 @@ Result<Step> failed(Step step, const Error& error) {
 
 class Import {
  public:
-  Import(const Call& call, const ImportOptions& options)
-      : options_(options),
-        client_(call, options.is_dry_run ? ControllerClient::Access::reads
-                                         : ControllerClient::Access::writes) {}
+  Import(const Call& call, const Options& options)
+      : options_(options), client_(call.controller()) {}
 
   // Errors are those that end all; what is wrong with this one secret is a step.
   Result<Step> take(const std::string& path, const std::optional<Json>& map) const {
@@ -90,11 +97,11 @@ class Import {
   }
 
  private:
-  const ImportOptions& options_;
-  ControllerClient client_;
+  const Options& options_;
+  const ControllerClient& client_;
 };
 
-Result<int> tell(const Call& call, const ImportOptions& options, const std::vector<Step>& steps) {
+Result<int> tell(const Call& call, const Options& options, const std::vector<Step>& steps) {
   std::vector<std::vector<Value>> rows;
   std::int64_t written = 0;
   std::int64_t kept = 0;
@@ -120,7 +127,7 @@ Result<int> tell(const Call& call, const ImportOptions& options, const std::vect
 }
 
 // Every secret under the prefix, by breadth.
-Result<std::vector<std::string>> paths_in(const VaultClient& vault, const ImportOptions& options) {
+Result<std::vector<std::string>> paths_in(const VaultClient& vault, const Options& options) {
   std::vector<std::string> paths;
   std::vector<std::string> folders = {options.prefix};
   for (std::size_t i = 0; i < folders.size(); ++i) {
@@ -138,7 +145,7 @@ Result<std::vector<std::string>> paths_in(const VaultClient& vault, const Import
 }
 
 // "db" is the secret db and what lies in the folder db/.
-ImportOptions with_folder(ImportOptions options) {
+Options with_folder(Options options) {
   while (options.prefix.starts_with('/')) {
     options.prefix.erase(0, 1);
   }
@@ -151,9 +158,7 @@ ImportOptions with_folder(ImportOptions options) {
   return options;
 }
 
-}  // namespace
-
-Result<int> secret_import_dotenv(const Call& call, const ImportOptions& options) {
+Result<int> secret_import_dotenv(const Call& call, const Options& options) {
   std::string held = TRY(text_of_file(options.file));
   auto lines = read_dotenv(held);
   wipe(held);
@@ -177,8 +182,8 @@ Result<int> secret_import_dotenv(const Call& call, const ImportOptions& options)
   return tell(call, options, {step});
 }
 
-Result<int> secret_import_vault(const Call& call, const ImportOptions& given) {
-  const ImportOptions options = with_folder(given);
+Result<int> secret_import_vault(const Call& call, const Options& given) {
+  const Options options = with_folder(given);
   const auto address = TRY(VaultAddress::of_environment());
   const VaultClient vault(address);
   const auto paths = TRY(paths_in(vault, options));
@@ -198,6 +203,39 @@ Result<int> secret_import_vault(const Call& call, const ImportOptions& given) {
     steps.push_back(step.value());
   }
   return tell(call, options, steps);
+}
+
+Needs needs_of(const Options& said) { return said.is_dry_run ? Needs::answers : Needs::controller; }
+
+void add_how(const Verb& verb, Options& said) {
+  verb.flag("--overwrite", said.overwrites, "write a new version of what is here");
+  verb.flag("--dry-run", said.is_dry_run, "show what would be written, write nothing");
+}
+
+}  // namespace
+
+void add_secret_import_dotenv(Verbs& import) {
+  const auto [verb, said] = import.add("dotenv", "One secret from a file of KEY=VALUE lines", "",
+                                       needs_of, secret_import_dotenv);
+  verb.option("FILE", said.file, "such as .env").required();
+  verb.option("PATH", said.path, kSecretPath).required();
+  verb.footer(
+      "Quotes and comments as docker, compose and dotenv read them; $NAME stays as it is.\n"
+      "Example:\n  rowlock secret import dotenv .env web/prod --dry-run");
+  add_how(verb, said);
+}
+
+void add_secret_import_vault(Verbs& import) {
+  const auto [verb, said] = import.add("vault", "All secrets of a mount of a Vault that runs", "",
+                                       needs_of, secret_import_vault);
+  verb.option("--mount", said.mount, "a key/value mount of version 2 (default secret)");
+  verb.option("--prefix", said.prefix, "only this folder");
+  verb.footer(
+      "Reads VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE and VAULT_CACERT. Of each secret, the "
+      "newest\n"
+      "version that lives is taken over.\n"
+      "Example:\n  VAULT_ADDR=https://vault:8200 rowlock secret import vault --dry-run");
+  add_how(verb, said);
 }
 
 }  // namespace rowlock

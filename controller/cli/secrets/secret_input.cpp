@@ -1,3 +1,5 @@
+// Raw reads into memory of ours: the streams of C++ would keep copies of the text in buffers that
+// nobody wipes.
 #include "controller/cli/secrets/secret_input.h"
 
 #include "controller/crypto/secret_bytes.h"

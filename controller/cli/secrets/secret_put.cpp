@@ -1,10 +1,9 @@
 // `rowlock secret put` writes a whole map as a new version, `rowlock secret patch` some of its
 // keys. Without keys, `put` opens the map in an editor.
-#include "controller/cli/controller_client.h"
+#include "controller/cli/all_verbs.h"
 #include "controller/cli/secrets/secret_editor.h"
 #include "controller/cli/secrets/secret_input.h"
 #include "controller/cli/secrets/secret_values.h"
-#include "controller/cli/secrets/secret_verbs.h"
 #include "controller/crypto/secret_bytes.h"
 
 #include <fmt/format.h>
@@ -13,6 +12,14 @@
 
 namespace rowlock {
 namespace {
+
+struct Options {
+  std::string path;
+  std::vector<std::string> values;   // KEY, KEY=-, KEY=@FILE
+  std::vector<std::string> removed;  // Keys; of `patch` alone.
+  std::optional<std::int64_t> cas;
+  bool is_json = false;  // The whole map as JSON from stdin.
+};
 
 constexpr int kEditsMax = 20;  // Of one edit that does not read.
 
@@ -89,7 +96,7 @@ int tell_written(const Call& call, const std::string& path, const Json& answer) 
   return kExitOk;
 }
 
-int tell_unchanged(const Call& call, const SecretPutOptions& options, const Current& current) {
+int tell_unchanged(const Call& call, const Options& options, const Current& current) {
   if (call.terminal.is_json()) {
     call.terminal.print(fmt::format("{{\"path\":{},\"version\":{}}}\n",
                                     json_text(Value(options.path)), current.version));
@@ -98,8 +105,8 @@ int tell_unchanged(const Call& call, const SecretPutOptions& options, const Curr
   return kExitOk;
 }
 
-Result<int> put_edited(const Call& call, const SecretPutOptions& options) {
-  const ControllerClient client(call);
+Result<int> put_edited(const Call& call, const Options& options) {
+  const ControllerClient& client = call.controller();
   const auto found = TRY(current_of(client, options.path));
   const Current& current = found;
   const auto map = TRY(edited_map(call, options.path, current));
@@ -116,7 +123,7 @@ Result<int> put_edited(const Call& call, const SecretPutOptions& options) {
                       : written.error();
 }
 
-Result<std::optional<Json>> map_from_input(const Call& call, const SecretPutOptions& options) {
+Result<std::optional<Json>> map_from_input(const Call& call, const Options& options) {
   if (!options.is_json) {
     auto sources = read_value_sources(options.values);
     return sources.ok() ? map_of(sources.value(), call.terminal.reads_person()) : sources.error();
@@ -128,7 +135,7 @@ Result<std::optional<Json>> map_from_input(const Call& call, const SecretPutOpti
 }
 
 // A mistake in the words, as opposed to one in what they lead to.
-std::optional<Error> misuse_of(const SecretPutOptions& options) {
+std::optional<Error> misuse_of(const Options& options) {
   if (options.is_json && !options.values.empty()) {
     return Error{Fault::rejected, Cause::other,
                  "--stdin-json is the whole map, keys beside it are not", "leave one of them out"};
@@ -145,9 +152,7 @@ Json patch_of(const Json& map, const std::vector<std::string>& removed) {
   return Json::object(std::move(members));
 }
 
-}  // namespace
-
-Result<int> secret_put(const Call& call, const SecretPutOptions& options) {
+Result<int> secret_put(const Call& call, const Options& options) {
   if (const auto misuse = misuse_of(options)) {
     return call.terminal.fail(*misuse, kExitUsage);
   }
@@ -164,13 +169,13 @@ Result<int> secret_put(const Call& call, const SecretPutOptions& options) {
   if (!map) {
     return kExitInterrupted;
   }
-  auto written = ControllerClient(call).ask("POST", secret_address("data", options.path),
-                                            body_of(*map, options.cas));
+  auto written = call.controller().ask("POST", secret_address("data", options.path),
+                                       body_of(*map, options.cas));
   return written.ok() ? Result<int>(tell_written(call, options.path, written.value()))
                       : written.error();
 }
 
-Result<int> secret_patch(const Call& call, const SecretPutOptions& options) {
+Result<int> secret_patch(const Call& call, const Options& options) {
   if (const auto misuse = misuse_of(options)) {
     return call.terminal.fail(*misuse, kExitUsage);
   }
@@ -184,11 +189,46 @@ Result<int> secret_patch(const Call& call, const SecretPutOptions& options) {
     return kExitInterrupted;
   }
   std::string body = body_of(patch_of(*map, options.removed), options.cas).text();
-  auto written = ControllerClient(call).ask("PATCH", secret_address("data", options.path), body,
-                                            "application/merge-patch+json");
+  auto written = call.controller().ask("PATCH", secret_address("data", options.path), body,
+                                       "application/merge-patch+json");
   wipe(body);
   return written.ok() ? Result<int>(tell_written(call, options.path, written.value()))
                       : written.error();
+}
+
+constexpr char kHowValuesComeIn[] =
+    "A value is never a word of the command line, which everybody on the machine can read:\n"
+    "  KEY or KEY=-  from stdin, one end of line taken off; typed without echo on a terminal\n"
+    "  KEY=@FILE     from a file, to the last byte\n";
+
+void add_values(const Verb& verb, Options& said) {
+  verb.option("PATH", said.path, kSecretPath).required();
+  verb.option("KEY", said.values, "KEY, KEY=- or KEY=@FILE");
+  verb.option("--cas", said.cas, "only if this is the newest version; 0: only if none is")
+      .at_least(0);
+  verb.flag("--stdin-json", said.is_json, "all keys, as one JSON object from stdin");
+}
+
+}  // namespace
+
+void add_secret_put(Verbs& secret) {
+  const auto [verb, said] =
+      secret.add("put", "Write a whole map as a new version", "", Needs::controller, secret_put);
+  verb.footer(std::string(kHowValuesComeIn) +
+              "Without keys, on a terminal: the map in your editor, in memory alone.\n"
+              "Examples:\n  rowlock secret put db/prod user=@user.txt password\n"
+              "  rowlock secret put db/prod");
+  add_values(verb, said);
+}
+
+void add_secret_patch(Verbs& secret) {
+  const auto [verb, said] =
+      secret.add("patch", "Write some keys, the others stay", "", Needs::controller, secret_patch);
+  verb.footer(std::string(kHowValuesComeIn) + "Example:\n  rowlock secret patch db/prod password");
+  verb.option("--remove", said.removed, "take this key out (again for more)")
+      .again_for_more()
+      .type("KEY");
+  add_values(verb, said);
 }
 
 }  // namespace rowlock

@@ -1,11 +1,10 @@
 // `rowlock secret init`, `rekey`, `unseal`, `seal` and `rotate`: the keys of the store, and the kit
 // that gives them back.
 #include "controller/base/time.h"
-#include "controller/cli/controller_client.h"
+#include "controller/cli/all_verbs.h"
 #include "controller/cli/secrets/key_files.h"
 #include "controller/cli/secrets/secret_input.h"
 #include "controller/cli/secrets/secret_values.h"
-#include "controller/cli/secrets/secret_verbs.h"
 #include "controller/cli/terminal/interrupts.h"
 #include "controller/crypto/encoding.h"
 #include "controller/crypto/secret_bytes.h"
@@ -18,6 +17,19 @@
 
 namespace rowlock {
 namespace {
+
+// How the unseal key is to be kept, of `init` and `rekey`.
+struct SealOptions {
+  std::int64_t shares = 5;
+  std::int64_t threshold = 3;
+  std::string key_file;                     // Empty: none.
+  std::vector<std::string> age_recipients;  // None: no HOME/unseal.age.
+};
+
+struct UnsealOptions {
+  std::string key_file;  // Empty: from stdin.
+  bool resets = false;   // Drop the shares given so far.
+};
 
 constexpr std::int64_t kSharesMax = 255;
 constexpr std::string_view kShareBegins = "rowlock-share-";
@@ -77,7 +89,7 @@ Result<int> make_key(const Call& call, const SealOptions& options, KeyFiles& fil
                                   {"secret_threshold", Json::integer(options.threshold)},
                                   {"return_key", Json::boolean(files.are_wanted())}});
   const Interrupts held;  // Ctrl-C now could leave a key that nobody knows.
-  const auto made = TRY(ControllerClient(call).ask(method, path, wish));
+  const auto made = TRY(call.controller().ask(method, path, wish));
   Result<> kept = Done{};
   if (files.are_wanted()) {
     std::string key = made["unseal_key"].as_string();
@@ -190,8 +202,6 @@ Result<Json> give_all(const Call& call, const ControllerClient& client,
   return text.ok() ? give_lines(call, client, std::move(text).value()) : text.error();
 }
 
-}  // namespace
-
 Result<int> secret_init(const Call& call, const SealOptions& options) {
   TRY(check_counts(options));
   KeyFiles reserved = TRY(KeyFiles::reserve(
@@ -218,7 +228,7 @@ Result<int> secret_rekey(const Call& call, const SealOptions& options) {
 }
 
 Result<int> secret_unseal(const Call& call, const UnsealOptions& options) {
-  const ControllerClient client(call);
+  const ControllerClient& client = call.controller();
   const auto given = TRY(give_all(call, client, options));
   const Json& answer = given;
   if (call.terminal.is_json()) {
@@ -232,15 +242,57 @@ Result<int> secret_unseal(const Call& call, const UnsealOptions& options) {
 }
 
 Result<int> secret_seal(const Call& call) {
-  TRY(ControllerClient(call).ask("PUT", "/v1/sys/seal", "{}"));
+  TRY(call.controller().ask("PUT", "/v1/sys/seal", "{}"));
   call.terminal.note("sealed: nothing can be read until `rowlock secret unseal`");
   return kExitOk;
 }
 
 Result<int> secret_rotate(const Call& call) {
-  TRY(ControllerClient(call).ask("POST", "/v1/sys/rotate", "{}"));
+  TRY(call.controller().ask("POST", "/v1/sys/rotate", "{}"));
   call.terminal.note("there is a newer key, and every version of a secret is wrapped by it");
   return kExitOk;
+}
+
+void add_seal_options(const Added<SealOptions>& added) {
+  const auto [verb, said] = added;
+  verb.option("--shares", said.shares, "how many (default 5)");
+  verb.option("--threshold", said.threshold, "how many of them open (default 3)");
+  verb.option("--key-file", said.key_file, "write the key to a new file, mode 0600").type("FILE");
+  verb.option("--age-recipient", said.age_recipients,
+              "write HOME/unseal.age for this age1… (again for more)")
+      .again_for_more();
+}
+
+}  // namespace
+
+void add_secret_init(Verbs& secret) {
+  add_seal_options(secret.add("init", "Make the keys, and show the recovery kit once",
+                              "rowlock secret init --shares 5 --threshold 3", Needs::controller,
+                              secret_init));
+}
+
+void add_secret_unseal(Verbs& secret) {
+  const auto [verb, said] =
+      secret.add("unseal", "Open the store with shares, or with the key, from stdin",
+                 "rowlock secret unseal < share.txt", Needs::controller, secret_unseal);
+  verb.option("--key-file", said.key_file, "the key, or shares, from a file").type("FILE");
+  verb.flag("--reset", said.resets, "drop the shares given so far");
+}
+
+void add_secret_seal(Verbs& secret) {
+  secret.add("seal", "Close the store: the keys are wiped from memory", "rowlock secret seal",
+             Needs::controller, secret_seal);
+}
+
+void add_secret_rekey(Verbs& secret) {
+  add_seal_options(secret.add("rekey", "Another unseal key and other shares",
+                              "rowlock secret rekey --key-file /root/rowlock.key",
+                              Needs::controller, secret_rekey));
+}
+
+void add_secret_rotate(Verbs& secret) {
+  secret.add("rotate", "A newer key inside, by which everything is wrapped anew",
+             "rowlock secret rotate", Needs::controller, secret_rotate);
 }
 
 }  // namespace rowlock

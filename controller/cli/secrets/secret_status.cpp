@@ -1,13 +1,15 @@
 // `rowlock secret status`: whether the store is open, and how much is in it.
 #include "controller/base/time.h"
-#include "controller/cli/controller_client.h"
-#include "controller/cli/opened.h"
-#include "controller/cli/secrets/secret_verbs.h"
+#include "controller/cli/all_verbs.h"
 
 #include <fmt/format.h>
 
 namespace rowlock {
 namespace {
+
+struct Options {
+  bool wants_exit_code = false;
+};
 
 struct Seal {
   std::string state = "unknown";  // open | sealed | absent | unknown: no controller says it.
@@ -16,8 +18,7 @@ struct Seal {
 };
 
 Result<Seal> seal_of(const Call& call) {
-  auto asked =
-      ControllerClient(call, ControllerClient::Access::reads).ask("GET", "/v1/sys/seal-status");
+  auto asked = call.controller().ask("GET", "/v1/sys/seal-status");
   if (!asked.ok()) {
     return asked.error().cause == Cause::unreachable ? Result<Seal>(Seal{}) : asked.error();
   }
@@ -30,12 +31,8 @@ Result<Seal> seal_of(const Call& call) {
               answer["progress"].as_integer(), answer["t"].as_integer()};
 }
 
-Result<Row> counts_of(Database& state, std::int64_t now_ms) {
-  const auto rows =
-      TRY(state.query("SELECT (SELECT count(*) FROM secret) AS secrets,"
-                      " (SELECT count(*) FROM secret_version WHERE destroyed = 0) AS versions,"
-                      " (SELECT count(*) FROM token WHERE expires_at_ms > :now) AS tokens",
-                      {{"now", now_ms}}));
+Result<Row> counts_of(const Call& call, std::int64_t now_ms) {
+  const auto rows = TRY(call.state().query(call.script("cli.secret_counts"), {{"now", now_ms}}));
   return rows.front();
 }
 
@@ -49,12 +46,9 @@ std::string advice_on(const Call& call, const Seal& seal) {
   return seal.state == "unknown" ? fmt::format("no controller runs on {}", call.home.folder()) : "";
 }
 
-}  // namespace
-
-Result<int> secret_status(const Call& call, const SecretStatusOptions& options) {
-  Database state = TRY(opened_state(call));
+Result<int> secret_status(const Call& call, const Options& said) {
   auto seal = seal_of(call);
-  auto counts = counts_of(state, system_now_ms());
+  auto counts = counts_of(call, system_now_ms());
   if (!seal.ok() || !counts.ok()) {
     return !seal.ok() ? seal.error() : counts.error();
   }
@@ -67,7 +61,16 @@ Result<int> secret_status(const Call& call, const SecretStatusOptions& options) 
   if (const std::string advice = advice_on(call, now); !advice.empty()) {
     call.terminal.note(advice);
   }
-  return options.wants_exit_code && now.state != "open" ? kExitDifferences : kExitOk;
+  return said.wants_exit_code && now.state != "open" ? kExitDifferences : kExitOk;
+}
+
+}  // namespace
+
+void add_secret_status(Verbs& secret) {
+  const auto [verb, said] =
+      secret.add("status", "Whether the store is open, and how much is in it",
+                 "rowlock secret status", Needs::state | Needs::answers, secret_status);
+  verb.flag("--exit-code", said.wants_exit_code, "2 when it is not open");
 }
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// The words after the path are checked all together before anything is read: a wrong one must not
+// cost the person a value that was just typed.
 #include "controller/cli/secrets/secret_values.h"
 
 #include "controller/base/utf8.h"

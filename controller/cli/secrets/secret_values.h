@@ -11,6 +11,9 @@
 
 namespace rowlock {
 
+// What help says of the word PATH.
+constexpr char kSecretPath[] = "of the secret, such as db/prod";
+
 struct ValueSource {
   std::string key;
   std::string file;  // Empty: stdin.

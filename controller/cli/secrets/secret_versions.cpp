@@ -1,8 +1,8 @@
 // The versions of a secret: looked at, deleted, undeleted, destroyed; the secret's metadata, and
 // its end.
 #include "controller/base/time.h"
-#include "controller/cli/controller_client.h"
-#include "controller/cli/secrets/secret_verbs.h"
+#include "controller/cli/all_verbs.h"
+#include "controller/cli/secrets/secret_values.h"
 
 #include <fmt/format.h>
 
@@ -12,6 +12,21 @@
 
 namespace rowlock {
 namespace {
+
+struct VersionsOptions {
+  std::string path;
+  std::vector<std::int64_t> versions;
+  bool is_agreed = false;  // --yes
+};
+
+struct MetadataOptions {
+  std::string path;
+  std::optional<std::int64_t> max_versions;
+  std::optional<bool> cas_required;
+  std::optional<std::int64_t> delete_after_ms;
+  std::vector<std::string> set;    // KEY=VALUE; not secret.
+  std::vector<std::string> unset;  // Keys.
+};
 
 struct Version {
   std::int64_t number = 0;
@@ -66,7 +81,7 @@ Json body_of(const std::vector<std::int64_t>& versions) {
 }
 
 // Whether it may go on; what cannot be undone is asked, or was agreed to with --yes.
-Result<bool> is_agreed(const Call& call, const SecretVersionsOptions& options,
+Result<bool> is_agreed(const Call& call, const VersionsOptions& options,
                        const std::string& question) {
   if (options.is_agreed) {
     return true;
@@ -87,7 +102,7 @@ Result<int> told(const Call& call, const Result<Json>& answered, const std::stri
 }
 
 // Those that were named, with the others as they are.
-Result<Json> custom_metadata_of(const SecretMetadataOptions& options, const Json& now) {
+Result<Json> custom_metadata_of(const MetadataOptions& options, const Json& now) {
   std::map<std::string, Json> members;
   for (const auto& [key, value] : now.members()) {
     members[key] = value;
@@ -105,12 +120,12 @@ Result<Json> custom_metadata_of(const SecretMetadataOptions& options, const Json
   return Json::object({members.begin(), members.end()});
 }
 
-bool changes_something(const SecretMetadataOptions& options) {
+bool changes_something(const MetadataOptions& options) {
   return options.max_versions || options.cas_required || options.delete_after_ms ||
          !options.set.empty() || !options.unset.empty();
 }
 
-Result<Json> settings_of(const ControllerClient& client, const SecretMetadataOptions& options) {
+Result<Json> settings_of(const ControllerClient& client, const MetadataOptions& options) {
   std::vector<std::pair<std::string, Json>> members;
   if (options.max_versions) {
     members.emplace_back("max_versions", Json::integer(*options.max_versions));
@@ -149,10 +164,8 @@ int show_metadata(const Call& call, const Json& metadata) {
   return kExitOk;
 }
 
-}  // namespace
-
-Result<int> secret_versions(const Call& call, const SecretVersionsOptions& options) {
-  const ControllerClient client(call, ControllerClient::Access::reads);
+Result<int> secret_versions(const Call& call, const VersionsOptions& options) {
+  const ControllerClient& client = call.controller();
   const auto metadata = TRY(metadata_of(client, options.path));
   const std::string now = rfc3339(system_now_ms());
   std::vector<std::vector<Value>> rows;
@@ -164,8 +177,8 @@ Result<int> secret_versions(const Call& call, const SecretVersionsOptions& optio
   return kExitOk;
 }
 
-Result<int> secret_delete(const Call& call, const SecretVersionsOptions& options) {
-  const ControllerClient client(call);
+Result<int> secret_delete(const Call& call, const VersionsOptions& options) {
+  const ControllerClient& client = call.controller();
   if (options.versions.empty()) {
     return told(call, client.ask("DELETE", secret_address("data", options.path)),
                 fmt::format("the newest version of {0} is deleted; `rowlock secret undelete {0} "
@@ -178,15 +191,15 @@ Result<int> secret_delete(const Call& call, const SecretVersionsOptions& options
       fmt::format("{} of {} deleted; `rowlock secret undelete` brings back", which, options.path));
 }
 
-Result<int> secret_undelete(const Call& call, const SecretVersionsOptions& options) {
+Result<int> secret_undelete(const Call& call, const VersionsOptions& options) {
   return told(
       call,
-      ControllerClient(call).ask("POST", secret_address("undelete", options.path),
-                                 body_of(options.versions)),
+      call.controller().ask("POST", secret_address("undelete", options.path),
+                            body_of(options.versions)),
       fmt::format("{} of {} can be read again", numbers_of(options.versions), options.path));
 }
 
-Result<int> secret_destroy(const Call& call, const SecretVersionsOptions& options) {
+Result<int> secret_destroy(const Call& call, const VersionsOptions& options) {
   const std::string which = numbers_of(options.versions);
   const auto agreed =
       TRY(is_agreed(call, options, fmt::format("destroy {} of {} for ever?", which, options.path)));
@@ -195,24 +208,24 @@ Result<int> secret_destroy(const Call& call, const SecretVersionsOptions& option
     return kExitFailed;
   }
   return told(call,
-              ControllerClient(call).ask("PUT", secret_address("destroy", options.path),
-                                         body_of(options.versions)),
+              call.controller().ask("PUT", secret_address("destroy", options.path),
+                                    body_of(options.versions)),
               fmt::format("{} of {} destroyed", which, options.path));
 }
 
-Result<int> secret_remove(const Call& call, const SecretVersionsOptions& options) {
+Result<int> secret_remove(const Call& call, const VersionsOptions& options) {
   const auto agreed = TRY(is_agreed(
       call, options, fmt::format("remove {} with all its versions for ever?", options.path)));
   if (!agreed) {
     call.terminal.note("nothing was changed");
     return kExitFailed;
   }
-  return told(call, ControllerClient(call).ask("DELETE", secret_address("metadata", options.path)),
+  return told(call, call.controller().ask("DELETE", secret_address("metadata", options.path)),
               fmt::format("{} is removed", options.path));
 }
 
-Result<int> secret_metadata(const Call& call, const SecretMetadataOptions& options) {
-  const ControllerClient client(call);
+Result<int> secret_metadata(const Call& call, const MetadataOptions& options) {
+  const ControllerClient& client = call.controller();
   if (changes_something(options)) {
     const auto settings = TRY(settings_of(client, options));
     return told(call, client.ask("POST", secret_address("metadata", options.path), settings),
@@ -220,6 +233,71 @@ Result<int> secret_metadata(const Call& call, const SecretMetadataOptions& optio
   }
   auto metadata = metadata_of(client, options.path);
   return metadata.ok() ? Result<int>(show_metadata(call, metadata.value())) : metadata.error();
+}
+
+Added<VersionsOptions> add_with_path(const Added<VersionsOptions>& added) {
+  added.verb.option("PATH", added.said.path, kSecretPath).required();
+  return added;
+}
+
+void add_which(const Verb& verb, VersionsOptions& said) {
+  verb.option("--version", said.versions, "which (again for more)")
+      .again_for_more()
+      .at_least(1)
+      .required();
+}
+
+}  // namespace
+
+void add_secret_versions(Verbs& secret) {
+  add_with_path(secret.add("versions", "The versions of a secret",
+                           "rowlock secret versions db/prod", Needs::answers, secret_versions));
+}
+
+void add_secret_delete(Verbs& secret) {
+  const auto [verb, said] =
+      add_with_path(secret.add("delete", "Delete versions, which can be undone",
+                               "rowlock secret delete db/prod", Needs::controller, secret_delete));
+  verb.option("--version", said.versions, "this one instead of the newest (again for more)")
+      .again_for_more()
+      .at_least(1);
+}
+
+void add_secret_undelete(Verbs& secret) {
+  const auto [verb, said] = add_with_path(secret.add("undelete", "Bring deleted versions back",
+                                                     "rowlock secret undelete db/prod --version 3",
+                                                     Needs::controller, secret_undelete));
+  add_which(verb, said);
+}
+
+void add_secret_destroy(Verbs& secret) {
+  const auto [verb, said] = add_with_path(secret.add("destroy", "Destroy versions for ever",
+                                                     "rowlock secret destroy db/prod --version 3",
+                                                     Needs::controller, secret_destroy));
+  add_which(verb, said);
+  verb.flag("-y,--yes", said.is_agreed, "do not ask");
+}
+
+void add_secret_remove(Verbs& secret) {
+  const auto [verb, said] =
+      add_with_path(secret.add("remove", "Remove a secret with all its versions",
+                               "rowlock secret remove db/old", Needs::controller, secret_remove));
+  verb.flag("-y,--yes", said.is_agreed, "do not ask");
+}
+
+void add_secret_metadata(Verbs& secret) {
+  const auto [verb, said] =
+      secret.add("metadata", "The settings of a secret, and how to change them",
+                 "rowlock secret metadata db/prod --max-versions 5 --set owner=data",
+                 Needs::controller, secret_metadata);
+  verb.option("PATH", said.path, kSecretPath).required();
+  verb.option("--max-versions", said.max_versions, "older ones go; 0: as for all").at_least(0);
+  verb.option("--cas-required", said.cas_required, "whether put must say --cas: 0 or 1");
+  verb.duration("--delete-after", said.delete_after_ms,
+                "a version is deleted so long after it was written");
+  verb.option("--set", said.set, "KEY=VALUE, which is not secret (again for more)")
+      .again_for_more();
+  verb.option("--unset", said.unset, "KEY (again for more)").again_for_more();
 }
 
 }  // namespace rowlock

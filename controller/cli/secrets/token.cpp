@@ -1,12 +1,22 @@
 // `rowlock token`: tokens for people and programs that are not the owner of the home.
 #include "controller/base/time.h"
-#include "controller/cli/controller_client.h"
-#include "controller/cli/secrets/secret_verbs.h"
+#include "controller/cli/all_verbs.h"
 
 #include <fmt/format.h>
 
 namespace rowlock {
 namespace {
+
+struct CreateOptions {
+  std::vector<std::string> policies;
+  std::int64_t ttl_ms = 8 * 3'600'000;
+  std::string name;
+  std::int64_t uses = 0;  // 0: any number.
+};
+
+struct RevokeOptions {
+  std::string accessor;
+};
 
 constexpr std::size_t kTokensShownMax = 1000;
 
@@ -24,19 +34,17 @@ std::vector<Value> row_of(const std::string& accessor, const Json& token) {
           token["expire_time"].as_string(), uses == 0 ? Value() : Value(uses)};
 }
 
-}  // namespace
-
-Result<int> token_create(const Call& call, const TokenCreateOptions& options) {
+Result<int> token_create(const Call& call, const CreateOptions& options) {
   std::vector<Json> policies;
   for (const std::string& policy : options.policies) {
     policies.push_back(Json::string(policy));
   }
-  const auto created = TRY(
-      ControllerClient(call).ask("POST", "/v1/auth/token/create",
-                                 Json::object({{"policies", Json::array(std::move(policies))},
-                                               {"ttl", Json::string(duration_text(options.ttl_ms))},
-                                               {"display_name", Json::string(options.name)},
-                                               {"num_uses", Json::integer(options.uses)}})));
+  const auto created =
+      TRY(call.controller().ask("POST", "/v1/auth/token/create",
+                                Json::object({{"policies", Json::array(std::move(policies))},
+                                              {"ttl", Json::string(duration_text(options.ttl_ms))},
+                                              {"display_name", Json::string(options.name)},
+                                              {"num_uses", Json::integer(options.uses)}})));
   const Json auth = created["auth"];
   if (call.terminal.is_json()) {
     call.terminal.print(Json::object({{"token", auth["client_token"]},
@@ -55,7 +63,7 @@ Result<int> token_create(const Call& call, const TokenCreateOptions& options) {
 }
 
 Result<int> token_list(const Call& call) {
-  const ControllerClient client(call);
+  const ControllerClient& client = call.controller();
   auto listed = client.ask("LIST", "/v1/auth/token/accessors");
   if (!listed.ok() && listed.error().cause != Cause::not_found) {
     return listed.error();
@@ -82,11 +90,35 @@ Result<int> token_list(const Call& call) {
   return kExitOk;
 }
 
-Result<int> token_revoke(const Call& call, const TokenRevokeOptions& options) {
-  TRY(ControllerClient(call).ask("POST", "/v1/auth/token/revoke-accessor",
-                                 Json::object({{"accessor", Json::string(options.accessor)}})));
+Result<int> token_revoke(const Call& call, const RevokeOptions& options) {
+  TRY(call.controller().ask("POST", "/v1/auth/token/revoke-accessor",
+                            Json::object({{"accessor", Json::string(options.accessor)}})));
   call.terminal.note("revoked");
   return kExitOk;
+}
+
+}  // namespace
+
+void add_token_create(Verbs& token) {
+  const auto [verb, said] = token.add("create", "Make a token, and show it once",
+                                      "rowlock token create --policy deploy --ttl 1h --name ci",
+                                      Needs::controller, token_create);
+  verb.option("--policy", said.policies, "what it may do (again for more)")
+      .again_for_more()
+      .required();
+  verb.duration("--ttl", said.ttl_ms, "how long it lives (default 8h)");
+  verb.option("--name", said.name, "whose it is, for the audit log");
+  verb.option("--uses", said.uses, "how often it can be used (default: any number)").at_least(0);
+}
+
+void add_token_list(Verbs& token) {
+  token.add("list", "The tokens that live", "rowlock token list", Needs::controller, token_list);
+}
+
+void add_token_revoke(Verbs& token) {
+  const auto [verb, said] = token.add("revoke", "End a token", "rowlock token revoke ACCESSOR",
+                                      Needs::controller, token_revoke);
+  verb.option("ACCESSOR", said.accessor, "as `rowlock token list` shows it").required();
 }
 
 }  // namespace rowlock

@@ -1,3 +1,5 @@
+// The signals are blocked and waited for with sigtimedwait(), so there is no handler and nothing to
+// race with.
 #include "controller/cli/terminal/interrupts.h"
 
 #include <ctime>

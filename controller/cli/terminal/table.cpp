@@ -1,3 +1,5 @@
+// The widths are worked out on whole cells first; colours are added after a cell was cut, since
+// they take no columns.
 #include "controller/cli/terminal/table.h"
 
 #include "controller/base/json.h"

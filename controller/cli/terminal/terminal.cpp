@@ -1,3 +1,5 @@
+// The one place that asks the environment how to print: NO_COLOR, the width, whether stdout is a
+// terminal. All below it is pure.
 #include "controller/cli/terminal/terminal.h"
 
 #include "controller/base/time.h"

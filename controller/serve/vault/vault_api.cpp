@@ -1,3 +1,5 @@
+// What every request goes through: find its route, find who asks, answer within a savepoint, write
+// its line in the audit log. The routes themselves are in the vault_api_… files beside this one.
 #include "controller/serve/vault/vault_api.h"
 
 #include "controller/serve/vault/vault_api_reply.h"

@@ -1,3 +1,5 @@
+// An answer may hold a secret, so it is put together in one string of the right size, which is
+// wiped when it was sent.
 #include "controller/serve/vault/vault_api_reply.h"
 
 #include "controller/base/time.h"

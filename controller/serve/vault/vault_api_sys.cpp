@@ -121,6 +121,27 @@ VaultReply verify_audit(const VaultParts& parts, const VaultCall&) {
                           {"findings", json_strings(report.value().findings)}});
 }
 
+// ---- What has failed is tried again -------------------------------------------------------------
+
+VaultReply try_again(const VaultParts& parts, const VaultCall& call) {
+  const Values name = {{"name", call.path}};
+  const auto held = parts.state.query(*parts.schema.script("retry.of"), name);
+  if (!held.ok()) {
+    return failed(held.error());
+  }
+  std::vector<Json> steps;
+  for (const Row& row : held.value()) {
+    steps.push_back(Json::object({{"kind", Json::string(row.text("kind"))},
+                                  {"target", Json::string(row.text("target"))},
+                                  {"step", Json::string(row.text("step"))},
+                                  {"detail", Json::string(row.text("detail"))}}));
+  }
+  if (auto asked = parts.state.run(*parts.schema.script("retry.ask"), name); !asked.ok()) {
+    return failed(asked.error());
+  }
+  return reply_with_both({{"steps", Json::array(std::move(steps))}});
+}
+
 constexpr VaultAccess kHolder = VaultAccess::holder;
 constexpr VaultAccess kOperator = VaultAccess::operator_only;
 constexpr VaultAudit kFailures = VaultAudit::failures;
@@ -131,6 +152,7 @@ constexpr VaultRoute kRoutes[] = {
     {"POST", "sys/capabilities-self", kHolder, kFailures, "lookup", read_capabilities},
     {"GET", "rowlock/audit/verify", kOperator, kFailures, "verify", verify_audit},
     {"POST", "rowlock/audit/verify", kOperator, kFailures, "verify", verify_audit},
+    {"POST", "rowlock/retry/*", kOperator, kFailures, "retry", try_again},
 };
 
 }  // namespace

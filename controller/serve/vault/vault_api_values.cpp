@@ -1,3 +1,5 @@
+// Vault's clients write the same value as number or text, and durations as Go does; all forms end
+// here as one type.
 #include "controller/serve/vault/vault_api_values.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// sys/wrapping/…
+// sys/wrapping/…: an answer that was wrapped is fetched with a token of its own, and only once.
 #include "controller/serve/vault/vault_api_wrapping.h"
 
 #include "controller/serve/vault/vault_api_reply.h"

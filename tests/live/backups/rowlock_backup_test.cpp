@@ -234,7 +234,7 @@ Test(live_rowlock_backup, killed_at_any_moment_no_half_object_is_taken_for_a_bac
   rig.home.await(
       "SELECT (SELECT count(*) FROM plan WHERE name = 'app' AND step <> 'wait') + (SELECT count(*) "
       "FROM backup WHERE policy = 'app' AND (state IN ('due', 'running', 'verifying') OR "
-      "(state = 'failed' AND retry_at_ms > 0)))",
+      "unsettled = 1))",
       "0", 150);
   cr_expect(std::to_string(rig.objects().size()) ==
             rig.home.state("SELECT count(*) FROM backup WHERE state IN ('stored', 'verified')"));

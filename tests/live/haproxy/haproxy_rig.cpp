@@ -1,3 +1,4 @@
+// Requests go by libcurl on new connections, so that each one meets what the proxy is just then.
 #include "tests/live/haproxy/haproxy_rig.h"
 
 #include "controller/adapters/process/command.h"

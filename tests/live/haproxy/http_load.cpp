@@ -1,3 +1,5 @@
+// Plain sockets and one connection a request: a client that keeps connections would hide the
+// requests that a proxy turned away.
 #include "tests/live/haproxy/http_load.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,5 @@
+// A thread for each connection, and the request comes back in the body: so a test sees what reached
+// the server after the proxy had its hand on it.
 #include "tests/live/haproxy/web_server.h"
 
 #include <criterion/criterion.h>

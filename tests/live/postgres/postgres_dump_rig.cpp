@@ -1,3 +1,4 @@
+// The children of a dump are found in /proc, since the adapter tells nobody about them.
 #include "tests/live/postgres/postgres_dump_rig.h"
 
 #include <criterion/criterion.h>

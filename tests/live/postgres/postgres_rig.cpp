@@ -1,3 +1,5 @@
+// A PostgreSQL server refuses to run as root, so as root everything is done by way of the user
+// postgres; the server is told to die with the test.
 #include "tests/live/postgres/postgres_rig.h"
 
 #include "controller/adapters/process/command.h"

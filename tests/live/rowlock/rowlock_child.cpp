@@ -1,3 +1,5 @@
+// The child asks the kernel to be killed when its parent goes, before it becomes the program: no
+// test that crashes leaves one behind.
 #include "tests/live/rowlock/rowlock_child.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,5 @@
+// Edits go in by the engineer's own way, another connection on desired.db, and answers come from
+// state.db and from the engine itself: the product is only ever seen from outside.
 #include "tests/live/rowlock/rowlock_home.h"
 
 #include "controller/adapters/docker/docker_engine.h"
@@ -223,7 +225,8 @@ std::string LiveHome::story() const {
   const std::string whole = log();
   return "status:\n" + verb({"status", "--plain"}) + "why:\n" +
          state("SELECT name, reason FROM why") + "\ninstances:\n" +
-         state("SELECT name, run, container, verdict, reason, detail FROM instance") +
+         state("SELECT name, run, container, verdict, reason FROM instance") +
+         state("SELECT kind, target, step, tries, detail FROM retry") +
          "\nevents:\n" + state("SELECT what, target, detail FROM event ORDER BY id DESC LIMIT 20") +
          "\nlog:\n" + whole.substr(whole.size() - std::min(whole.size(), kLogBytesShown));
 }

@@ -1,3 +1,5 @@
+// Bytes are passed on as they come, with no understanding of HTTP but for the first line of a
+// request, which decides whether it hangs.
 #include "tests/live/rowlock/rowlock_stand_in.h"
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// The fixture runs as the first process of a namespace: when it goes, the kernel ends all of them.
+// The script runs as the first process of a namespace: when it goes, the kernel ends all of them.
 #include "tests/live/s3/swift_rig.h"
 
 #include "controller/adapters/process/command.h"
@@ -6,7 +6,6 @@
 #include <criterion/criterion.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <net/if.h>
 #include <sched.h>
@@ -24,13 +23,9 @@ namespace {
 constexpr int kPort = 6443;  // In a network of its own, where it is free.
 constexpr char kKeyId[] = "test:tester";
 constexpr char kSecret[] = "testing";
-constexpr auto kStartPatience = std::chrono::seconds(90);
+constexpr char kScript[] = "tools/swift";
+constexpr auto kStartPatience = std::chrono::seconds(180);
 constexpr std::int64_t kClientMs = 60'000;
-
-std::string fixture() {
-  const char* const shared = std::getenv("ROWLOCK_TEST_SHARED");
-  return std::string(shared == nullptr ? "../shared" : shared) + "/fixtures/swift";
-}
 
 void enter_own_network() {
   if (::unshare(CLONE_NEWNET) != 0) cr_skip_test("only root can have a network of its own");
@@ -45,14 +40,9 @@ void enter_own_network() {
 
 // Before there is anything to clear away, since a skipped test ends where it is.
 std::string usable_script() {
-  std::error_code ignored;
-  if (!fs::exists(fixture(), ignored)) {
-    cr_skip_test("there is no %s; ROWLOCK_TEST_SHARED names the folder it is in",
-                 fixture().c_str());
-  }
   if (program_path("swift-proxy-server").empty()) cr_skip_test("Swift is not installed");
   enter_own_network();
-  return fs::absolute(fixture()).string();
+  return fs::absolute(kScript).string();
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A real S3 service that nobody here wrote: OpenStack Swift, started by the fixture beside this
-// tree, in a network of the test's own and in a tree of processes that ends with the test.
+// A real S3 service that nobody here wrote: OpenStack Swift, started by tools/swift, in a network
+// of the test's own and in a tree of processes that ends with the test.
 #pragma once
 
 #include "controller/ports/object_store.h"
@@ -14,9 +14,9 @@ namespace rowlock {
 
 class SwiftRig {
  public:
-  // Skips the test where the fixture or Swift is absent. The fixture is ../shared/fixtures/swift,
-  // or that of the folder ROWLOCK_TEST_SHARED. Requires: no other thread runs yet, since this
-  // moves the process into a network of its own.
+  // Skips the test where Swift is not installed or a network of its own cannot be had. Requires: no
+  // other thread runs yet, since this moves the process into that network; and that the tests run
+  // in the root of the tree.
   SwiftRig();
 
   // A bucket that is there, with the keys that work; `prefix` may be empty.

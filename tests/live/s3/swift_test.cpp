@@ -102,7 +102,7 @@ Test(live_swift, a_prefix_of_a_versioned_bucket_behaves_like_every_store, .timeo
   cr_expect(left.find("school/of") == std::string::npos, "%s", left.c_str());
 }
 
-Test(live_swift, other_clients_list_and_read_what_was_uploaded, .timeout = 120) {
+Test(live_swift, other_clients_list_and_read_what_was_uploaded, .timeout = 300) {
   SwiftRig swift;
   TempFolder folder;
   swift.make_bucket("shared");
@@ -124,7 +124,7 @@ Test(live_swift, other_clients_list_and_read_what_was_uploaded, .timeout = 120) 
   cr_expect(contents(folder / "by-rclone/large") == large);
 }
 
-Test(live_swift, what_other_clients_upload_is_listed_and_read, .timeout = 120) {
+Test(live_swift, what_other_clients_upload_is_listed_and_read, .timeout = 300) {
   SwiftRig swift;
   TempFolder folder;
   swift.make_bucket("shared");
@@ -140,7 +140,7 @@ Test(live_swift, what_other_clients_upload_is_listed_and_read, .timeout = 120) {
   cr_expect(store->read("a/theirs", 0, 100).value() == "by hand");
 }
 
-Test(live_swift, a_list_of_many_pages_is_whole, .timeout = 120) {
+Test(live_swift, a_list_of_many_pages_is_whole, .timeout = 300) {
   SwiftRig swift;
   swift.make_bucket("many");
   const auto store = object_store_of(swift.address("many"), kNeverEnding);
@@ -154,7 +154,7 @@ Test(live_swift, a_list_of_many_pages_is_whole, .timeout = 120) {
   cr_expect(listed.value().front().key == "n/0" && listed.value().back().key == "n/4");
 }
 
-Test(live_swift, what_a_real_service_refuses_is_one_sentence, .timeout = 120) {
+Test(live_swift, what_a_real_service_refuses_is_one_sentence, .timeout = 300) {
   SwiftRig swift;
   swift.make_bucket("plain");
   StoreAddress revoked = swift.address("plain");

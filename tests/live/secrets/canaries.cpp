@@ -1,3 +1,5 @@
+// The mark that begins each half is searched for first, in its plain, base64 and hex forms: that
+// keeps a look through much memory quick.
 #include "tests/live/secrets/canaries.h"
 
 #include "controller/crypto/encoding.h"

@@ -1,3 +1,5 @@
+// Values go in through files in memory and the verb, as a person would have it: a value on the
+// command line would be found by the canaries' own search.
 #include "tests/live/secrets/secret_home.h"
 
 #include "controller/adapters/files/secret_folders.h"

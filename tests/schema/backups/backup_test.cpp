@@ -54,16 +54,16 @@ Test(backup, a_clock_in_another_zone_and_a_schedule_that_cannot_be_are_told) {
   world.run_policy(", schedule, time_zone", ", '30 2 * * *', 'Europe/Berlin'");
   expect_in("next 1970-01-01 02:30 CET", world.detail());
 
-  world.sql("UPDATE backup_policy SET schedule = '61 2 * * *' WHERE name = 'nightly'");
+  world.edit("UPDATE backup_policy SET schedule = '61 2 * * *' WHERE name = 'nightly'");
   world.settle();
   expect_is("failed", world.status());
   expect_in("minute", world.detail());
-  world.sql(
+  world.edit(
       "UPDATE backup_policy SET schedule = '0 1 * * *', time_zone = 'Nowhere/Land' "
       "WHERE name = 'nightly'");
   world.settle();
   expect_in("Nowhere/Land", world.detail());
-  world.sql("UPDATE backup_policy SET time_zone = 'UTC' WHERE name = 'nightly'");
+  world.edit("UPDATE backup_policy SET time_zone = 'UTC' WHERE name = 'nightly'");
   world.settle();
   expect_is("converged", world.status());
 }
@@ -367,7 +367,7 @@ Test(backup, an_assertion_that_is_not_true_condemns_no_backup) {
 
   // Whoever has mended it does not wait.
   world.fake_dumps.set_answer("SELECT count(*) > 2", "t");
-  world.sql("INSERT INTO backup_request (name, policy, what) VALUES ('v', 'nightly', 'verify')");
+  world.edit("INSERT INTO backup_request (name, policy, what) VALUES ('v', 'nightly', 'verify')");
   world.settle();
   expect_is("verified", world.states());
   expect_is("converged", world.status());

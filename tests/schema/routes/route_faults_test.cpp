@@ -42,7 +42,7 @@ Test(route_faults, a_proxy_that_died_before_a_reload_is_not_reloaded_for_ever) {
 
   world.fake_proxy().kill();
   world.fake_proxy().set_faults({});
-  world.sql("UPDATE proxy_state SET hinted = 1, retry_at_ms = 0");
+  world.sql("UPDATE proxy_state SET hinted = 1; DELETE FROM retry");
   world.settle();
   world.pass_time(20000);
 
@@ -110,7 +110,7 @@ Test(route_faults, one_that_came_back_with_the_file_is_drained_again_before_it_i
   world.fake_proxy().start_by_hand();
   cr_expect(!ready_slots(world).empty(), "the file still names it");
   world.fake_proxy().set_faults({});
-  world.sql("UPDATE proxy_state SET retry_at_ms = 0, hinted = 0");
+  world.sql("UPDATE proxy_state SET hinted = 0; DELETE FROM retry");
   world.settle();
   world.pass_time(2000);
 

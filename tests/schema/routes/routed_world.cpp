@@ -1,3 +1,4 @@
+// The shortest story to a route that serves, which most tests of routes begin with.
 #include "tests/schema/routes/routed_world.h"
 
 #include <fmt/format.h>

@@ -33,10 +33,12 @@ struct Served : PlanWorld {
   }
 
   void put(const std::string& path, const std::string& map) {
+    sql("DELETE FROM temp.dirty");
     const auto parsed = Json::parse(map);
     cr_assert(parsed.ok());
     const auto written = secrets().store.write(path, parsed.value(), {}, kOperator, now_ms());
     cr_assert(written.ok(), "%s", written.ok() ? "" : written.error().message.c_str());
+    sql(*schema().script("retry.freed"));
   }
   void seal() { cr_assert(secrets().seal.seal(kOperator, now_ms()).ok()); }
   void unseal() { cr_assert(secrets().seal.unseal(key, "test", now_ms()).ok()); }

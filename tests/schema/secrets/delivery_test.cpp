@@ -320,7 +320,11 @@ Test(delivery, one_on_its_way_out_keeps_what_it_has_and_is_asked_for_nothing_mor
   world.settle();
   world.pass_time(3000);
 
-  world.sql("UPDATE instance SET run = 0, verdict = 'stopped', retry_at_ms = 9e15");
+  world.sql(
+      "UPDATE instance SET run = 0, verdict = 'stopped';"
+      "INSERT INTO retry (kind, target, name, step, tries, retry_at_ms, detail, rejected, "
+      "since_ms) "
+      "SELECT 'instance', CAST(id AS TEXT), job, 'stop', 1, 9000000000000, '', 0, 0 FROM instance");
   world.put("db/prod", R"({"password":"two"})");
   world.sql("UPDATE delivery SET identity_at_ms = 0");
   const std::string planned = world.text(

@@ -20,7 +20,7 @@ void start(PlanWorld& world, const std::vector<std::string>& checks) {
 }
 
 std::string state(PlanWorld& world) {
-  return world.text("SELECT state FROM instance_fact WHERE job = 'web'");
+  return world.text("SELECT state FROM instance_fact WHERE name = 'web'");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // The life of one instance: how it ends, what comes after it, and how long it is remembered.
+#include "controller/outcome.h"
 #include "tests/schema/plan_world.h"
 
 #include <criterion/criterion.h>
@@ -232,12 +233,11 @@ Test(instance_plan, a_stop_that_is_rejected_is_tried_again_late_and_not_at_once)
   for (const char* verdict : {"stopped", "failed"}) {
     world.sql("SAVEPOINT before");
     world.sql(fmt::format("UPDATE instance SET run = 0, verdict = '{}', ended_at_ms = 0", verdict));
-    const auto rejected =
-        world.rows().run(*world.schema().script("instance.rejected"), {{"target", "1"},
-                                                                       {"detail", "no"},
-                                                                       {"now_ms", world.now_ms()},
-                                                                       {"name", "web"},
-                                                                       {"step", "stop"}});
+    const rowlock::Step stop{"instance", "web", "1", "stop", "", {}, {}};
+    const auto rejected = rowlock::record_outcome(
+        world.rows(), world.schema(), stop,
+        rowlock::Outcome::of({rowlock::Fault::rejected, rowlock::Cause::other, "no", ""}),
+        world.now_ms(), world.now_ms());
 
     cr_expect(rejected.ok());
     cr_expect(world.text("SELECT step FROM plan WHERE kind = 'instance'") == "wait", "%s: %s",

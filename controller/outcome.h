@@ -1,0 +1,17 @@
+// How a step that has ended is written down: by the scripts of its kind, and by what the loop does
+// for every kind when a step fails (schema/kernel/retry.sql).
+#pragma once
+
+#include "controller/reconciler.h"
+#include "controller/store/schema.h"
+
+namespace rowlock {
+
+// Within the transaction that is open: what failed is noted, to be tried again; the kind's own
+// script runs, with the step, the outcome and its values bound by name; what succeeded is not held
+// up any more; and the attempt is finished. Requires: a step that can succeed has a script for
+// that.
+Result<> record_outcome(Database& state, const Schema& schema, const Step& step,
+                        const Outcome& outcome, std::int64_t started_at_ms, std::int64_t now_ms);
+
+}  // namespace rowlock
