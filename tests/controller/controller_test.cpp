@@ -2,16 +2,9 @@
 // and what a controller that was stopped in between leaves to the next one.
 #include "controller/controller.h"
 
-#include "controller/ports/clock.h"
-#include "controller/ports/prober.h"
 #include "reconcilers/registry.h"
 #include "tests/backup/backup_files.h"
-#include "tests/fakes/fake_backup_world.h"
-#include "tests/fakes/fake_key_sets.h"
-#include "tests/fakes/fake_postgres.h"
-#include "tests/fakes/fake_proxy.h"
-#include "tests/fakes/fake_runtime.h"
-#include "tests/fakes/fake_secret_folders.h"
+#include "tests/fakes/fake_world.h"
 #include "tests/store/files.h"
 
 #include <criterion/criterion.h>
@@ -46,32 +39,12 @@ class HandExecutor final : public Executor {
   std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;
 };
 
-class HandClock final : public Clock {
- public:
-  std::int64_t now_ms() const override { return ms; }
-  std::int64_t ms = 1'000'000;
-};
-
-class OneEngine final : public FakeBackupWorld {
- public:
+struct OneEngine final : FakeWorld {
   OneEngine() {
     engine.add_image("good:1");
     engine.add_image("good:2");
   }
-  ContainerRuntime& runtime(const std::string&, const std::string&) override { return engine; }
-  Prober& prober() override { UNREACHABLE(); }  // No test here probes.
-  Proxy& proxy(const std::string&) override { return fake_proxy; }
-  SecretFolders& secret_folders() override { return fake_folders; }
-  KeySets& key_sets() override { return fake_keys; }
-  Postgres& postgres() override { return fake_postgres; }
-  Clock& clock() override { return time; }
-
-  FakeRuntime engine;
-  FakeProxy fake_proxy;
-  FakeSecretFolders fake_folders;
-  FakePostgres fake_postgres;
-  FakeKeySets fake_keys;
-  HandClock time;
+  FakeRuntime& engine = fake_engine();
 };
 
 struct Boat {

@@ -3,7 +3,6 @@
 #include "tests/schema/plan_world.h"
 
 #include "controller/outcome.h"
-#include "controller/ports/prober.h"
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
@@ -201,9 +200,5 @@ FakeRuntime& PlanWorld::engine(const std::string& node) { return *engines_.at("u
 ContainerRuntime& PlanWorld::runtime(const std::string&, const std::string& endpoint) {
   return *engines_.at(endpoint);
 }
-
-Prober& PlanWorld::prober() { UNREACHABLE(); }  // No test here probes.
-
-Proxy& PlanWorld::proxy(const std::string&) { return proxy_; }
 
 }  // namespace rowlock

@@ -4,17 +4,11 @@
 #pragma once
 
 #include "controller/ports/clock.h"
-#include "controller/ports/prober.h"
 #include "controller/store/database.h"
 #include "controller/store/home.h"
 #include "controller/store/schema.h"
 #include "reconcilers/registry.h"
-#include "tests/fakes/fake_backup_world.h"
-#include "tests/fakes/fake_key_sets.h"
-#include "tests/fakes/fake_postgres.h"
-#include "tests/fakes/fake_proxy.h"
-#include "tests/fakes/fake_runtime.h"
-#include "tests/fakes/fake_secret_folders.h"
+#include "tests/fakes/fake_world.h"
 
 #include <cstdint>
 #include <memory>
@@ -23,7 +17,7 @@
 
 namespace rowlock {
 
-class PlanWorld : public FakeBackupWorld {
+class PlanWorld : public FakeWorld {
  public:
   // Begins with the nodes named (none of them looked at yet), at 1,000,000 ms, with the images
   // good:1, good:2 and good:3.
@@ -60,30 +54,21 @@ class PlanWorld : public FakeBackupWorld {
   void find(const std::string& node);
 
   FakeRuntime& engine(const std::string& node = "local");
-  FakeProxy& fake_proxy() { return proxy_; }
-  FakeKeySets& fake_key_sets() { return key_sets_; }
-  FakePostgres& fake_postgres() { return postgres_; }
-  FakeSecretFolders& fake_secret_folders() { return secret_folders_; }
   std::int64_t now_ms() const { return now_ms_; }
   Database& rows() { return rows_; }
   Secrets& secrets() { return secrets_; }
   const Schema& schema() const { return schema_; }
 
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
-  Prober& prober() override;
-  Proxy& proxy(const std::string& socket) override;
-  SecretFolders& secret_folders() override { return secret_folders_; }
-  KeySets& key_sets() override { return key_sets_; }
-  Postgres& postgres() override { return postgres_; }
   Clock& clock() override { return clock_; }
 
   // Called after every single step, for properties that must hold at all times.
   std::function<void()> after_step;
 
  private:
-  class HandClock final : public Clock {
+  class RowClock final : public Clock {
    public:
-    explicit HandClock(const std::int64_t& ms) : ms_(ms) {}
+    explicit RowClock(const std::int64_t& ms) : ms_(ms) {}
     std::int64_t now_ms() const override { return ms_; }
 
    private:
@@ -101,12 +86,8 @@ class PlanWorld : public FakeBackupWorld {
   Secrets secrets_{rows_, schema_};
   Reconcilers reconcilers_ = all_reconcilers(secrets_, rows_, schema_);
   std::map<std::string, std::unique_ptr<FakeRuntime>> engines_;  // By endpoint: unix:///NODE.
-  FakeProxy proxy_;
-  FakeSecretFolders secret_folders_;
-  FakePostgres postgres_;
-  FakeKeySets key_sets_;
   std::set<std::string> lost_;
-  HandClock clock_{now_ms_};
+  RowClock clock_{now_ms_};
 };
 
 }  // namespace rowlock

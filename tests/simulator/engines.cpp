@@ -94,7 +94,7 @@ Engines::Engines(Timeline& timeline, Random& random, const Weather& weather)
     runtimes_.emplace(node, std::move(runtime));
   }
   // On this machine, so that no call is still on its way when the controller is dead.
-  secret_folders_.set_faults([this](const std::string&, const std::string&) {
+  fake_secret_folders().set_faults([this](const std::string&, const std::string&) {
     return late_ ? FaultPlan::fail_before : drawn_fault();
   });
 }

@@ -5,17 +5,8 @@
 
 #include "controller/ports/clock.h"
 #include "controller/ports/container_runtime.h"
-#include "controller/ports/key_sets.h"
-#include "controller/ports/postgres.h"
 #include "controller/ports/prober.h"
-#include "controller/ports/proxy.h"
-#include "controller/ports/secret_folders.h"
-#include "tests/fakes/fake_backup_world.h"
-#include "tests/fakes/fake_key_sets.h"
-#include "tests/fakes/fake_postgres.h"
-#include "tests/fakes/fake_proxy.h"
-#include "tests/fakes/fake_runtime.h"
-#include "tests/fakes/fake_secret_folders.h"
+#include "tests/fakes/fake_world.h"
 #include "tests/simulator/timeline.h"
 #include "tests/simulator/weather.h"
 
@@ -66,7 +57,7 @@ struct Call {
   const Container* found;
 };
 
-class Engines final : public FakeBackupWorld, public Prober {
+class Engines final : public FakeWorld, public Prober {
  public:
   Engines(Timeline& timeline, Random& random, const Weather& weather);
   ~Engines() override;
@@ -74,10 +65,6 @@ class Engines final : public FakeBackupWorld, public Prober {
   // -- The ports.
   ContainerRuntime& runtime(const std::string& driver, const std::string& endpoint) override;
   Prober& prober() override { return *this; }
-  Proxy& proxy(const std::string&) override { return proxy_; }
-  SecretFolders& secret_folders() override { return secret_folders_; }
-  KeySets& key_sets() override { return key_sets_; }
-  Postgres& postgres() override { return postgres_; }
   Clock& clock() override { return timeline_; }
   void probe(const Probe& probe, std::function<void(const ProbeResult&)> done) override;
 
@@ -86,8 +73,6 @@ class Engines final : public FakeBackupWorld, public Prober {
   void take_away(const std::string& node, std::int64_t for_ms);
   void flap(const std::string& container, std::int64_t for_ms);
   FakeRuntime& engine(const std::string& node);
-  FakeProxy& fake_proxy() { return proxy_; }
-  FakeSecretFolders& fake_secret_folders() { return secret_folders_; }
   std::vector<std::string> nodes() const;
   static std::string endpoint_of(const std::string& node);
 
@@ -127,10 +112,6 @@ class Engines final : public FakeBackupWorld, public Prober {
   Random& random_;
   Weather weather_;
   std::map<std::string, std::unique_ptr<Runtime>> runtimes_;
-  FakeProxy proxy_;
-  FakeSecretFolders secret_folders_;
-  FakePostgres postgres_;
-  FakeKeySets key_sets_;
   std::map<std::string, std::int64_t> away_until_ms_;
   std::map<std::string, std::int64_t> ready_at_ms_;     // A program takes a moment to start,
   std::map<std::string, std::int64_t> flaps_until_ms_;  // and may be unwell for a while.
