@@ -16,6 +16,49 @@ Test(cli_verbs, a_folder_without_a_home_is_bad_configuration) {
   std::filesystem::remove_all(folder);
 }
 
+Test(cli_verbs, words_that_are_wrong_are_told_before_a_home_is_looked_for) {
+  struct Case {
+    std::vector<std::string> words;
+    const char* message;
+    const char* hint;
+  };
+  const Case cases[] = {
+      {{}, "say what to do", "`rowlock --help` lists the verbs"},
+      {{"statsu"}, "there is no verb 'statsu'", "did you mean `rowlock status`?"},
+      {{"secret", "import", "dotnev"}, "there is no verb 'secret import dotnev'", "did you mean"},
+      {{"wait", "--timeout", "soon"}, "--timeout: ", "see `rowlock wait --help`"},
+      {{"revert"}, "JOB or --all is required", "see `rowlock revert --help`"},
+      {{"revert", "web", "x"}, "REVISION: 'x' is not", "see `rowlock revert --help`"},
+      {{"export", "traefic"}, "there is no export for", "did you mean `rowlock export traefik`?"},
+      {{"restore", "app"}, "say whose backup", "rowlock restore POLICY --into"},
+  };
+  for (const Case& each : cases) {
+    rowlock::CommandLine line;
+    rowlock::add_all_verbs(line.verbs());
+
+    const auto ended = line.run(each.words);
+
+    cr_expect(ended.exit_code == rowlock::kExitUsage, "%s", each.message);
+    cr_expect(message_of(ended).starts_with(each.message), "%s", message_of(ended).c_str());
+    cr_expect(ended.error && ended.error->hint.starts_with(each.hint), "%s", each.message);
+  }
+}
+
+Test(cli_verbs, what_a_verb_needs_is_looked_after_before_it_begins) {
+  const std::string folder = CliHome::new_folder();
+
+  for (const char* verb : {"status", "sql", "upgrade", "audit", "backup"}) {
+    rowlock::CommandLine line;
+    rowlock::add_all_verbs(line.verbs());
+
+    const auto ended = line.run({verb, "--home", folder});
+
+    cr_expect(ended.exit_code == rowlock::kExitConfiguration, "%s", verb);
+    cr_expect(message_of(ended) == "there is no home in " + folder, "%s", verb);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 Test(cli_verbs, a_home_is_made_once) {
   const CliHome given;
 
