@@ -288,7 +288,7 @@ Test(curl_prober, a_destroyed_prober_calls_nothing, .timeout = 30) {
   int calls = 0;
 
   for (int i = 0; i < 20; ++i) {
-    prober->probe(http(hanging.port(), 20), [](const ProbeResult&) { cr_assert(false); });
+    prober->probe(http(hanging.port(), 20000), [](const ProbeResult&) { cr_assert(false); });
     prober->probe(tcp(refusing.number()), [&](const ProbeResult&) {
       ++calls;
       prober.reset();
