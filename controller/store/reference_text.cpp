@@ -61,7 +61,7 @@ std::map<std::string, std::vector<Reference>> by_target(const std::vector<Refere
 
 std::string guard_of(const Reference& each, const char* name, const char* event) {
   return fmt::format(
-      "CREATE TRIGGER {0}_{1}_{5} BEFORE {6} ON {0}\n"
+      "CREATE TRIGGER {0}_{5}_{1} BEFORE {6} ON {0}\n"
       "WHEN NEW.{1} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {2} WHERE {3} = NEW.{1}) BEGIN\n"
       "  SELECT RAISE(ABORT, '{0}.{1} names no {2}: INSERT INTO {2} first, or correct the name');\n"
       "END;\n",
