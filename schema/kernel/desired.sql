@@ -58,7 +58,7 @@ HAVING count(*) > 0;
 -- Every reason that is now in the way of something, as a sentence, with the row behind it.
 CREATE VIEW desired_why AS
 SELECT 'desired' AS kind,
-       CASE WHEN r.table_name IN (SELECT n.table_name FROM naming AS n)
+       CASE WHEN r.row_key <> r.table_name AND r.table_name IN (SELECT n.table_name FROM naming AS n)
             THEN substr(r.row_key, 1, instr(r.row_key || '/', '/') - 1)
             ELSE 'desired.db' END AS name,
        r.table_name || ' ' || r.row_key AS target,
