@@ -133,14 +133,16 @@ auto FakeObjectStores::attempt(const std::string& call, const std::string& url,
   const FaultPlan plan = faults ? faults(call, key) : FaultPlan::none;
   const std::string what = call + " " + key + " in " + url + ": ";
   if (plan == FaultPlan::fail_before) return transient(what + "HTTP 503 SlowDown");
-  const std::lock_guard lock(mutex_);
-  Store& store = stores_[url];
-  if (plan == FaultPlan::unreachable || !is_reachable_ || store.is_away) {
-    return transient(what + "it cannot be reached", Cause::unreachable);
-  }
-  auto result = act(store);
-  if (!result.ok()) return result;
-  if (plan == FaultPlan::lose_answer) {
+  // An upload that nobody hears of is given up by its own destructor, which locks again.
+  auto result = [&]() -> decltype(act(std::declval<Store&>())) {
+    const std::lock_guard lock(mutex_);
+    Store& store = stores_[url];
+    if (plan == FaultPlan::unreachable || !is_reachable_ || store.is_away) {
+      return transient(what + "it cannot be reached", Cause::unreachable);
+    }
+    return act(store);
+  }();
+  if (result.ok() && plan == FaultPlan::lose_answer) {
     return transient(what + "it did not finish its answer in time", Cause::deadline);
   }
   return result;

@@ -3,6 +3,7 @@
 #include "tests/simulator/engineer.h"
 
 #include "tests/simulator/engines.h"
+#include "tests/simulator/logins.h"
 
 #include <fmt/format.h>
 
@@ -105,13 +106,22 @@ std::string Engineer::new_job(const std::string& name) {
 
 std::string Engineer::secrets_of(const std::string& name) {
   if (secret_dice_->chance(300)) return "";
-  return fmt::format(
-      "INSERT OR IGNORE INTO policy (name, path) VALUES ('all', 'db/*');"
-      "INSERT INTO job_policy (job, policy) VALUES ('{0}', 'all');"
-      "INSERT INTO job_secret (job, path, key, name, on_change) VALUES ('{0}', '{1}', 'pw', 'pw', "
-      "'{2}');",
-      name, secret_dice_->chance(500) ? "db/one" : "db/two",
-      secret_dice_->pick(std::vector<const char*>{"restart", "signal", "replace"}));
+  std::string login;
+  if (secret_dice_->chance(400)) {
+    login = login_rows() + fmt::format(
+                               "INSERT INTO job_secret (job, path, key, name) VALUES ('{}', "
+                               "'database/creds/app', 'username', '{}');",
+                               name, kLoginFile);
+  }
+  return login + fmt::format(
+                     "INSERT OR IGNORE INTO policy (name, path) VALUES ('all', 'db/*'), ('all', "
+                     "'database/*');"
+                     "INSERT INTO job_policy (job, policy) VALUES ('{0}', 'all');"
+                     "INSERT INTO job_secret (job, path, key, name, on_change) VALUES ('{0}', "
+                     "'{1}', 'pw', 'pw', "
+                     "'{2}');",
+                     name, secret_dice_->chance(500) ? "db/one" : "db/two",
+                     secret_dice_->pick(std::vector<const char*>{"restart", "signal", "replace"}));
 }
 
 // One of those there are, or "".

@@ -97,6 +97,13 @@ Engines::Engines(Timeline& timeline, Random& random, const Weather& weather)
   fake_secret_folders().set_faults([this](const std::string&, const std::string&) {
     return late_ ? FaultPlan::fail_before : drawn_fault();
   });
+  const auto transfer = [this](const std::string&, const std::string&) {
+    return fault_of_transfer();
+  };
+  stores.set_faults(transfer);
+  fake_dumps.set_faults(transfer);
+  fake_postgres().set_faults(
+      [this](const std::string&, const std::string&) { return drawn_fault(); });
 }
 
 Engines::~Engines() = default;
@@ -141,6 +148,14 @@ FaultPlan Engines::drawn_fault() {
   if (random_.chance(weather_.fails)) return FaultPlan::fail_before;
   if (random_.chance(weather_.loses)) return FaultPlan::lose_answer;
   return FaultPlan::none;
+}
+
+// Of one call of the many that a backup is made of. When the controller is killed, those up to some
+// moment were made, and no other.
+FaultPlan Engines::fault_of_transfer() {
+  if (!late_) return drawn_fault();
+  has_died_ = has_died_ || random_.chance(200);
+  return has_died_ ? FaultPlan::fail_before : FaultPlan::none;
 }
 
 FaultPlan Engines::before_call(const std::string& node, const std::string& verb,

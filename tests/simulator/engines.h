@@ -78,7 +78,10 @@ class Engines final : public FakeWorld, public Prober {
 
   // The next call is one whose answer nobody waits for: it was on its way when the controller was
   // killed, or came too late.
-  void be_late(bool late) { late_ = late; }
+  void be_late(bool late) {
+    late_ = late;
+    has_died_ = false;
+  }
 
   // Asked before a call does anything; told of hints after it.
   void on_call(std::function<void(const Call&)> listener) { on_call_ = std::move(listener); }
@@ -105,6 +108,7 @@ class Engines final : public FakeWorld, public Prober {
 
   FaultPlan before_call(const std::string& node, const std::string& verb, const std::string& name);
   FaultPlan drawn_fault();
+  FaultPlan fault_of_transfer();
   bool passes_now(const Container& container) const;
   void note_answer(const std::string& container, const std::string& check, bool passed);
 
@@ -121,6 +125,7 @@ class Engines final : public FakeWorld, public Prober {
   std::function<void(const std::string&, bool)> on_answer_;
   mutable Container found_;
   bool late_ = false;
+  bool has_died_ = false;  // The controller, in the middle of the late step.
 };
 
 }  // namespace rowlock::simulator

@@ -11,6 +11,15 @@ namespace {
 constexpr std::int64_t kDeadlineMs = 30000;
 constexpr std::int64_t kLateMs = 20000;  // So long after its deadline a call may still be made.
 
+// What goes on in Rowlock itself, or ends with its connection: a call on the proxy or on a server,
+// a dump on its way to a store.
+bool is_bound(const std::string& lane) {
+  for (const char* const part : {"proxy", "postgresql://", "backup/", "store/", "restore/"}) {
+    if (lane.starts_with(part)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void Hands::submit(const std::string& lane, std::function<Outcome()> work,
@@ -22,7 +31,7 @@ void Hands::submit(const std::string& lane, std::function<Outcome()> work,
       lane.ends_with("/exec");  // Hangs no longer than its own deadline: then it has failed.
   const bool changes = !lane.ends_with("/look") && !lane.ends_with("/observe") && !is_check;
   pending->number = changes ? ++steps_ : 0;
-  pending->is_of_proxy = lane == "proxy" || lane.starts_with("proxy/");
+  pending->is_bound = is_bound(lane);
   under_way_.push_back(pending);
   std::int64_t made_after_ms = random_.between(1, weather_.latency_ms);
   std::int64_t heard_after_ms = made_after_ms + random_.between(1, weather_.latency_ms);
@@ -30,7 +39,7 @@ void Hands::submit(const std::string& lane, std::function<Outcome()> work,
     pending->hangs = true;
     heard_after_ms = kDeadlineMs;
     pending->is_dropped = random_.chance(333);
-    const bool is_made_in_time = pending->is_of_proxy || random_.chance(500);
+    const bool is_made_in_time = pending->is_bound || random_.chance(500);
     made_after_ms = is_made_in_time ? made_after_ms : random_.between(1, kDeadlineMs + kLateMs);
   }
   timeline_.after(made_after_ms, [this, pending] { make(pending); });
@@ -73,7 +82,7 @@ void Hands::drop_all() {
     if (pending->is_unheard) continue;
     pending->is_unheard = true;
     pending->is_dropped = pending->is_dropped || random_.chance(500);
-    if (pending->is_of_proxy) make(pending);
+    if (pending->is_bound) make(pending);
   }
 }
 

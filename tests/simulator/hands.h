@@ -23,7 +23,7 @@ class Hands final : public Executor {
               std::function<void(Outcome)> done) override;
 
   // The controller was killed: what was under way is made all the same, or not. Nobody hears of it.
-  // A call on the proxy is no engine's to keep: it is made by then or never.
+  // What no engine keeps for later is made by then or never.
   void drop_all();
 
   void calm() { weather_ = Weather{}; }
@@ -40,7 +40,7 @@ class Hands final : public Executor {
   struct Pending {
     std::function<Outcome()> work;
     std::function<void(Outcome)> done;
-    bool is_of_proxy = false;
+    bool is_bound = false;
     int number = 0;  // Of a step that changes something, from 1.
     bool is_made = false;
     bool is_dropped = false;  // It will not be made,

@@ -1,6 +1,8 @@
 // Has dice of its own, so that a seed plays the same story with and without secrets.
 #include "tests/simulator/keeper.h"
 
+#include "tests/simulator/logins.h"
+
 #include <fmt/format.h>
 
 #include <set>
@@ -98,7 +100,7 @@ Violated Keeper::look() {
       return fmt::format("{} holds {}, and the ledger does not say so", folder, what);
     }
   }
-  return std::nullopt;
+  return wrong_logins(stage_, engines_);
 }
 
 Violated Keeper::judge(const Call& call) {
@@ -140,7 +142,7 @@ std::string Keeper::unsettled() {
       return "there is a folder of " + folder + ", which does not run";
     }
   }
-  return "";
+  return unsettled_logins(stage_, engines_);
 }
 
 }  // namespace rowlock::simulator

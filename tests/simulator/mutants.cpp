@@ -15,6 +15,9 @@ constexpr std::string_view kTarget = "schema/routes/route_target.sql";
 constexpr std::string_view kStand = "schema/routes/route_stand.sql";
 constexpr std::string_view kRoute = "schema/routes/route.sql";
 constexpr std::string_view kProxy = "schema/routes/proxy.sql";
+constexpr std::string_view kBackup = "schema/backups/backup.sql";
+constexpr std::string_view kLogin = "schema/secrets/database_login.sql";
+constexpr std::string_view kDelivery = "schema/secrets/delivery.sql";
 
 bool is_blank(char c) { return c == ' ' || c == '\n'; }
 
@@ -166,12 +169,57 @@ std::vector<Mutant> mutants_of_routes() {
   };
 }
 
+std::vector<Mutant> mutants_of_secrets() {
+  return {
+      {"a folder stays after its instance",
+       {{kDelivery, "('nothing', 'there',       '*',      'remove',",
+         "('nothing', 'there',       '*',      'none',  "},
+        {kDelivery, "('nothing', 'whole',       '*',      'remove',",
+         "('nothing', 'whole',       '*',      'none',  "},
+        {kDelivery, "('nothing', 'aging',       '*',      'remove',",
+         "('nothing', 'aging',       '*',      'none',  "}}},
+      {"a newer version is not delivered",
+       {{kDelivery, "('folder',  'stale',       'none',   'deliver',",
+         "('folder',  'stale',       'none',   'none',   "}}},
+      {"an instance need not wait for its secrets",
+       {{kInstance, "WHEN i.delivers AND i.run = 1 ", "WHEN false AND i.delivers AND i.run = 1 "}}},
+      {"a login outlives its instance",
+       {{kLogin, "('nothing', 'made',   'none',   'drop',",
+         "('nothing', 'made',   'none',   'none',"}}},
+      {"the row of a login goes before its role",
+       {{kLogin, "('nothing', 'made',   'none',   'drop',  ",
+         "('nothing', 'made',   'none',   'forget',"},
+        {kLogin, "('nothing', 'begun',  'none',   'drop',  ",
+         "('nothing', 'begun',  'none',   'forget',"}}},
+      {"whoever is to stop has no login any more",
+       {{kLogin, "WHEN i.container IN ('created', 'running', 'paused') OR (i.run = 1",
+         "WHEN (i.run = 1 AND i.container IN ('created', 'running', 'paused')) OR (i.run = 1"}}},
+  };
+}
+
+std::vector<Mutant> mutants_of_backups() {
+  return {
+      {"a backup that was not verified replaces one that was",
+       {{kBackup, "WHEN b.id < s.last_verified ", "WHEN b.id < s.newest_good "}}},
+      {"what came of a try that was cut short is never asked",
+       {{kBackup, "('free',   'settle', 'settle',", "('free',   'settle', 'none',  "}}},
+      {"a try that failed has left nothing",
+       {{kBackup, "detail = :detail, unsettled = 1 WHERE", "detail = :detail WHERE"}}},
+      {"no backup is verified",
+       {{kBackup, "('free',   'verify', 'verify',", "('free',   'verify', 'none',  "}}},
+      {"what no rule keeps stays",
+       {{kBackup, "('free',   'expire', 'expire',", "('free',   'expire', 'none',  "}}},
+  };
+}
+
 }  // namespace
 
 std::vector<Mutant> all_mutants() {
   std::vector<Mutant> all = mutants_of_roles();
   for (Mutant& mutant : mutants_of_steps()) all.push_back(std::move(mutant));
   for (Mutant& mutant : mutants_of_routes()) all.push_back(std::move(mutant));
+  for (Mutant& mutant : mutants_of_secrets()) all.push_back(std::move(mutant));
+  for (Mutant& mutant : mutants_of_backups()) all.push_back(std::move(mutant));
   return all;
 }
 

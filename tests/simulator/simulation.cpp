@@ -56,6 +56,7 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       engineer_(timeline_, random_, stage),
       log_(Log::Format::json, nowhere(), Log::Level::error),
       keeper_(stage, timeline_, engines_, seed),
+      archivist_(stage, engines_, seed),
       reconcilers_(all_reconcilers(keeper_.secrets(), stage.state(), stage.schema())),
       invariants_(all_invariants()) {
   engines_.on_call([this](const Call& call) { judge(call); });
@@ -67,6 +68,7 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
   });
   stage_.clear();
   keeper_.begin();
+  archivist_.begin();
   if (keeper_.is_at_work()) engineer_.ask_for_secrets(seed);
 }
 
@@ -75,6 +77,7 @@ Simulation::~Simulation() = default;
 Violated Simulation::run() {
   start();
   engineer_.begin();
+  if (archivist_.is_at_work()) engineer_.run(archivist_.rows());
   wake(1);
   stir();
   play_until(timeline_.now_ms() + random_.between(20000, 80000));
@@ -83,6 +86,7 @@ Violated Simulation::run() {
   engines_.calm();
   traffic_.calm();
   hands_.calm();
+  archivist_.calm();
   engineer_.tidy_up();
   tell("all is calm");
   if (Violated violated = settle(Standard::lenient)) return violated;
@@ -101,6 +105,7 @@ Violated Simulation::settle(Standard standard) {
     play_until(timeline_.now_ms() + kLookEveryMs);
     missing = unsettled(stage_, engines_, standard, proven_);
     if (missing.empty()) missing = keeper_.unsettled();
+    if (missing.empty()) missing = archivist_.unsettled();
     if (!missing.empty()) {
       stable_since_ms = -1;
     } else if (stable_since_ms < 0) {
@@ -137,6 +142,7 @@ void Simulation::crash() {
   if (!process_) return;
   tell("the controller is killed");
   hands_.drop_all();
+  engines_.stores.forget_running();
   process_.reset();
   engines_.doubt_streaks();
   if (random_.chance(10)) {
@@ -207,6 +213,7 @@ void Simulation::look() {
     if (Violated found = invariant->after(turn)) violate(*found);
   }
   if (Violated found = keeper_.look()) violate(*found);
+  if (Violated found = archivist_.look()) violate(*found);
   rows_ = std::move(after);
 }
 
@@ -255,6 +262,7 @@ void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happe
 void Simulation::stir() {
   stir_proxy();
   if (keeper_.is_at_work()) stir_secrets();
+  if (archivist_.is_at_work()) stir_backups();
   carry_requests();
   now_and_then(weather_.crash_ms, [this] { crash(); });
   for (const auto& [what, every_ms] : {std::pair{"die", weather_.die_ms},
@@ -310,6 +318,16 @@ void Simulation::stir_secrets() {
     }
     wake(1);
     stir_secrets();
+  });
+}
+
+void Simulation::stir_backups() {
+  timeline_.after(archivist_.delay_ms(20000), [this] {
+    if (is_calm_) return;
+    tell("a backup is asked for");
+    engineer_.run(archivist_.edit());
+    wake(1);
+    stir_backups();
   });
 }
 

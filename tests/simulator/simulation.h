@@ -7,6 +7,7 @@
 #include "controller/base/log.h"
 #include "controller/controller.h"
 #include "reconcilers/work/check.h"
+#include "tests/simulator/archivist.h"
 #include "tests/simulator/ending.h"
 #include "tests/simulator/engineer.h"
 #include "tests/simulator/engines.h"
@@ -64,6 +65,7 @@ class Simulation {
   void lose_a_row();
   void stir_proxy();
   void stir_secrets();
+  void stir_backups();
   void hint(const std::string& kind, const std::string& target);
   void violate(const std::string& what);
   void tell(const std::string& what);
@@ -80,6 +82,7 @@ class Simulation {
   Engineer engineer_;
   Log log_;
   Keeper keeper_;
+  Archivist archivist_;
   Reconcilers reconcilers_;
   std::unique_ptr<Process> process_;
   Snapshot rows_;

@@ -15,6 +15,7 @@ using namespace rowlock::simulator;
 namespace {
 
 constexpr std::uint64_t kParts = 4;
+constexpr int kFailuresMax = 20;  // One tells little of how often a fault shows, and of its kind.
 
 // Seeds that show a fault which is known and not mended yet: a route that moves away from a job, to
 // one of which nothing is ready, while the first is rolled out (#13). They are played when they are
@@ -32,13 +33,16 @@ void play_part(std::uint64_t part) {
   }
   const auto begun = std::chrono::steady_clock::now();
   std::uint64_t played = 0;
+  int failed = 0;
   for (std::uint64_t seed = part; seed < seeds_to_play(); seed += kParts) {
     if (std::find(kKnown.begin(), kKnown.end(), seed) != kKnown.end()) {
       fmt::print(stderr, "simulator: seed {} is known to fail and left out\n", seed);
       continue;
     }
     const std::string violated = play(stage, seed);
-    cr_assert(violated.empty(), "%s", violated.c_str());
+    cr_expect(violated.empty(), "%s", violated.c_str());
+    failed += violated.empty() ? 0 : 1;
+    cr_assert(failed < kFailuresMax, "so many seeds failed that the rest is not played");
     ++played;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;

@@ -77,7 +77,7 @@ void Stage::clear() {
                        "DELETE FROM proxy_state; INSERT INTO proxy_state (only) VALUES (1);\n"
                        "DROP TRIGGER IF EXISTS audit_is_not_cut; DELETE FROM audit;\n"
                        "DELETE FROM audit_head; DELETE FROM keyring; DELETE FROM secret;\n"
-                       "DELETE FROM secret_version; DELETE FROM token;\n"
+                       "DELETE FROM secret_version; DELETE FROM token; DELETE FROM backup;\n"
                        "UPDATE secret_config SET digest = '';\n"
                        "DELETE FROM revision; DELETE FROM change; DELETE FROM sqlite_sequence;\n"
                        "UPDATE home SET id = :home;\n"
