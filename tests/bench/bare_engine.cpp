@@ -61,6 +61,10 @@ void BareEngine::kill(const std::string& name) {
   }
 }
 
+void BareEngine::await_exit(const std::string& name) {
+  call("POST", "/containers/" + name + "/wait?condition=not-running");
+}
+
 void BareEngine::remove(const std::string& name) {
   call("DELETE", "/containers/" + name + "?force=1");
 }

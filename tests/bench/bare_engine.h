@@ -28,6 +28,7 @@ class BareEngine {
   // refuses.
   void create_and_start(const std::string& name, bool restart_always = false);
   void kill(const std::string& name);
+  void await_exit(const std::string& name);  // Until the engine says that it does not run.
   void remove(const std::string& name);
   Json get(const std::string& path);
 

@@ -126,10 +126,13 @@ std::vector<Figure> measure_ten(Bench& bench) {
 }
 
 // Each container is killed once, after it has run a while, so that neither side is in a restart
-// delay of its own.
+// delay of its own. Docker's policy waits 100 ms and starts what is there, where Rowlock makes
+// another at once: which is sooner depends on how long the machine takes to make one. Over its own
+// parts it does not.
 std::vector<Figure> measure_kill(Bench& bench) {
   Samples ours;
   Samples bare;
+  Samples parts;
   bench.service.edit(insert_job("kill", kKillPairs));
   bench.service.await_none(
       fmt::format("SELECT 1 WHERE {} > (SELECT count(*) FROM instance WHERE job = 'kill' "
@@ -150,6 +153,15 @@ std::vector<Figure> measure_kill(Bench& bench) {
     bench.engine.kill(name);
     bare.add(ms_between(from, bench.starts.await(name, 1, from)));
     bench.engine.remove(name);
+    const std::string another = name + "-parts";
+    bench.engine.create_and_start(another);
+    from = now();
+    bench.engine.kill(another);
+    bench.engine.await_exit(another);
+    bench.engine.create_and_start(another + "-2");
+    parts.add(ms_between(from, bench.starts.await(another + "-2", 1, from)));
+    bench.engine.remove(another + "-2");
+    bench.engine.remove(another);
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     from = now();
     bench.engine.kill(names[static_cast<std::size_t>(i)]);
@@ -157,7 +169,9 @@ std::vector<Figure> measure_kill(Bench& bench) {
   }
   bench.service.delete_jobs("kill");
   return {ratio("(3) kill → running again, over --restart=always", ours.median(), bare.median(),
-                0.70, ours, bare)};
+                0.70, ours, bare),
+          ratio("(3) the same, over its parts: an end told, another made", ours.median(),
+                parts.median(), 1.5, ours, parts)};
 }
 
 // The process at the other end of the engine's socket.
@@ -222,7 +236,7 @@ std::vector<Figure> measure_idle(Bench& bench, const std::string& endpoint) {
   const double ours_mb = resident_mb(bench.service.process());
   const double engine_mb = resident_mb(engine);
   return {
-      at_most("(6) resident memory with 100 instances, over dockerd's", ours_mb / engine_mb, 0.25,
+      at_most("(6) resident memory with 100 instances, over dockerd's", ours_mb / engine_mb, 0.20,
               "", fmt::format("rowlock {:.1f} MB, dockerd {:.1f} MB", ours_mb, engine_mb)),
       at_most("(6) CPU over a minute with 100 idle instances", cpu, 1, " %",
               fmt::format("of a core; dockerd {:.2f} %", engine_cpu))};
@@ -262,7 +276,11 @@ std::vector<Figure> measure_look(Bench& bench) {
     (void)controller.pass().ok();  // Until nothing is left to do.
   }
   Samples looks;
+  Samples lists;
   for (int i = 0; i < kLooks; ++i) {
+    const Moment before = now();
+    (void)bench.engine.get("/containers/json?all=true");
+    lists.add(ms_between(before, now()));
     controller.hint("node", "local");
     const Moment from = now();
     (void)controller.pass().ok();  // Marks the look, and makes it.
@@ -277,7 +295,9 @@ std::vector<Figure> measure_look(Bench& bench) {
   }
   std::fclose(nowhere);
   return {at_most("(4) look at 100 instances and plan, nothing to do", looks.median(), 10, " ms",
-                  looks.text())};
+                  looks.text()),
+          ratio("(4) the same, over the engine's own list", looks.median(), lists.median(), 1.5,
+                looks, lists)};
 }
 
 }  // namespace
