@@ -6,11 +6,11 @@
 
 -- @kind route
 --   of:      route.name route_state.route
---   asked:   new changed cramped same leaving gone
+--   asked:   new changed cramped same deleted leaving gone
 --   mode:    same other
 --   hold:    blind free
 --   retry:   100 ms to 30 s
---   beside:  take forget
+--   beside:  take leave forget
 
 -- @desired
 
@@ -128,7 +128,7 @@ CREATE INDEX route_by_next_job ON route (next_job) WHERE next_job IS NOT NULL;
 -- more.
 CREATE TABLE route_state (
   route       TEXT PRIMARY KEY NOT NULL,
-  structure   TEXT NOT NULL,               -- JSON, as the view route_structure makes it
+  structure   TEXT NOT NULL,               -- JSON, as the view route_structure makes it; '': it was deleted
   slots       INTEGER NOT NULL,            -- how many instances have room in it
   generation  INTEGER NOT NULL,            -- of the configuration in which both were first so
   mode        TEXT NOT NULL DEFAULT '',    -- as the proxy last said: '', maintenance or pause:MS
@@ -252,7 +252,8 @@ CREATE VIEW route_fact AS
 SELECT k.name,
        k.name AS target,
        NULL AS due_at_ms,
-       CASE WHEN r.name IS NULL AND EXISTS (SELECT 1 FROM route_target AS t
+       CASE WHEN r.name IS NULL AND s.structure <> ''                                         THEN 'deleted'
+            WHEN r.name IS NULL AND EXISTS (SELECT 1 FROM route_target AS t
                                             WHERE t.route = k.name AND t.ended_at_ms IS NULL) THEN 'leaving'
             WHEN r.name IS NULL                                                               THEN 'gone'
             WHEN s.route IS NULL                                                              THEN 'new'
@@ -277,6 +278,7 @@ CREATE VIEW route_rule (asked, mode, hold, step, reason) AS VALUES
   ('same',    'same',  '*',     'none',   ''),
   ('same',    'other', 'blind', 'wait',   'its mode is to be switched, and the proxy cannot be reached'),
   ('same',    'other', 'free',  'switch', 'its mode was changed'),
+  ('deleted', '*',     '*',     'leave',  'it was deleted: what is saved from now on is without it'),
   ('leaving', '*',     '*',     'none',   'it was deleted; the last requests under way may end'),
   ('gone',    '*',     '*',     'forget', 'it was deleted, and nothing stands in it');
 
@@ -396,6 +398,11 @@ UPDATE proxy_state SET content = content + 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'route', :name, :target, 'switched', CASE :mode WHEN '' THEN 'serves again' ELSE :mode END);
+
+-- @run route.leave
+
+-- Should it come again before it is forgotten, it takes another generation: what was saved meanwhile has it not.
+UPDATE route_state SET structure = '', since_ms = :now_ms WHERE route = :target;
 
 -- @run route.forget
 

@@ -18,7 +18,7 @@ constexpr std::int64_t kPolicyLastsMs =
 constexpr std::int64_t kMinuteMs = 60000;
 constexpr std::size_t kPlacementsMax =
     14;  // In one slot in a minute: at once, then after 1, 2, 4, 8, 8 … seconds.
-constexpr std::size_t kStepsMax = 400;  // For one job in a minute.
+constexpr std::size_t kStepsMax = 700;  // For one job in a minute: a restart makes up to twelve.
 
 bool is_active(const Container& container) {
   return container.state == ContainerState::running || container.state == ContainerState::paused;

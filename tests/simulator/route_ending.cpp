@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -43,6 +44,19 @@ std::map<std::string, Addresses> wanted(Stage& stage) {
   return all;
 }
 
+// Where programs that are good answer. A route that sends elsewhere now keeps what it had for as
+// long as nothing of that is healthy.
+Addresses good_ones(Stage& stage) {
+  Addresses all;
+  for (const Row& row : rows_of(stage.state(),
+                                "SELECT i.address, json_extract(s.body, '$.image') AS image "
+                                "FROM instance AS i JOIN spec AS s ON s.id = i.spec "
+                                "WHERE i.run = 1 AND i.healthy_at_ms IS NOT NULL")) {
+    if (is_good(row.text("image"))) all.insert(row.text("address"));
+  }
+  return all;
+}
+
 std::map<std::string, Addresses> given(const FakeProxy& proxy) {
   std::map<std::string, Addresses> all;
   for (const SlotReport& slot : proxy.slots()) {
@@ -52,9 +66,11 @@ std::map<std::string, Addresses> given(const FakeProxy& proxy) {
 }
 
 std::string unlike(const std::string& what, const std::map<std::string, Addresses>& wanted,
-                   std::map<std::string, Addresses> is) {
+                   std::map<std::string, Addresses> is, const Addresses& may_be_kept) {
   for (const auto& [route, addresses] : wanted) {
-    if (is[route] != addresses) {
+    const bool is_kept = addresses.empty() && std::includes(may_be_kept.begin(), may_be_kept.end(),
+                                                            is[route].begin(), is[route].end());
+    if (is[route] != addresses && !is_kept) {
       return fmt::format("route {} {}{}, and should{}", route, what, text_of(is[route]),
                          text_of(addresses));
     }
@@ -136,7 +152,9 @@ std::string unsettled_routes(Stage& stage, Engines& engines) {
   const std::map<std::string, Addresses> in_force = wanted(stage);
   if (in_force.empty()) return proxy.running() ? "the proxy runs, and there is no route" : "";
   if (!proxy.running()) return "the proxy does not run";
-  if (std::string found = unlike("sends to", in_force, given(proxy)); !found.empty()) return found;
+  if (std::string found = unlike("sends to", in_force, given(proxy), good_ones(stage));
+      !found.empty())
+    return found;
   if (std::string found = unsaved(proxy); !found.empty()) return found;
   if (std::string found = wrong_mode(stage, proxy); !found.empty()) return found;
   return wrong_status(stage);

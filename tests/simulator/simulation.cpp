@@ -358,6 +358,7 @@ void Simulation::harm(const std::string& what) {
 
 void Simulation::violate(const std::string& what) {
   tell("VIOLATED: " + what);
+  tell_plan();
   if (!violated_) violated_ = fmt::format("at {} ms: {}", timeline_.elapsed_ms(), what);
 }
 
@@ -365,6 +366,23 @@ void Simulation::tell(const std::string& what) {
   if (!tells_all_) return;
   story_.push_back(fmt::format("{:>8} {}", timeline_.elapsed_ms(), what));
   if (story_.size() > kStoryMax) story_.pop_front();
+}
+
+// What the controller would say of it.
+void Simulation::tell_plan() {
+  if (!tells_all_) return;
+  for (const char* query :
+       {"SELECT 'status ' || kind || ' ' || name || ' ' || state || ': ' || detail AS told "
+        "FROM status WHERE state <> 'converged'",
+        "SELECT 'plan ' || kind || ' ' || target || ' ' || step || ': ' || reason || "
+        "COALESCE(', in ' || (due_at_ms - (SELECT now_ms FROM clock)) || ' ms', '') AS told "
+        "FROM plan",
+        "SELECT 'failed ' || kind || ' ' || target || ' ' || step || ', ' || tries || ' times: ' "
+        "|| detail AS told FROM retry"}) {
+    const auto rows = stage_.state().query(query);
+    CHECK(rows.ok());
+    for (const Row& row : rows.value()) tell(row.text("told"));
+  }
 }
 
 void Simulation::tell_changes(const Snapshot& after) {

@@ -69,6 +69,7 @@ class Simulation {
   void hint(const std::string& kind, const std::string& target);
   void violate(const std::string& what);
   void tell(const std::string& what);
+  void tell_plan();
   void tell_changes(const Snapshot& after);
   void tell_routes(const Snapshot& after);
 

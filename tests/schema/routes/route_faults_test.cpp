@@ -158,6 +158,26 @@ Test(route_faults, a_route_that_comes_back_sends_to_the_same_instance_again) {
   cr_expect(ready_slots(world) == before, "%s", ready_slots(world).c_str());
 }
 
+// What was saved while it was deleted has the number of the configuration that had it.
+Test(route_faults, a_route_that_comes_back_after_the_proxy_has_started_without_it_is_taken_anew) {
+  PlanWorld world;
+  serve(world, 1);
+  const std::string before = ready_slots(world);
+  world.sql("INSERT INTO proxy (release_delay_ms) VALUES (30000)");
+  world.sql("CREATE TEMP TABLE kept AS SELECT * FROM route; DELETE FROM route");
+  world.settle();
+  world.pass_time(1000);
+  cr_assert(world.fake_proxy().saved().routes.empty());
+  cr_assert(world.number("SELECT count(*) FROM route_target WHERE ended_at_ms IS NULL") == 1);
+  world.fake_proxy().kill();
+  world.pass_time(1000);
+
+  world.sql("INSERT INTO route SELECT * FROM kept");
+  world.settle();
+  world.pass_time(60000);
+  cr_expect(ready_slots(world) == before, "%s", ready_slots(world).c_str());
+}
+
 Test(route_faults, a_proxy_that_does_not_answer_is_stopped_when_the_last_route_has_gone) {
   PlanWorld world;
   serve(world, 1);
