@@ -286,8 +286,9 @@ struct Database::Connection {
 };
 
 // Of the whole process. Counting every allocation takes a lock each time, and nobody reads the
-// count. Pages are taken one by one: the 20 that SQLite takes at once for every table of a window or
-// of a sort are given back unused a moment later, which is most of what a plan of one name costs.
+// count. Pages are taken one by one: the 20 that SQLite takes at once for every table of a window
+// or of a sort are given back unused a moment later, which is most of what a plan of one name
+// costs.
 static bool configure_memory() {
   return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
          sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0) == SQLITE_OK;

@@ -123,8 +123,8 @@ SELECT r.id, r.policy, r.store, substr(r.reasons, 3) AS reasons
 FROM backup_reason AS r
 WHERE r.world = 'now' AND r.reasons <> '';
 
--- Every whole backup that no rule keeps. Whether it may go is for others to say too: it may be the last that is known
--- to be good.
+-- Every whole backup that no rule keeps. Whether it may go, backup_fact says (backup.sql): it may be the last that is
+-- known to be good.
 CREATE VIEW backup_forgettable AS
 SELECT r.id, r.policy, r.store
 FROM backup_reason AS r

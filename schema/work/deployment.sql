@@ -18,7 +18,6 @@ CREATE TABLE deployment (
   cause          TEXT NOT NULL CHECK (cause IN ('edit', 'revert')),
   state          TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'succeeded', 'failed', 'superseded')),
   reason         TEXT NOT NULL DEFAULT '',    -- why it failed
-  rejected       INTEGER NOT NULL DEFAULT 0,  -- 1: the world will not have this spec, trying again is no use
   proven         INTEGER NOT NULL DEFAULT 0,  -- 1: instances of it were healthy: it is worth going back to
   current        INTEGER NOT NULL DEFAULT 1,  -- 1: the one that is in force for its job
   failures       INTEGER NOT NULL DEFAULT 0,  -- how many of its instances failed before they were proven
@@ -150,7 +149,6 @@ WHERE d.current = 1 AND (d.state = 'failed' OR d.cause = 'revert');
 UPDATE deployment
 SET state          = 'succeeded',
     reason         = '',
-    rejected       = 0,
     proven         = max(proven, (SELECT t.fresh_proven > 0 FROM job_tally AS t WHERE t.job = :name)),
     finished_at_ms = :now_ms
 WHERE id = :target;
@@ -178,7 +176,6 @@ SET state          = 'failed',
     reason         = :reason || COALESCE((SELECT ': ' || i.reason FROM instance AS i
                                            WHERE i.job = :name AND i.spec = deployment.spec AND i.verdict = 'failed'
                                            ORDER BY i.id DESC LIMIT 1), ''),
-    rejected       = (SELECT t.rejections > 0 FROM job_tally AS t WHERE t.job = :name),
     finished_at_ms = :now_ms
 WHERE id = :target;
 
@@ -195,6 +192,8 @@ SET state          = 'failed',
     current        = 0,
     finished_at_ms = :now_ms
 WHERE id = :target;
+
+DELETE FROM retry WHERE kind = 'job' AND target = :name;
 
 INSERT INTO deployment (job, asked, spec, cause, started_at_ms)
 SELECT d.job,

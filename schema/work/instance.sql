@@ -26,7 +26,7 @@ CREATE TABLE instance (
   slot            INTEGER NOT NULL,             -- no two live instances of a job share one
   spec            INTEGER NOT NULL,
   node            TEXT NOT NULL,
-  -- the container's name, made from the id, so that a second create collides
+  -- the container's name, made from the id (job.place in job.sql), so that a second create collides
   name            TEXT NOT NULL UNIQUE,
   run             INTEGER NOT NULL DEFAULT 1 CHECK (run IN (0, 1)),
   container       TEXT NOT NULL DEFAULT 'none'  -- what the engine last said; none: not made yet; gone: no longer there
@@ -35,7 +35,7 @@ CREATE TABLE instance (
   ports           TEXT NOT NULL DEFAULT '[]',   -- published ports, as JSON: [{port, protocol, host_ip, host_port}]
   verdict         TEXT CHECK (verdict IN ('stopped', 'failed')),   -- how it ended, once run is 0
   reason          TEXT NOT NULL DEFAULT '',     -- why it ended
-  rejected        INTEGER NOT NULL DEFAULT 0,   -- 1: only a change of the row can mend it
+  rejected        INTEGER NOT NULL DEFAULT 0,   -- 1: by its row, or by what is missing in the world
   exit_code       INTEGER,
   out_of_memory   INTEGER NOT NULL DEFAULT 0,
   log             TEXT,                         -- the last lines of its output, once it has ended
@@ -285,6 +285,11 @@ UPDATE instance SET hinted = 1 WHERE name = :target;
 
 UPDATE instance SET healthy_at_ms = :now_ms, since_ms = :now_ms WHERE id = :target;
 
+-- What its spec was rejected for is mended.
+DELETE FROM retry WHERE kind = 'job' AND target = :name;
+UPDATE instance SET rejected = 0
+WHERE job = :name AND rejected = 1 AND spec = (SELECT i.spec FROM instance AS i WHERE i.id = :target);
+
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'healthy',
        'after ' || (:now_ms - COALESCE(started_at_ms, placed_at_ms)) || ' ms'
@@ -442,8 +447,20 @@ WHERE i.id = :target;
 
 -- @run instance.rejected
 
--- One that is wanted has failed by that, and its last steps are not held up. For one on its way out there is nothing
--- else to do than to try again.
+-- One that is wanted has failed by that, and its last steps are not held up: it is its job that waits with another one.
+-- For one on its way out there is nothing else to do than to try again.
+INSERT INTO retry (kind, target, name, step, tries, retry_at_ms, detail, rejected, since_ms)
+SELECT 'job', i.job, i.job, 'place', 1, h.retry_at_ms, h.detail, 1, :now_ms
+FROM instance AS i
+JOIN retry AS h ON h.kind = 'instance' AND h.target = :target AND h.step = :step
+WHERE i.id = :target AND i.run = 1
+-- Others in its place may be rejected in the same moment: that is one try.
+ON CONFLICT (kind, target, step) DO UPDATE
+SET tries       = tries + 1,
+    retry_at_ms = :now_ms + min(3600000, (excluded.retry_at_ms - :now_ms) << min(tries, 10)),
+    detail      = excluded.detail
+WHERE retry_at_ms <= :now_ms;
+
 DELETE FROM retry
 WHERE kind = 'instance' AND target = :target AND EXISTS (SELECT 1 FROM instance WHERE id = :target AND run = 1);
 

@@ -241,8 +241,7 @@ SELECT p.job,
        CASE WHEN d.id IS NULL                                                 THEN 'new'
             WHEN (SELECT s.body FROM spec AS s WHERE s.id = d.asked) = p.body THEN 'same'
             ELSE                                                                   'changed' END AS asked,
-       d.state,
-       d.rejected
+       d.state
 FROM job_spec AS p
 LEFT JOIN deployment AS d ON d.job = p.job AND d.current = 1;
 
@@ -254,15 +253,17 @@ UNION ALL
 SELECT v.job,
        CAST(v.slot AS TEXT),
        v.slot,
-       v.due_at_ms,
+       CASE WHEN h.target IS NULL THEN v.due_at_ms ELSE h.retry_at_ms END,
        a.asked,
-       CASE WHEN a.rejected OR (a.state = 'running' AND v.rejections > 0) THEN 'held'
-            WHEN v.due_at_ms > (SELECT now_ms FROM clock)                 THEN 'later'
+       CASE WHEN h.target IS NOT NULL                                 THEN 'held'
+            WHEN v.due_at_ms > (SELECT now_ms FROM clock)             THEN 'later'
             WHEN NOT EXISTS (SELECT 1 FROM job_node AS n
-                             WHERE n.job = v.job AND n.obstacle = '')     THEN 'nowhere'
-            ELSE                                                               'due' END AS vacancy
+                             WHERE n.job = v.job AND n.obstacle = '') THEN 'nowhere'
+            ELSE                                                           'due' END AS vacancy
 FROM job_vacancy AS v
 CROSS JOIN job_asked AS a ON a.job = v.job   -- in this order: most jobs have no vacancy, and a spec is long to compare
+-- What was healthy before is healed after its restart delay, whatever is said of it now.
+LEFT JOIN retry_hold AS h ON h.kind = 'job' AND h.target = v.job AND h.step = 'place' AND a.state <> 'succeeded'
 WHERE a.asked = 'same'
 UNION ALL
 SELECT d.job, d.job, NULL, NULL, 'gone',
@@ -291,7 +292,7 @@ CREATE VIEW job_rule (asked, vacancy, step, reason) AS VALUES
   ('changed', '*',       'deploy', 'its spec was changed'),
   -- (b)
   ('same',    'none',    'none',   ''),
-  ('same',    'held',    'wait',   'the spec was rejected: change the row'),
+  ('same',    'held',    'wait',   'the spec was rejected: change the row, or ask for another try with rowlock retry'),
   ('same',    'later',   'wait',   'the last instance failed; starts another after the restart delay'),
   ('same',    'nowhere', 'wait',   'no node can take an instance'),
   ('same',    'due',     'place',  'fewer instances than wanted'),
@@ -343,7 +344,7 @@ CREATE VIEW job_why AS
 SELECT 'job' AS kind,
        f.name,
        'slot ' || f.slot AS target,
-       r.reason || CASE WHEN f.vacancy = 'later'
+       r.reason || CASE WHEN f.vacancy IN ('later', 'held') AND f.due_at_ms IS NOT NULL
                         THEN ' (in ' || ((f.due_at_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)'
                             ELSE '' END AS reason,
        (SELECT now_ms FROM clock) AS since_ms
@@ -365,6 +366,8 @@ WHERE o.nowhere AND NOT EXISTS (SELECT 1 FROM node);
 -- @run job.deploy
 
 INSERT OR IGNORE INTO spec (job, body) SELECT job, body FROM job_spec WHERE job = :target;
+
+DELETE FROM retry WHERE kind = 'job' AND target = :target;
 
 UPDATE deployment
 SET current        = 0,
@@ -408,5 +411,6 @@ LIMIT 1;
 
 DELETE FROM deployment WHERE job = :target;
 DELETE FROM spec WHERE job = :target;
+DELETE FROM retry WHERE kind = 'job' AND target = :target;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'job', :target, :target, 'forgotten', :reason);

@@ -55,18 +55,16 @@ SELECT t.job,
        t.count,
        t.fresh_live,
        t.fresh_proven,
-       t.stale_live,
-       t.rejections
+       t.stale_live
 FROM job_tally AS t;
 
 -- The free slots to be filled now: the lowest ones, so many as there is room for. A slot whose last instance failed
--- waits for its restart delay; a spec that was rejected waits for the engineer.
+-- waits for its restart delay; that a spec was rejected, and for how long it waits then, job_fact adds.
 CREATE VIEW job_vacancy AS
 SELECT v.job,
        v.deployment,
        v.spec,
        v.slot,
-       v.rejections,
        CASE WHEN last.spec IS v.spec AND last.verdict = 'failed'
             THEN last.ended_at_ms
                  + CASE WHEN last.streak = 0
@@ -80,7 +78,6 @@ FROM (SELECT r.job,
              r.deployment,
              r.spec,
              r.place_max,
-             r.rejections,
              s.number AS slot,
              s.number - (SELECT count(*) FROM instance AS i
                          WHERE i.job = r.job AND i.run = 1 AND i.slot < s.number) AS free_below

@@ -64,8 +64,8 @@ std::string random_route(Dice& dice, const std::string& route) {
     rows += fmt::format(
         "INSERT INTO route_state (route, structure, slots, generation, mode, "
         "since_ms) VALUES ('{0}', {1}, {2}, {3}, '{4}', 0);",
-        route, dice.one_of({"''", "'{}'", structure}), dice.one_of({"2", "16"}), dice.one_of({"2", "3"}),
-        dice.one_of({"", "maintenance"}));
+        route, dice.one_of({"''", "'{}'", structure}), dice.one_of({"2", "16"}),
+        dice.one_of({"2", "3"}), dice.one_of({"", "maintenance"}));
   }
   return rows + random_targets(dice, route);
 }

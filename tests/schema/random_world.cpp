@@ -128,7 +128,12 @@ std::string random_retries(Dice& dice) {
         stepping.kind, dice.one_of({"1", "8", "59", "60"}), dice.moment_or_null(), dice.flag(),
         stepping.targets, dice.one_of({"0", "1", "2"}));
   }
-  return rows;
+  // A job waits with all its slots alike.
+  return rows + fmt::format(
+                    "INSERT INTO retry (kind, target, name, step, tries, retry_at_ms, detail, "
+                    "rejected, since_ms) SELECT 'job', name, name, 'place', 1, {}, 'something', 1, "
+                    "0 FROM job WHERE unicode(name) % 3 = {};",
+                    dice.moment_or_null(), dice.one_of({"0", "1", "2"}));
 }
 
 }  // namespace

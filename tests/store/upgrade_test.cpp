@@ -1,4 +1,6 @@
 // A desired.db of an earlier version: read as it is, and brought up to date only when asked.
+#include "controller/crypto/cipher.h"
+#include "controller/crypto/encoding.h"
 #include "controller/store/accept.h"
 #include "tests/store/files.h"
 
@@ -80,4 +82,22 @@ Test(upgrade, an_earlier_copy_is_not_written_over) {
   cr_assert(!refused.ok());
   cr_expect(refused.error().message.find("is there already") != std::string::npos);
   cr_expect(rowlock::contents(made.home.desired_path() + ".version-1") == "mine");
+}
+
+// A home whose file has the same number and other columns would be refused as damaged.
+Test(upgrade, the_version_is_raised_with_the_columns) {
+  constexpr std::int64_t kVersion = 4;
+  constexpr const char* kColumns = "1d5427e19b1e48b5";
+  MadeHome made;
+  Shell shell(made.home.desired_path());
+
+  const std::string columns = shell.value(
+      "SELECT group_concat(name, ' ') FROM (SELECT t.name || '.' || c.name AS name "
+      "FROM pragma_table_list AS t JOIN pragma_table_info(t.name) AS c "
+      "WHERE t.schema = 'main' AND t.type = 'table' ORDER BY t.name, c.cid)");
+
+  const std::string digest = rowlock::to_hex(rowlock::sha256(columns)).substr(0, 16);
+  cr_expect(digest == kColumns && rowlock::kDesiredVersion == kVersion,
+            "the columns of desired.db are %s: raise kDesiredVersion, and put both here: %s",
+            digest.c_str(), columns.c_str());
 }

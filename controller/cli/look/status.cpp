@@ -1,4 +1,5 @@
-// `rowlock status`: how everything stands, and one line that sums it up.
+// `rowlock status`: how everything stands, and one line that sums it up. The rows are those of
+// KIND_status (schema/), the columns those of cli.status (schema/kernel/cli.sql).
 #include "controller/base/time.h"
 #include "controller/cli/all_verbs.h"
 #include "controller/cli/answers.h"

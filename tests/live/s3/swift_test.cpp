@@ -18,7 +18,7 @@ using namespace rowlock;
 namespace {
 
 constexpr std::size_t kMiB = 1024 * 1024;
-constexpr std::size_t kLargeBytes = 17 * kMiB + 12'345;  // Two whole parts, and a rest.
+constexpr std::size_t kLargeBytes = 17 * kMiB + 12'345;  // Three whole parts, and a rest.
 
 const std::atomic<bool> kNeverEnding = false;
 

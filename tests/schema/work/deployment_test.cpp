@@ -252,6 +252,37 @@ Test(deployment_plan, an_image_that_does_not_exist_is_rejected_once_and_waits_fo
   cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
 }
 
+Test(deployment_plan, what_the_registry_lacks_is_tried_again_by_itself_ever_later) {
+  PlanWorld world;
+  world.sql("INSERT INTO job (name, image, count) VALUES ('web', 'late:1', 2)");
+  world.settle();
+  world.pass_time(2 * 3600 * 1000);
+  const std::int64_t tried = world.number("SELECT max(id) FROM instance");
+  cr_expect(tried >= 4 && tried <= 20, "%ld instances in two hours", tried);
+  cr_expect(deployments(world) == "edit|late:1|failed", "%s", deployments(world).c_str());
+
+  world.engine().add_image("late:1");
+  world.pass_time(90 * 60 * 1000);
+
+  cr_expect(deployments(world) == "edit|late:1|succeeded", "%s", deployments(world).c_str());
+  cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
+  cr_expect(world.number("SELECT count(*) FROM retry WHERE name = 'web'") == 0);
+}
+
+Test(deployment_plan, whoever_asks_for_another_try_gets_it_at_once) {
+  PlanWorld world;
+  world.sql("INSERT INTO job (name, image) VALUES ('web', 'late:1')");
+  world.settle();
+  world.pass_time(2000);
+  world.engine().add_image("late:1");
+
+  cr_assert(world.rows().run(*world.schema().script("retry.ask"), {{"name", "web"}}).ok());
+  world.settle();
+  world.pass_time(12000);
+
+  cr_expect(deployments(world) == "edit|late:1|succeeded", "%s", deployments(world).c_str());
+}
+
 Test(deployment_plan, a_rejected_update_reverts_and_touches_no_healthy_instance) {
   PlanWorld world;
   converge(world, ", count", ", 3");
