@@ -1,6 +1,6 @@
 -- What the verbs that look (controller/cli/look, controller/cli/secrets) ask of state.db. What a script selects is what
 -- is shown, in this order and under these names; -- @run cli.NAME is asked by the verb that begins its name, or by
--- several.
+-- several. What is asked of one kind alone stands in the kind's own file.
 
 -- @run cli.seen_at
 
@@ -43,18 +43,6 @@ SELECT id, at_ms, kind, name, target, what, detail FROM event WHERE id > :last O
 
 SELECT COALESCE(max(id), 0) FROM event;
 
--- @run cli.export_obstacle
-
-SELECT message, hint FROM export_obstacle WHERE target = :target;
-
--- @run cli.export_traefik
-
-SELECT document FROM traefik_export;
-
--- @run cli.export_cloudflared
-
-SELECT document FROM cloudflared_export WHERE format = :format;
-
 -- @run cli.refusals
 
 SELECT message FROM refusal ORDER BY table_name, row_key, message;
@@ -62,15 +50,10 @@ SELECT message FROM refusal ORDER BY table_name, row_key, message;
 -- @run cli.wait_names
 
 -- Whatever there is or ever was: what was deleted can be waited for, too.
-SELECT json_extract(row_key, '$[0]') AS name FROM change WHERE table_name IN ('job', 'node', 'route')
+SELECT json_extract(row_key, '$[0]') AS name FROM change WHERE table_name IN (SELECT table_name FROM naming)
 UNION
 SELECT name FROM status
 ORDER BY name;
-
--- @run cli.wait_deploying
-
--- Jobs whose failure is of the past: a new deployment is due.
-SELECT name FROM plan WHERE kind = 'job' AND step = 'deploy' ORDER BY name;
 
 -- @run cli.wait_status
 
@@ -92,9 +75,7 @@ SELECT kind || '/' || name FROM progress ORDER BY kind, name;
 
 SELECT name FROM status
 UNION
-SELECT name FROM job
-UNION
-SELECT name FROM node
+SELECT name FROM planned_name
 UNION
 SELECT name FROM why
 UNION
@@ -113,33 +94,6 @@ FROM why
 WHERE name IN (:name, 'desired.db')
 ORDER BY name <> :name, since_ms, target, reason;
 
--- @run cli.why_instances
-
-SELECT id,
-       CASE run WHEN 1 THEN container ELSE COALESCE(verdict, container) END AS state,
-       node,
-       exit_code,
-       reason,
-       since_ms
-FROM instance
-WHERE job = :name
-ORDER BY run DESC, id DESC;
-
--- @run cli.why_checks
-
-SELECT i.id AS instance,
-       c.name AS "check",
-       COALESCE(s.passes, 0) AS passed,
-       c.passes AS needed,
-       COALESCE(s.failures, 0) AS failed,
-       COALESCE(s.detail, '') AS detail,
-       COALESCE(s.since_ms, i.since_ms) AS since_ms
-FROM instance AS i
-JOIN job_check AS c ON c.job = i.job
-LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-WHERE i.job = :name AND i.run = 1
-ORDER BY i.id, c.name;
-
 -- @run cli.why_attempts
 
 -- The last ones that failed.
@@ -149,44 +103,6 @@ WHERE name = :name AND finished_at_ms IS NOT NULL AND outcome <> 'done'
 ORDER BY id DESC
 LIMIT :most;
 
--- @run cli.why_failed
-
--- The last instance that failed, with its log.
-SELECT name, exit_code, reason, log, ended_at_ms
-FROM instance
-WHERE job = :name AND verdict = 'failed'
-ORDER BY id DESC
-LIMIT 1;
-
 -- @run cli.doctor_refused
 
 SELECT EXISTS (SELECT 1 FROM refusal);
-
--- @run cli.doctor_nodes
-
-SELECT name, driver, endpoint, arch FROM node ORDER BY name;
-
--- @run cli.doctor_proxy
-
--- Wanted by routes alone.
-SELECT s.socket, p.reach, p.detail, p.version
-FROM proxy_state AS p
-JOIN proxy_setting AS s
-WHERE EXISTS (SELECT 1 FROM route);
-
--- @run cli.doctor_seal
-
--- Once there are keys.
-SELECT state, detail FROM seal WHERE state <> 'absent';
-
--- @run cli.secret_counts
-
-SELECT (SELECT count(*) FROM secret) AS secrets,
-       (SELECT count(*) FROM secret_version WHERE destroyed = 0) AS versions,
-       (SELECT count(*) FROM token WHERE expires_at_ms > :now) AS tokens;
-
--- @run cli.audit
-
-SELECT seq, at_ms, actor, operation, path, version, outcome, detail
-FROM (SELECT seq, at_ms, actor, operation, path, version, outcome, detail FROM audit ORDER BY seq DESC LIMIT :most)
-ORDER BY seq;

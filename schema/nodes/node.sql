@@ -323,3 +323,7 @@ FROM stray
 WHERE node || '/' || name = :target;
 
 DELETE FROM stray WHERE node || '/' || name = :target;
+
+-- @run cli.doctor_nodes
+
+SELECT name, driver, endpoint, arch FROM node ORDER BY name;

@@ -270,3 +270,15 @@ SELECT 'json',
          'ingress', json((SELECT json_group_array(json(r.document))
                           FROM (SELECT document FROM cloudflared_entry ORDER BY position, host) AS r)),
          'originRequest', json_object('connectTimeout', 10)));
+
+-- @run cli.export_obstacle
+
+SELECT message, hint FROM export_obstacle WHERE target = :target;
+
+-- @run cli.export_traefik
+
+SELECT document FROM traefik_export;
+
+-- @run cli.export_cloudflared
+
+SELECT document FROM cloudflared_export WHERE format = :format;

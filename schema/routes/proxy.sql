@@ -473,3 +473,11 @@ SELECT :now_ms, 'proxy', 'proxy', 'proxy',
        :step || CASE :outcome WHEN 'transient' THEN ' failed' ELSE ' ' || :outcome END, :detail
 FROM retry AS h
 WHERE h.kind = 'proxy' AND h.step = :step AND h.tries <= 3;
+
+-- @run cli.doctor_proxy
+
+-- Wanted by routes alone.
+SELECT s.socket, p.reach, p.detail, p.version
+FROM proxy_state AS p
+JOIN proxy_setting AS s
+WHERE EXISTS (SELECT 1 FROM route);

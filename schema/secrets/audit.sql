@@ -107,3 +107,9 @@ UPDATE secret_config SET digest = :digest WHERE only = 1;
 -- @run digest.secret_config.next
 
 SELECT only AS path, max_versions, cas_required, delete_after_ms, digest FROM secret_config WHERE :path = '';
+
+-- @run cli.audit
+
+SELECT seq, at_ms, actor, operation, path, version, outcome, detail
+FROM (SELECT seq, at_ms, actor, operation, path, version, outcome, detail FROM audit ORDER BY seq DESC LIMIT :most)
+ORDER BY seq;

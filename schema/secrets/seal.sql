@@ -101,3 +101,8 @@ DELETE FROM keyring WHERE id = :id;
 SELECT kek AS id FROM secret_version WHERE destroyed = 0
 UNION
 SELECT kek FROM database_login WHERE sealed <> '';
+
+-- @run cli.doctor_seal
+
+-- Once there are keys.
+SELECT state, detail FROM seal WHERE state <> 'absent';

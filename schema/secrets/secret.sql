@@ -197,3 +197,9 @@ SELECT path, version, kek, data_key FROM secret_version WHERE destroyed = 0 AND 
 -- @run secret.rewrap
 
 UPDATE secret_version SET kek = :kek, data_key = :data_key WHERE path = :path AND version = :version;
+
+-- @run cli.secret_counts
+
+SELECT (SELECT count(*) FROM secret) AS secrets,
+       (SELECT count(*) FROM secret_version WHERE destroyed = 0) AS versions,
+       (SELECT count(*) FROM token WHERE expires_at_ms > :now) AS tokens;

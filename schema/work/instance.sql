@@ -475,3 +475,24 @@ WHERE id = :target AND run = 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'rejected', :detail FROM instance WHERE id = :target;
+
+-- @run cli.why_instances
+
+SELECT id,
+       CASE run WHEN 1 THEN container ELSE COALESCE(verdict, container) END AS state,
+       node,
+       exit_code,
+       reason,
+       since_ms
+FROM instance
+WHERE job = :name
+ORDER BY run DESC, id DESC;
+
+-- @run cli.why_failed
+
+-- The last instance that failed, with its log.
+SELECT name, exit_code, reason, log, ended_at_ms
+FROM instance
+WHERE job = :name AND verdict = 'failed'
+ORDER BY id DESC
+LIMIT 1;

@@ -414,3 +414,8 @@ DELETE FROM spec WHERE job = :target;
 DELETE FROM retry WHERE kind = 'job' AND target = :target;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'job', :target, :target, 'forgotten', :reason);
+
+-- @run cli.wait_deploying
+
+-- Jobs whose failure is of the past: a new deployment is due.
+SELECT name FROM plan WHERE kind = 'job' AND step = 'deploy' ORDER BY name;

@@ -68,10 +68,8 @@ std::string section(const Call& call, std::string_view title, const Table& table
 }
 
 std::string reason_text(const Row& row, std::int64_t now_ms) {
-  std::string reason = row.text("reason");
-  if (row.text("kind") == "instance") {
-    reason = reason.substr(0, reason.find("; its last lines:"));  // They are shown by themselves.
-  }
+  const std::string whole = row.text("reason");
+  const std::string reason = whole.substr(0, whole.find("; its last lines:"));  // Shown below.
   return fmt::format("  • {} ({})\n", printable(reason),
                      human_duration(std::max<std::int64_t>(0, now_ms - row.integer("since_ms"))));
 }
