@@ -3,9 +3,9 @@
 // over here.
 #pragma once
 
+#include "controller/base/exit_code.h"
 #include "controller/base/result.h"
 #include "controller/cli/controller_client.h"
-#include "controller/cli/terminal/exit_code.h"
 #include "controller/cli/terminal/terminal.h"
 #include "controller/store/database.h"
 #include "controller/store/home.h"

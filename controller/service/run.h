@@ -2,7 +2,7 @@
 // else.
 #pragma once
 
-#include "controller/secrets/unseal_source.h"
+#include "controller/service/unseal_source.h"
 #include "controller/store/home.h"
 
 #include <string>

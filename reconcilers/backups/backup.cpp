@@ -6,13 +6,13 @@
 #include "controller/backup/backup_file.h"
 #include "controller/backup/content.h"
 #include "controller/backup/restore_backup.h"
-#include "controller/backup/store_address.h"
 #include "controller/base/cron.h"
 #include "controller/base/version.h"
 #include "controller/ports/clock.h"
 #include "controller/ports/home_copies.h"
 #include "controller/ports/pings.h"
 #include "controller/secrets/secret_value.h"
+#include "reconcilers/backups/store_address.h"
 
 #include <fmt/format.h>
 

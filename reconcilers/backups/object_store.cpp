@@ -2,7 +2,7 @@
 // will finish, and list what there is.
 #include "reconcilers/backups/object_store.h"
 
-#include "controller/backup/store_address.h"
+#include "reconcilers/backups/store_address.h"
 
 namespace rowlock {
 

@@ -3,8 +3,8 @@
 #include "reconcilers/backups/restore.h"
 
 #include "controller/backup/restore_backup.h"
-#include "controller/backup/store_address.h"
 #include "controller/secrets/secret_value.h"
+#include "reconcilers/backups/store_address.h"
 
 namespace rowlock {
 

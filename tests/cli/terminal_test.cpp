@@ -1,7 +1,7 @@
 // Colours and exit codes.
 #include "controller/cli/terminal/terminal.h"
 
-#include "controller/cli/terminal/exit_code.h"
+#include "controller/base/exit_code.h"
 
 #include <criterion/criterion.h>
 

@@ -4,7 +4,7 @@
 // stays when the power fails.
 #pragma once
 
-#include "controller/adapters/files/open_file.h"
+#include "controller/base/open_file.h"
 #include "controller/ports/object_store.h"
 
 #include <atomic>

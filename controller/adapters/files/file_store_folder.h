@@ -2,7 +2,7 @@
 // sentence.
 #pragma once
 
-#include "controller/adapters/files/open_file.h"
+#include "controller/base/open_file.h"
 #include "controller/base/result.h"
 
 #include <cstdint>

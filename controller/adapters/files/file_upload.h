@@ -1,9 +1,9 @@
 // One object of a store of files, while it is written.
 #pragma once
 
-#include "controller/adapters/files/open_file.h"
-#include "controller/adapters/s3/digest.h"
-#include "controller/adapters/s3/pace.h"
+#include "controller/adapters/digest.h"
+#include "controller/adapters/pace.h"
+#include "controller/base/open_file.h"
 #include "controller/ports/object_store.h"
 
 #include <atomic>

@@ -2,7 +2,7 @@
 // renamed to it when it is whole.
 #include "controller/adapters/files/launcher_file.h"
 
-#include "controller/adapters/files/open_file.h"
+#include "controller/base/open_file.h"
 
 #include <cerrno>
 #include <cstdint>

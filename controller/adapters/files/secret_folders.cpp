@@ -3,8 +3,8 @@
 #include "controller/adapters/files/secret_folders.h"
 
 #include "controller/adapters/files/launcher_file.h"
-#include "controller/adapters/files/open_file.h"
 #include "controller/adapters/files/secret_names.h"
+#include "controller/base/open_file.h"
 #include "controller/launcher/launcher.h"
 
 #include <cerrno>

@@ -2,10 +2,10 @@
 // deadline, and when it passes, the child and all that it started are killed.
 #include "controller/adapters/postgres/postgres_child.h"
 
-#include "controller/adapters/files/open_file.h"
 #include "controller/adapters/postgres/postgres_text.h"
 #include "controller/adapters/process/process_handle.h"
 #include "controller/adapters/process/spawning.h"
+#include "controller/base/open_file.h"
 
 #include <algorithm>
 #include <cerrno>

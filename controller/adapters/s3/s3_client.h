@@ -2,7 +2,7 @@
 // not.
 #pragma once
 
-#include "controller/adapters/s3/pace.h"
+#include "controller/adapters/pace.h"
 #include "controller/adapters/s3/s3_address.h"
 #include "controller/adapters/s3/s3_http.h"
 #include "controller/adapters/s3/s3_refusal.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "controller/adapters/http/curl_handles.h"
-#include "controller/adapters/s3/pace.h"
+#include "controller/adapters/pace.h"
 #include "controller/base/result.h"
 
 #include <atomic>

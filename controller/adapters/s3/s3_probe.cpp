@@ -1,7 +1,7 @@
 // Few bytes, and all that a backup does: list, write, complete, take back, remove.
 #include "controller/adapters/s3/s3_probe.h"
 
-#include "controller/adapters/s3/digest.h"
+#include "controller/adapters/digest.h"
 #include "controller/adapters/s3/s3_objects.h"
 #include "controller/adapters/s3/s3_xml.h"
 #include "controller/base/time.h"

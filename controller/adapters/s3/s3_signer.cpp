@@ -1,7 +1,7 @@
 // Step by step as the specification has it.
 #include "controller/adapters/s3/s3_signer.h"
 
-#include "controller/adapters/s3/digest.h"
+#include "controller/adapters/digest.h"
 #include "controller/base/percent.h"
 #include "controller/base/time.h"
 #include "controller/crypto/encoding.h"

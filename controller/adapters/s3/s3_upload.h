@@ -3,8 +3,8 @@
 // than 16 MiB are held in memory: of an object of over 26 GB, parts are filled and sent by turns.
 #pragma once
 
-#include "controller/adapters/s3/digest.h"
-#include "controller/adapters/s3/pace.h"
+#include "controller/adapters/digest.h"
+#include "controller/adapters/pace.h"
 #include "controller/adapters/s3/s3_objects.h"
 #include "controller/ports/object_store.h"
 

@@ -8,7 +8,7 @@
 #include "controller/cli/terminal/interrupts.h"
 #include "controller/crypto/encoding.h"
 #include "controller/crypto/secret_bytes.h"
-#include "controller/secrets/unseal_source.h"
+#include "controller/service/unseal_source.h"
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 // terminal. All below it is pure.
 #include "controller/cli/terminal/terminal.h"
 
+#include "controller/base/exit_code.h"
 #include "controller/base/time.h"
-#include "controller/cli/terminal/exit_code.h"
 
 #include <fmt/format.h>
 

@@ -60,4 +60,7 @@ class Terminal {
 // NO_COLOR wins over CLICOLOR_FORCE and FORCE_COLOR, which win over what the terminal is.
 bool wants_colour(bool is_terminal);
 
+// The code for an error that a verb gave back (controller/base/exit_code.h).
+int exit_code_of(const Error& error);
+
 }  // namespace rowlock

@@ -1,7 +1,7 @@
 // Signatures, against those that AWS has published.
 #include "controller/adapters/s3/s3_signer.h"
 
-#include "controller/adapters/s3/digest.h"
+#include "controller/adapters/digest.h"
 
 #include <criterion/criterion.h>
 

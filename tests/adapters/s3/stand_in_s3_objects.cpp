@@ -1,5 +1,5 @@
 // What the stand-in keeps, and what it answers when all is well.
-#include "controller/adapters/s3/digest.h"
+#include "controller/adapters/digest.h"
 #include "controller/base/percent.h"
 #include "controller/base/time.h"
 #include "controller/crypto/encoding.h"

@@ -1,8 +1,6 @@
 // How a verb ended, for scripts.
 #pragma once
 
-#include "controller/base/result.h"
-
 namespace rowlock {
 
 enum ExitCode : int {
@@ -16,8 +14,5 @@ enum ExitCode : int {
   kExitConfiguration = 78,  // No home, or a database that cannot be read.
   kExitInterrupted = 130,
 };
-
-// The code for an error that a verb gave back.
-int exit_code_of(const Error& error);
 
 }  // namespace rowlock

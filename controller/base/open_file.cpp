@@ -1,6 +1,6 @@
 // What the adapters of files share: bytes in, bytes compared, and errno as an error that says
 // whether trying again can help.
-#include "controller/adapters/files/open_file.h"
+#include "controller/base/open_file.h"
 
 #include <algorithm>
 #include <array>

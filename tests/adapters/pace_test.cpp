@@ -1,5 +1,5 @@
 // How fast bytes may go, on a clock of the test's own.
-#include "controller/adapters/s3/pace.h"
+#include "controller/adapters/pace.h"
 
 #include <criterion/criterion.h>
 

@@ -1,6 +1,6 @@
 // By OpenSSL. None of its calls here can fail but for a programmer's error or want of memory, so a
 // failure stops the program.
-#include "controller/adapters/s3/digest.h"
+#include "controller/adapters/digest.h"
 
 #include "controller/base/check.h"
 #include "controller/crypto/encoding.h"

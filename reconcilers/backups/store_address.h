@@ -3,8 +3,8 @@
 
 #include "controller/ports/object_store.h"
 #include "controller/ports/world.h"
+#include "controller/reconciler.h"
 #include "controller/secrets/secrets.h"
-#include "controller/store/database.h"
 
 #include <cstdint>
 #include <memory>

@@ -1,6 +1,6 @@
 // Two halves that run on two threads: pack_…() on the loop thread, where the secret store is, and
 // the others on a worker, which has the packed values and nothing else.
-#include "controller/backup/store_address.h"
+#include "reconcilers/backups/store_address.h"
 
 #include "controller/secrets/private_file.h"
 #include "controller/secrets/secret_value.h"

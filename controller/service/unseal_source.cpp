@@ -1,6 +1,6 @@
 // Every way to the key ends in read_unseal_key(). No error shows what was read or printed, for that
 // may be the key.
-#include "controller/secrets/unseal_source.h"
+#include "controller/service/unseal_source.h"
 
 #include "controller/adapters/process/command.h"
 #include "controller/crypto/age.h"
