@@ -452,6 +452,7 @@ WHERE i.id = :target;
 INSERT INTO retry (kind, target, name, step, tries, retry_at_ms, detail, rejected, since_ms)
 SELECT 'job', i.job, i.job, 'place', 1, h.retry_at_ms, h.detail, 1, :now_ms
 FROM instance AS i
+JOIN deployment AS d ON d.job = i.job AND d.current = 1 AND d.spec = i.spec   -- what an older spec met is of the past
 JOIN retry AS h ON h.kind = 'instance' AND h.target = :target AND h.step = :step
 WHERE i.id = :target AND i.run = 1
 -- Others in its place may be rejected in the same moment: that is one try.

@@ -283,6 +283,25 @@ Test(deployment_plan, whoever_asks_for_another_try_gets_it_at_once) {
   cr_expect(deployments(world) == "edit|late:1|succeeded", "%s", deployments(world).c_str());
 }
 
+Test(deployment_plan, what_an_older_spec_met_holds_up_no_newer_one) {
+  for (const bool is_older : {false, true}) {
+    PlanWorld world;
+    converge(world);
+    if (is_older) world.sql("UPDATE job SET image = 'good:2'");
+    world.settle();
+    world.sql(
+        "INSERT INTO retry (kind, target, name, step, tries, detail, rejected, since_ms) "
+        "VALUES ('instance', 1, 'web', 'start', 1, 'no such folder', 1, 0)");
+
+    const auto ran = world.rows().run(
+        *world.schema().script("instance.rejected"),
+        {{"target", "1"}, {"step", "start"}, {"detail", "no such folder"}, {"now_ms", 0}});
+
+    cr_assert(ran.ok(), "%s", ran.ok() ? "" : ran.error().message.c_str());
+    cr_expect_eq(world.number("SELECT count(*) FROM retry WHERE kind = 'job'"), is_older ? 0 : 1);
+  }
+}
+
 Test(deployment_plan, a_rejected_update_reverts_and_touches_no_healthy_instance) {
   PlanWorld world;
   converge(world, ", count", ", 3");
