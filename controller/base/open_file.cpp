@@ -1,4 +1,4 @@
-// What the adapters of files share: bytes in, bytes compared, and errno as an error that says
+// What whoever opens files has in common.
 // whether trying again can help.
 #include "controller/base/open_file.h"
 

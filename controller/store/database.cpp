@@ -286,7 +286,7 @@ struct Database::Connection {
 };
 
 // Of the whole process. Counting every allocation takes a lock each time, and nobody reads the
-// count. Pages are taken one by one: the 20 that SQLite takes at once for every table of a window
+// count. Pages are taken one by one: those that SQLite takes at once for every table of a window
 // or of a sort are given back unused a moment later, which is most of what a plan of one name
 // costs.
 static bool configure_memory() {

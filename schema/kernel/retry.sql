@@ -16,8 +16,8 @@ CREATE TABLE kind (
   looks         TEXT NOT NULL                -- steps that only look, each between blanks
 );
 
--- A step that has failed. Written by the loop; goes away when it succeeds, when an edit concerns its name, or when it
--- is not planned any more. It holds up no other step.
+-- A step that has failed, or that another kind has shown to be in vain (a job's place: instance.rejected). Goes away
+-- when it succeeds, when an edit concerns its name, or when it is not planned any more. It holds up no other step.
 CREATE TABLE retry (
   kind        TEXT NOT NULL,
   target      TEXT NOT NULL,

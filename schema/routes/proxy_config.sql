@@ -36,7 +36,8 @@ SELECT 'proxy' AS target,
                                                         'slot_count', r.slots, 'structure', json(r.structure),
                                                         'slots', json(COALESCE(k.slots, '[]'))))
                     FROM route_state AS r
-                    JOIN route_wanted AS w ON w.route = r.route
+                    -- One that came back and was not taken anew yet comes with the next generation.
+                    JOIN route_wanted AS w ON w.route = r.route AND r.structure <> ''
                     LEFT JOIN proxy_slot AS k ON k.route = r.route)) END AS config
 FROM proxy_state AS p
 JOIN proxy_setting AS s;

@@ -196,18 +196,3 @@ WHERE passes > 0
    OR (excluded.failures = 1
        AND failures < COALESCE((SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
                                 WHERE i.id = :instance AND c.name = :name), 3));
-
--- @run cli.why_checks
-
-SELECT i.id AS instance,
-       c.name AS "check",
-       COALESCE(s.passes, 0) AS passed,
-       c.passes AS needed,
-       COALESCE(s.failures, 0) AS failed,
-       COALESCE(s.detail, '') AS detail,
-       COALESCE(s.since_ms, i.since_ms) AS since_ms
-FROM instance AS i
-JOIN job_check AS c ON c.job = i.job
-LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-WHERE i.job = :name AND i.run = 1
-ORDER BY i.id, c.name;

@@ -83,9 +83,9 @@ SELECT job AS name,
        deadline_at_ms AS due_at_ms,
        fallback,
        state,
-       CASE WHEN rejections > 0                                                                THEN 'rejected'
-            WHEN count = 0 AND fresh_live = 0 AND stale_live = 0 AND stopping = 0              THEN 'idle'
+       CASE WHEN count = 0 AND fresh_live = 0 AND stale_live = 0 AND stopping = 0              THEN 'idle'
             WHEN count > 0 AND fresh_proven >= count AND stale_live = 0 AND stopping = 0       THEN 'complete'
+            WHEN rejections > 0                                                                THEN 'rejected'
             WHEN failures >= failures_max                                                      THEN 'failing'
             WHEN is_blind                                                                      THEN 'moving'
             WHEN deadline_at_ms <= (SELECT now_ms FROM clock)                                  THEN 'stalled'

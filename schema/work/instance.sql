@@ -35,7 +35,7 @@ CREATE TABLE instance (
   ports           TEXT NOT NULL DEFAULT '[]',   -- published ports, as JSON: [{port, protocol, host_ip, host_port}]
   verdict         TEXT CHECK (verdict IN ('stopped', 'failed')),   -- how it ended, once run is 0
   reason          TEXT NOT NULL DEFAULT '',     -- why it ended
-  rejected        INTEGER NOT NULL DEFAULT 0,   -- 1: by its row, or by what is missing in the world
+  rejected        INTEGER NOT NULL DEFAULT 0,   -- 1: the engine or the registry will not have it as it is
   exit_code       INTEGER,
   out_of_memory   INTEGER NOT NULL DEFAULT 0,
   log             TEXT,                         -- the last lines of its output, once it has ended
@@ -286,9 +286,10 @@ UPDATE instance SET hinted = 1 WHERE name = :target;
 UPDATE instance SET healthy_at_ms = :now_ms, since_ms = :now_ms WHERE id = :target;
 
 -- What its spec was rejected for is mended.
-DELETE FROM retry WHERE kind = 'job' AND target = :name;
-UPDATE instance SET rejected = 0
-WHERE job = :name AND rejected = 1 AND spec = (SELECT i.spec FROM instance AS i WHERE i.id = :target);
+DELETE FROM retry
+WHERE kind = 'job' AND target = :name
+  AND EXISTS (SELECT 1 FROM instance AS i JOIN deployment AS d ON d.job = i.job AND d.current = 1 AND d.spec = i.spec
+              WHERE i.id = :target);
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'healthy',
@@ -450,7 +451,10 @@ WHERE i.id = :target;
 -- One that is wanted has failed by that, and its last steps are not held up: it is its job that waits with another one.
 -- For one on its way out there is nothing else to do than to try again.
 INSERT INTO retry (kind, target, name, step, tries, retry_at_ms, detail, rejected, since_ms)
-SELECT 'job', i.job, i.job, 'place', 1, h.retry_at_ms, h.detail, 1, :now_ms
+SELECT 'job', i.job, i.job, 'place', 1,
+       -- As kernel/retry.sql: a minute and up to a fifth more, twice as long each time, an hour at most.
+       CASE WHEN h.retry_at_ms IS NOT NULL THEN :now_ms + 60000 + (h.retry_at_ms - :now_ms) % 12000 END,
+       h.detail, 1, :now_ms
 FROM instance AS i
 JOIN deployment AS d ON d.job = i.job AND d.current = 1 AND d.spec = i.spec   -- what an older spec met is of the past
 JOIN retry AS h ON h.kind = 'instance' AND h.target = :target AND h.step = :step
@@ -476,24 +480,3 @@ WHERE id = :target AND run = 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'rejected', :detail FROM instance WHERE id = :target;
-
--- @run cli.why_instances
-
-SELECT id,
-       CASE run WHEN 1 THEN container ELSE COALESCE(verdict, container) END AS state,
-       node,
-       exit_code,
-       reason,
-       since_ms
-FROM instance
-WHERE job = :name
-ORDER BY run DESC, id DESC;
-
--- @run cli.why_failed
-
--- The last instance that failed, with its log.
-SELECT name, exit_code, reason, log, ended_at_ms
-FROM instance
-WHERE job = :name AND verdict = 'failed'
-ORDER BY id DESC
-LIMIT 1;

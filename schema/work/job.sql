@@ -256,13 +256,14 @@ SELECT v.job,
        CASE WHEN h.target IS NULL THEN v.due_at_ms ELSE h.retry_at_ms END,
        a.asked,
        CASE WHEN h.target IS NOT NULL                                 THEN 'held'
-            WHEN v.due_at_ms > (SELECT now_ms FROM clock)             THEN 'later'
+            WHEN v.due_at_ms > (SELECT now_ms FROM clock)
+             AND (a.state = 'succeeded' OR v.rejected IS NOT 1)       THEN 'later'
             WHEN NOT EXISTS (SELECT 1 FROM job_node AS n
                              WHERE n.job = v.job AND n.obstacle = '') THEN 'nowhere'
             ELSE                                                           'due' END AS vacancy
 FROM job_vacancy AS v
 CROSS JOIN job_asked AS a ON a.job = v.job   -- in this order: most jobs have no vacancy, and a spec is long to compare
--- What was healthy before is healed after its restart delay, whatever is said of it now.
+-- What is rejected waits for this and not for its restart delay; once a deployment has succeeded, the other way round.
 LEFT JOIN retry_hold AS h ON h.kind = 'job' AND h.target = v.job AND h.step = 'place' AND a.state <> 'succeeded'
 WHERE a.asked = 'same'
 UNION ALL
@@ -292,7 +293,7 @@ CREATE VIEW job_rule (asked, vacancy, step, reason) AS VALUES
   ('changed', '*',       'deploy', 'its spec was changed'),
   -- (b)
   ('same',    'none',    'none',   ''),
-  ('same',    'held',    'wait',   'the spec was rejected: change the row, or ask for another try with rowlock retry'),
+  ('same',    'held',    'wait',   'the spec was rejected: change the row'),
   ('same',    'later',   'wait',   'the last instance failed; starts another after the restart delay'),
   ('same',    'nowhere', 'wait',   'no node can take an instance'),
   ('same',    'due',     'place',  'fewer instances than wanted'),
@@ -344,9 +345,12 @@ CREATE VIEW job_why AS
 SELECT 'job' AS kind,
        f.name,
        'slot ' || f.slot AS target,
-       r.reason || CASE WHEN f.vacancy IN ('later', 'held') AND f.due_at_ms IS NOT NULL
-                        THEN ' (in ' || ((f.due_at_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)'
-                            ELSE '' END AS reason,
+       r.reason
+         || CASE WHEN f.vacancy = 'held' THEN ', or ask for another try with rowlock retry ' || f.name ELSE '' END
+         || CASE WHEN f.vacancy = 'held' AND f.due_at_ms IS NOT NULL THEN '; tries again by itself' ELSE '' END
+         || CASE WHEN f.vacancy IN ('later', 'held') AND f.due_at_ms IS NOT NULL
+                 THEN ' (in ' || ((f.due_at_ms - (SELECT now_ms FROM clock) + 999) / 1000) || ' s)'
+                 ELSE '' END AS reason,
        (SELECT now_ms FROM clock) AS since_ms
 FROM job_fact AS f
 CROSS JOIN job_case AS r ON r.asked = f.asked AND r.vacancy = f.vacancy
@@ -414,8 +418,3 @@ DELETE FROM spec WHERE job = :target;
 DELETE FROM retry WHERE kind = 'job' AND target = :target;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'job', :target, :target, 'forgotten', :reason);
-
--- @run cli.wait_deploying
-
--- Jobs whose failure is of the past: a new deployment is due.
-SELECT name FROM plan WHERE kind = 'job' AND step = 'deploy' ORDER BY name;

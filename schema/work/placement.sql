@@ -59,7 +59,7 @@ SELECT t.job,
 FROM job_tally AS t;
 
 -- The free slots to be filled now: the lowest ones, so many as there is room for. A slot whose last instance failed
--- waits for its restart delay; that a spec was rejected, and for how long it waits then, job_fact adds.
+-- waits for its restart delay; one whose spec was rejected for as long as instance.rejected says.
 CREATE VIEW job_vacancy AS
 SELECT v.job,
        v.deployment,
@@ -73,7 +73,8 @@ SELECT v.job,
             ELSE 0 END AS due_at_ms,
        CASE WHEN last.spec IS NOT v.spec OR last.verdict IS NOT 'failed' THEN 0
             WHEN last.healthy_at_ms + j.restart_reset_ms <= last.ended_at_ms THEN 1
-            ELSE last.streak + 1 END AS streak
+            ELSE last.streak + 1 END AS streak,
+       last.rejected
 FROM (SELECT r.job,
              r.deployment,
              r.spec,

@@ -49,7 +49,7 @@ std::string new_folder() {
 
 // What a plan of the job cannot do without: its rows and those of its instances, each by its key.
 constexpr std::string_view kRowsOfOneJob = R"(
-SELECT j.*, d.*, s.*, e.*, p.*, c.*, i.*, k.*
+SELECT j.image, d.state, s.body, e.value, p.port, c.path, i.container, i.healthy_at_ms, k.passes
 FROM job AS j
 CROSS JOIN deployment AS d ON d.job = j.name AND d.current = 1
 CROSS JOIN spec AS s ON s.id = d.spec
@@ -78,16 +78,19 @@ WHERE j.name = :name)";
 
 // Plans the name as the controller does: by the kinds that have it. Returns the count of rows.
 std::size_t plan_of(Database& state, const std::string& name) {
-  const auto kinds =
-      state.query("SELECT kind FROM temp.named WHERE name = :name ORDER BY kind", {{"name", name}});
-  std::size_t count = kinds.ok() && !kinds.value().empty() ? 0 : 1;
-  for (const Row& kind : kinds.value()) {
-    const auto rows =
-        state.query(fmt::format("SELECT kind, name, target, step, reason, due_at_ms FROM {}_plan "
-                                "WHERE name = :name",
-                                kind.text("kind")),
-                    {{"name", name}});
-    count += rows.ok() ? rows.value().size() : 1;
+  const auto rows_of = [&](const std::string& query) {
+    auto rows = state.query(query, {{"name", name}});
+    if (!rows.ok()) {
+      give_up(rows.error().message);
+    }
+    return std::move(rows).value();
+  };
+  std::size_t count = 0;
+  for (const Row& kind : rows_of("SELECT kind FROM temp.named WHERE name = :name ORDER BY kind")) {
+    count += rows_of(fmt::format("SELECT kind, name, target, step, reason, due_at_ms FROM {}_plan "
+                                 "WHERE name = :name",
+                                 kind.text("kind")))
+                 .size();
   }
   return count;
 }

@@ -21,7 +21,7 @@ class Archivist {
 
   void begin();        // A database on its server, and the file that opens the backups.
   std::string rows();  // What is asked for: a store, a database, and a policy that keeps one.
-  std::string edit();  // One backup more, or the server or the watcher away or back.
+  std::string edit();  // One backup more; perhaps a server or the store goes or comes.
   void calm();         // All are back.
 
   // No object without a row; and of what was once restored and found equal, something stays.

@@ -18,7 +18,8 @@ constexpr std::int64_t kPolicyLastsMs =
 constexpr std::int64_t kMinuteMs = 60000;
 constexpr std::size_t kPlacementsMax =
     14;  // In one slot in a minute: at once, then after 1, 2, 4, 8, 8 … seconds.
-constexpr std::size_t kStepsMax = 700;  // For one job in a minute: a restart makes up to twelve.
+// For one job in a minute: a restart a second, of up to twelve steps.
+constexpr std::size_t kStepsMax = 60 * 12;
 
 bool is_active(const Container& container) {
   return container.state == ContainerState::running || container.state == ContainerState::paused;

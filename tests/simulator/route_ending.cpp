@@ -44,15 +44,18 @@ std::map<std::string, Addresses> wanted(Stage& stage) {
   return all;
 }
 
-// Where programs that are good answer. A route that sends elsewhere now keeps what it had for as
-// long as nothing of that is healthy.
-Addresses good_ones(Stage& stage) {
-  Addresses all;
-  for (const Row& row : rows_of(stage.state(),
-                                "SELECT i.address, json_extract(s.body, '$.image') AS image "
-                                "FROM instance AS i JOIN spec AS s ON s.id = i.spec "
-                                "WHERE i.run = 1 AND i.healthy_at_ms IS NOT NULL")) {
-    if (is_good(row.text("image"))) all.insert(row.text("address"));
+// By route: where the good ones answer of all jobs that it was ever sent to. A route that sends
+// elsewhere now keeps what it had for as long as nothing of that is healthy.
+std::map<std::string, Addresses> kept(Stage& stage) {
+  std::map<std::string, Addresses> all;
+  for (const Row& row :
+       rows_of(stage.state(),
+               "SELECT DISTINCT json_extract(c.row_key, '$[0]') AS route, i.address, "
+               "json_extract(s.body, '$.image') AS image FROM change AS c "
+               "JOIN instance AS i ON i.job IN (json_extract(c.after, '$.job'), "
+               "json_extract(c.after, '$.next_job')) AND i.run = 1 AND i.healthy_at_ms IS NOT NULL "
+               "JOIN spec AS s ON s.id = i.spec WHERE c.table_name = 'route'")) {
+    if (is_good(row.text("image"))) all[row.text("route")].insert(row.text("address"));
   }
   return all;
 }
@@ -66,9 +69,11 @@ std::map<std::string, Addresses> given(const FakeProxy& proxy) {
 }
 
 std::string unlike(const std::string& what, const std::map<std::string, Addresses>& wanted,
-                   std::map<std::string, Addresses> is, const Addresses& may_be_kept) {
+                   std::map<std::string, Addresses> is,
+                   std::map<std::string, Addresses> may_be_kept) {
   for (const auto& [route, addresses] : wanted) {
-    const bool is_kept = addresses.empty() && std::includes(may_be_kept.begin(), may_be_kept.end(),
+    const Addresses& may_be = may_be_kept[route];
+    const bool is_kept = addresses.empty() && std::includes(may_be.begin(), may_be.end(),
                                                             is[route].begin(), is[route].end());
     if (is[route] != addresses && !is_kept) {
       return fmt::format("route {} {}{}, and should{}", route, what, text_of(is[route]),
@@ -152,8 +157,7 @@ std::string unsettled_routes(Stage& stage, Engines& engines) {
   const std::map<std::string, Addresses> in_force = wanted(stage);
   if (in_force.empty()) return proxy.running() ? "the proxy runs, and there is no route" : "";
   if (!proxy.running()) return "the proxy does not run";
-  if (std::string found = unlike("sends to", in_force, given(proxy), good_ones(stage));
-      !found.empty())
+  if (std::string found = unlike("sends to", in_force, given(proxy), kept(stage)); !found.empty())
     return found;
   if (std::string found = unsaved(proxy); !found.empty()) return found;
   if (std::string found = wrong_mode(stage, proxy); !found.empty()) return found;

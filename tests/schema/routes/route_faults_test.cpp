@@ -178,6 +178,26 @@ Test(route_faults, a_route_that_comes_back_after_the_proxy_has_started_without_i
   cr_expect(ready_slots(world) == before, "%s", ready_slots(world).c_str());
 }
 
+Test(route_faults, a_route_that_comes_back_while_the_file_is_written_is_not_in_it_yet) {
+  PlanWorld world;
+  serve(world, 1);
+  const std::string before = ready_slots(world);
+  world.fake_proxy().begin_session("site", 1);
+  world.sql("CREATE TEMP TABLE kept AS SELECT * FROM route; DELETE FROM route");
+  world.settle();
+  world.pass_time(1000);
+  cr_assert(world.text("SELECT structure FROM route_state").empty());
+
+  world.sql(
+      "INSERT INTO route SELECT * FROM kept;"
+      "UPDATE proxy_state SET content = content + 1, changed_at_ms = 0, saving_content = content + "
+      "1");
+  cr_expect(world.text("SELECT json_array_length(config, '$.routes') FROM proxy_input") == "0");
+  world.settle();
+  world.pass_time(60000);
+  cr_expect(ready_slots(world) == before, "%s", ready_slots(world).c_str());
+}
+
 Test(route_faults, a_proxy_that_does_not_answer_is_stopped_when_the_last_route_has_gone) {
   PlanWorld world;
   serve(world, 1);
