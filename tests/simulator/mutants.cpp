@@ -139,8 +139,6 @@ std::vector<Mutant> mutants_of_routes() {
         {kStand, "AND (n.sessions = 0 AND n.lingers = 0", "AND (n.sessions = -1"}}},
       {"the file may name whom it likes",
        {{kStand, "WHEN x.saved_content < n.content ", "WHEN false "}}},
-      {"what the proxy said before the file was written counts",
-       {{kStand, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ", "WHEN false "}}},
       {"a proxy that cannot be reached has let go",
        {{kStand, "WHEN x.reach IS NOT 'reached' ", "WHEN x.reach IS 'never' "},
         {kStand, "WHEN n.acknowledged = 'ready' ", "WHEN false "},
