@@ -226,9 +226,9 @@ std::string LiveHome::story() const {
   return "status:\n" + verb({"status", "--plain"}) + "why:\n" +
          state("SELECT name, reason FROM why") + "\ninstances:\n" +
          state("SELECT name, run, container, verdict, reason FROM instance") +
-         state("SELECT kind, target, step, tries, detail FROM retry") +
-         "\nevents:\n" + state("SELECT what, target, detail FROM event ORDER BY id DESC LIMIT 20") +
-         "\nlog:\n" + whole.substr(whole.size() - std::min(whole.size(), kLogBytesShown));
+         state("SELECT kind, target, step, tries, detail FROM retry") + "\nevents:\n" +
+         state("SELECT what, target, detail FROM event ORDER BY id DESC LIMIT 20") + "\nlog:\n" +
+         whole.substr(whole.size() - std::min(whole.size(), kLogBytesShown));
 }
 
 // ---- What the engine says ----------------------------------------------------------------------
