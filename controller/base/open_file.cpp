@@ -1,5 +1,4 @@
-// What whoever opens files has in common.
-// whether trying again can help.
+// Bytes in, bytes compared, and errno as an error that says whether trying again can help.
 #include "controller/base/open_file.h"
 
 #include <algorithm>

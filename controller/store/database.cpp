@@ -77,6 +77,14 @@ void bind(sqlite3_stmt* statement, const Values& values) {
   }
 }
 
+// Of the whole process. Counting every allocation takes a lock each time, and nobody reads the
+// count. Pages are taken one by one: of those that SQLite otherwise takes at once for every table
+// of a window or of a sort, a plan of one name uses a few and gives all back a moment later.
+bool configure_memory() {
+  return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
+         sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0) == SQLITE_OK;
+}
+
 Value cell(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
     case SQLITE_INTEGER: return std::int64_t{sqlite3_column_int64(statement, column)};
@@ -284,15 +292,6 @@ struct Database::Connection {
     return found;
   }
 };
-
-// Of the whole process. Counting every allocation takes a lock each time, and nobody reads the
-// count. Pages are taken one by one: those that SQLite takes at once for every table of a window
-// or of a sort are given back unused a moment later, which is most of what a plan of one name
-// costs.
-static bool configure_memory() {
-  return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
-         sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0) == SQLITE_OK;
-}
 
 Database::Database(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 Database::Database(Database&&) noexcept = default;
