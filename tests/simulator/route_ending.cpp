@@ -28,36 +28,37 @@ std::string text_of(const Addresses& addresses) {
   return all;
 }
 
-// By route: who is to be given requests. A program that is sick is found out by the route itself.
-std::map<std::string, Addresses> wanted(Stage& stage) {
+// By the column route: the addresses of those whose image is of a good program.
+std::map<std::string, Addresses> good_ones(Stage& stage, std::string_view query) {
   std::map<std::string, Addresses> all;
-  for (const Row& row :
-       rows_of(stage.state(),
-               "SELECT r.name, i.address, json_extract(s.body, '$.image') AS image FROM route AS r "
-               "LEFT JOIN instance AS i ON i.job IN (r.job, r.next_job) AND i.run = 1 "
-               "AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL "
-               "LEFT JOIN spec AS s ON s.id = i.spec")) {
-    Addresses& addresses = all[row.text("name")];
+  for (const Row& row : rows_of(stage.state(), query)) {
+    Addresses& addresses = all[row.text("route")];
     if (!row.is_null("address") && is_good(row.text("image")))
       addresses.insert(row.text("address"));
   }
   return all;
 }
 
-// By route: where the good ones answer of all jobs that it was ever sent to. A route that sends
-// elsewhere now keeps what it had for as long as nothing of that is healthy.
+// Who is to be given requests. A program that is sick is found out by the route itself.
+std::map<std::string, Addresses> wanted(Stage& stage) {
+  return good_ones(
+      stage,
+      "SELECT r.name AS route, i.address, json_extract(s.body, '$.image') AS image "
+      "FROM route AS r LEFT JOIN instance AS i ON i.job IN (r.job, r.next_job) AND i.run = 1 "
+      "AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL "
+      "LEFT JOIN spec AS s ON s.id = i.spec");
+}
+
+// Of all jobs that the route was ever sent to. One that sends elsewhere now keeps what it had for
+// as long as nothing of that is healthy.
 std::map<std::string, Addresses> kept(Stage& stage) {
-  std::map<std::string, Addresses> all;
-  for (const Row& row :
-       rows_of(stage.state(),
-               "SELECT DISTINCT json_extract(c.row_key, '$[0]') AS route, i.address, "
-               "json_extract(s.body, '$.image') AS image FROM change AS c "
-               "JOIN instance AS i ON i.job IN (json_extract(c.after, '$.job'), "
-               "json_extract(c.after, '$.next_job')) AND i.run = 1 AND i.healthy_at_ms IS NOT NULL "
-               "JOIN spec AS s ON s.id = i.spec WHERE c.table_name = 'route'")) {
-    if (is_good(row.text("image"))) all[row.text("route")].insert(row.text("address"));
-  }
-  return all;
+  return good_ones(
+      stage,
+      "SELECT json_extract(c.row_key, '$[0]') AS route, i.address, "
+      "json_extract(s.body, '$.image') AS image FROM change AS c "
+      "JOIN instance AS i ON i.job IN (json_extract(c.after, '$.job'), "
+      "json_extract(c.after, '$.next_job')) AND i.run = 1 AND i.healthy_at_ms IS NOT NULL "
+      "JOIN spec AS s ON s.id = i.spec WHERE c.table_name = 'route'");
 }
 
 std::map<std::string, Addresses> given(const FakeProxy& proxy) {
