@@ -150,9 +150,9 @@ SELECT s.job AS name,
        CASE WHEN n.reach IS NOT 'reached' THEN 'blind' ELSE 'free' END AS hold,
        CASE WHEN j.name IS NULL                       THEN 'no'
             WHEN d.state = 'failed'                   THEN 'no'
-            WHEN j.count <= (SELECT count(*) FROM instance AS i
+            WHEN j.count <= (SELECT count(*) FROM instance_health AS i
                              WHERE i.job = s.job AND i.run = 1 AND i.container = 'running'
-                               AND i.healthy_at_ms IS NOT NULL) THEN 'no'
+                               AND i.healthy_at_ms IS NOT NULL AND i.failing = 0) THEN 'no'
             ELSE                                           'perhaps' END AS needed
 FROM stray AS s
 LEFT JOIN node_state AS n ON n.node = s.node

@@ -287,11 +287,16 @@ SELECT w.route AS target, w.route, w.mode, p.socket
 FROM route_wanted AS w
 JOIN proxy_setting AS p;
 
--- How many instances stand in a route, and how many of them the proxy gives requests.
+-- How many instances stand in a route, and how many of them the proxy gives requests: of what it leads to, and lent by
+-- what it led to before.
 CREATE VIEW route_count AS
 SELECT r.name AS route,
        (SELECT count(*) FROM route_target AS t
-        WHERE t.route = r.name AND t.ended_at_ms IS NULL AND t.acknowledged = 'ready')                AS ready,
+        WHERE t.route = r.name AND t.ended_at_ms IS NULL AND t.acknowledged = 'ready'
+          AND t.lent_at_ms IS NULL)                                                                  AS ready,
+       (SELECT count(*) FROM route_target AS t
+        WHERE t.route = r.name AND t.ended_at_ms IS NULL AND t.acknowledged = 'ready'
+          AND t.lent_at_ms IS NOT NULL)                                                              AS lent,
        (SELECT count(*) FROM route_target AS t
         WHERE t.route = r.name AND t.ended_at_ms IS NULL AND t.wanted = 'ready'
           AND t.acknowledged <> 'ready')                                                             AS coming,
@@ -309,8 +314,7 @@ SELECT 'route' AS kind,
                  CASE WHEN p.refused_content = p.content THEN 'failed' ELSE 'converging' END
             WHEN s.mode <> w.mode                                                            THEN 'converging'
             WHEN r.redirect_host IS NOT NULL                                                 THEN 'converged'
-            WHEN c.ready = 0 AND EXISTS (SELECT 1 FROM job AS j WHERE j.name IN (r.job, r.next_job)
-                                                                  AND j.count > 0)           THEN 'waiting'
+            WHEN c.ready = 0                                                                 THEN 'waiting'
             WHEN c.coming + c.leaving > 0                                                    THEN 'converging'
             ELSE 'converged' END AS state,
        r.host || r.path || ' → '
@@ -318,6 +322,7 @@ SELECT 'route' AS kind,
                  ELSE r.job
                       || CASE WHEN r.next_job IS NULL THEN '' ELSE ' and ' || r.next_percent || '% ' || r.next_job END
                       || ', ' || c.ready || ' ready'
+                      || CASE WHEN c.lent > 0 THEN ', until then ' || c.lent || ' of what it led to before' ELSE '' END
                       || CASE WHEN c.coming > 0 THEN ', ' || c.coming || ' coming' ELSE '' END
                       || CASE WHEN c.leaving > 0 THEN ', ' || c.leaving || ' leaving' ELSE '' END END
          || CASE WHEN s.mode = '' OR s.mode IS NULL THEN '' WHEN s.mode = 'maintenance' THEN ', in maintenance'
@@ -350,7 +355,13 @@ LEFT JOIN retry AS h ON h.kind = 'route' AND h.target = f.target
 WHERE r.step <> 'none'
 UNION ALL
 SELECT 'route', c.route, c.route,
-       'route ' || c.route || ' has no ready instance: its requests get 503; see why ' || r.job,
+       'route ' || c.route || ' has no ready instance: '
+         || CASE WHEN c.lent = 0 THEN 'its requests get 503'
+                 ELSE 'its requests go to what it led to before, for another '
+                        || max(0, ((SELECT max(s.lent_until_ms) FROM route_target_now AS s WHERE s.route = c.route)
+                                   - (SELECT now_ms FROM clock) + 999) / 1000) || ' s; then they get 503' END
+         || CASE WHEN (SELECT count FROM job AS j WHERE j.name = r.job) = 0 THEN ': job ' || r.job || ' has count 0'
+                 ELSE '; see why ' || r.job END,
        (SELECT now_ms FROM clock)
 FROM route_count AS c
 JOIN route AS r ON r.name = c.route

@@ -43,6 +43,7 @@ FROM (SELECT r.name AS route,
 -- Every live row with what its instance, its route and the proxy say now.
 CREATE VIEW route_target_now AS
 SELECT t.target,
+       t.instance,
        t.job,
        t.route,
        t.wanted,
@@ -65,12 +66,20 @@ SELECT t.target,
        t.port AS told_port,
        -- NULL: it is not to stand in the route any more.
        (SELECT p.port FROM route_pair AS p WHERE p.instance = t.instance AND p.route = t.route) AS pair_port,
-       -- A route that sends elsewhere now keeps what it has until something of that is ready.
-       EXISTS (SELECT 1 FROM route AS r WHERE r.name = t.route AND r.redirect_host IS NULL)
+       -- A route that leads elsewhere now keeps what it has until something of that is ready. Who writes to what another
+       -- one waits for is not kept.
+       t.wanted = 'ready'
+         AND EXISTS (SELECT 1 FROM route AS r WHERE r.name = t.route AND r.redirect_host IS NULL)
+         AND NOT EXISTS (SELECT 1 FROM instance_barred AS b WHERE b.by_instance = t.instance)
          AND NOT EXISTS (SELECT 1 FROM route_target AS o
                          WHERE o.route = t.route AND o.ended_at_ms IS NULL AND o.acknowledged = 'ready'
                            AND o.instance IN (SELECT p.instance FROM route_pair AS p WHERE p.route = t.route))
                                                                                 AS is_last,
+       t.lent_at_ms,
+       -- So long it has for that.
+       t.lent_at_ms + COALESCE((SELECT max(j.progress_deadline_ms) FROM route AS r
+                                JOIN job AS j ON j.name IN (r.job, r.next_job)
+                                WHERE r.name = t.route), 0)                     AS lent_until_ms,
        -- As the proxy takes it: the larger share is 256, and 0 is none at all. A route to one job needs no shares.
        COALESCE((SELECT CASE WHEN t.job = v.job AND v.share > 0
                              THEN max(1, CAST(round(256 * v.share / max(v.share, v.next_share)) AS INTEGER))
@@ -88,7 +97,7 @@ SELECT t.target,
             WHERE c.job = t.job AND COALESCE(s.passes, 0) < c.passes)          AS unmet,
        (SELECT count(*) FROM job_check AS c
         JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
-        WHERE c.job = t.job AND s.failures >= c.failures)
+        WHERE c.job = t.job AND s.failures >= c.failures AND c.on_failure <> 'restart')
          + (SELECT count(*) FROM route_check AS c
             JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
             WHERE c.job = t.job AND s.failures >= c.failures)                  AS failing
@@ -96,10 +105,25 @@ FROM route_target AS t
 LEFT JOIN instance AS i ON i.id = t.instance
 WHERE t.ended_at_ms IS NULL;
 
+-- Those that the proxy gives requests, and that no check which would take them out of the route fails.
+CREATE VIEW route_well AS
+SELECT t.route, t.target
+FROM route_target AS t
+JOIN instance AS i ON i.id = t.instance AND i.run = 1 AND i.container = 'running'
+WHERE t.ended_at_ms IS NULL AND t.wanted = 'ready' AND t.acknowledged = 'ready'
+  AND NOT EXISTS (SELECT 1 FROM job_check AS c
+                  JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
+                  WHERE c.job = t.job AND s.failures >= c.failures AND c.on_failure <> 'restart')
+  AND NOT EXISTS (SELECT 1 FROM route_check AS c
+                  JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
+                  WHERE c.job = t.job AND s.failures >= c.failures);
+
 CREATE VIEW route_target_stand AS
 SELECT n.target,
+       n.instance,
        n.job,
        n.look_at_ms,
+       n.lent_until_ms,
        n.drained_at_ms + max(n.drain_timeout_ms, n.release_delay_ms)        AS let_go_by_ms,
        n.address, COALESCE(n.pair_port, n.told_port) AS port, n.weight,
        CASE WHEN x.reach IS NOT 'reached'                                   THEN 'blind'
@@ -108,10 +132,18 @@ SELECT n.target,
        CASE WHEN n.container IS NULL OR n.container IN ('exited', 'gone')   THEN 'over'
             WHEN n.run = 0 AND n.container NOT IN ('running', 'paused')     THEN 'over'
             WHEN n.run = 0                                                  THEN 'leaving'
-            WHEN n.pair_port IS NULL AND NOT n.is_last                      THEN 'dropped'
+            WHEN n.pair_port IS NULL
+                 AND (NOT n.is_last OR n.lent_until_ms <= (SELECT now_ms FROM clock)) THEN 'dropped'
+            WHEN n.pair_port IS NULL AND n.lent_at_ms IS NULL               THEN 'parting'
+            WHEN n.pair_port IS NOT NULL AND n.lent_at_ms IS NOT NULL       THEN 'returned'
             -- A check that was added to an instance in service does not take it out; one that fails does.
-            WHEN n.container = 'running' AND n.address <> '' AND n.healthy_at_ms IS NOT NULL AND n.failing = 0
-                 AND (n.unmet = 0 OR n.wanted = 'ready')                    THEN 'proven'
+            -- One that fails when no other one does well is kept: what fails everywhere at once is no fault of one.
+            WHEN n.container = 'running' AND n.address <> '' AND n.healthy_at_ms IS NOT NULL
+                 AND (n.failing = 0 OR (n.wanted = 'ready' AND NOT EXISTS (SELECT 1 FROM route_well AS w
+                                                                           WHERE w.route = n.route
+                                                                             AND w.target <> n.target)))
+                 AND (n.unmet = 0 OR n.wanted = 'ready')                    THEN
+                 CASE WHEN n.pair_port IS NULL THEN 'lent' ELSE 'proven' END
             ELSE                                                                 'waiting' END AS role,
        CASE WHEN n.wanted = 'ready' AND n.acknowledged = 'absent'           THEN 'unplaced'
             WHEN n.wanted = 'ready' AND n.acknowledged = 'ready'

@@ -12,7 +12,7 @@
 -- @kind route_target
 --   of:     route.job route.next_job route_target.job
 --   hold:   blind reloading free
---   role:   new waiting proven leaving dropped over
+--   role:   new waiting proven parting lent returned leaving dropped over
 --   state:  idle released written draining unseen open unplaced due unsure serving
 --   retry:  50 ms to 5 s
 
@@ -50,6 +50,7 @@ CREATE TABLE route_target (
   withdrawn_at_ms      INTEGER,                            -- to be given no more requests
   drained_at_ms        INTEGER,                            -- acknowledged as down
   let_go_at_ms         INTEGER,                            -- may be stopped
+  lent_at_ms           INTEGER,                            -- kept since then, though the route leads elsewhere
   ended_at_ms          INTEGER,                            -- its process has ended, and its slot is free
   since_ms             INTEGER NOT NULL,
   look_at_ms           INTEGER NOT NULL DEFAULT 0
@@ -66,12 +67,14 @@ CREATE VIEW route_target_fact AS
 SELECT s.job AS name,
        s.target,
        CASE WHEN s.role IN ('leaving', 'dropped') AND s.state = 'draining'
-            THEN min(s.look_at_ms, s.let_go_by_ms) END AS due_at_ms,
+            THEN min(s.look_at_ms, s.let_go_by_ms)
+            WHEN s.role = 'lent' THEN s.lent_until_ms END AS due_at_ms,
        s.let_go_by_ms,
        s.address, s.port, s.weight,
        -- To be given no more requests is a change of rows, for which the proxy need not be there.
        CASE WHEN s.role IN ('waiting', 'leaving', 'dropped', 'over')
              AND s.state IN ('unplaced', 'due', 'serving', 'unsure') THEN 'free'
+            WHEN s.role IN ('parting', 'returned') THEN 'free'
             ELSE s.hold END AS hold,
        s.role,
        s.state
@@ -111,6 +114,20 @@ CREATE VIEW route_target_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'proven',  'due',      'admit',    'the proxy does not give it requests as it should'),
   ('free',    'proven',  'unsure',   'look',     'the proxy was not asked since the file was written'),
   ('free',    'proven',  'serving',  'none',     ''),
+
+  ('free',    'parting', '*',        'lend',     'the route leads elsewhere, where nothing is ready yet'),
+  ('free',    'returned', '*',       'regain',   'the route leads to it again'),
+
+  ('free',    'lent',    'idle',     'none',     'only what is given requests is kept so'),
+  ('free',    'lent',    'released', 'none',     'only what is given requests is kept so'),
+  ('free',    'lent',    'written',  'none',     'only what is given requests is kept so'),
+  ('free',    'lent',    'draining', 'none',     'only what is given requests is kept so'),
+  ('free',    'lent',    'unseen',   'none',     'only what is given requests is kept so'),
+  ('free',    'lent',    'open',     'none',     'only what is given requests is kept so'),
+  ('free',    'lent',    'unplaced', 'wait',     'the proxy has no slot for it until it has reloaded'),
+  ('free',    'lent',    'due',      'admit',    'the proxy does not give it requests as it should'),
+  ('free',    'lent',    'unsure',   'look',     'the proxy was not asked since the file was written'),
+  ('free',    'lent',    'serving',  'wait',     'it is kept until what the route leads to is ready'),
 
   ('free',    'leaving', 'unplaced', 'withdraw', 'it is on its way out'),
   ('free',    'leaving', 'due',      'withdraw', 'it is on its way out'),
@@ -266,7 +283,7 @@ WHERE target = :target AND wanted = 'ready';
 
 UPDATE route_target SET address = f.address, port = f.port, weight = f.weight
 FROM (SELECT target, address, port, weight FROM route_target_fact
-      WHERE name = :name AND target = :target AND role = 'proven') AS f
+      WHERE name = :name AND target = :target AND role IN ('proven', 'lent')) AS f
 WHERE route_target.target = f.target;
 
 -- @run route_target.admit.done
@@ -385,6 +402,20 @@ SELECT :now_ms, 'route_target', job, name, 'let go',
                                     ELSE ': no request is under way' END
 FROM route_target
 WHERE target = :target;
+
+-- @run route_target.lend
+
+-- From now on its time runs (route_stand.sql).
+UPDATE route_target SET lent_at_ms = :now_ms, since_ms = :now_ms WHERE target = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'route_target', job, name, 'kept', 'in route ' || route || ': ' || :reason
+FROM route_target
+WHERE target = :target;
+
+-- @run route_target.regain
+
+UPDATE route_target SET lent_at_ms = NULL, since_ms = :now_ms WHERE target = :target;
 
 -- @run route_target.forget
 

@@ -35,6 +35,10 @@ CREATE TABLE job_check (
   failures    INTEGER NOT NULL DEFAULT 3       -- so many in a row make it fail
               CONSTRAINT "job_check.failures must be a whole number from 1 to 100"
               CHECK (typeof(failures) = 'integer' AND failures BETWEEN 1 AND 100),
+  -- what follows then: no more requests (withdraw), another instance in its place (restart), or both
+  on_failure  TEXT NOT NULL DEFAULT 'both'
+              CONSTRAINT "job_check.on_failure must be 'withdraw', 'restart' or 'both'"
+              CHECK (on_failure IN ('withdraw', 'restart', 'both')),
   PRIMARY KEY (job, name)
 );
 
@@ -171,6 +175,11 @@ SET passes   = min(passes + 1, COALESCE((SELECT c.passes FROM job_check AS c JOI
 WHERE failures > 0
    OR passes < COALESCE((SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
                          WHERE i.id = :instance AND c.name = :name), 1);
+
+-- It does well again: should it fail once more, that is said anew.
+UPDATE instance SET spared_at_ms = NULL
+WHERE id = :instance AND spared_at_ms IS NOT NULL
+  AND EXISTS (SELECT 1 FROM instance_health AS h WHERE h.id = :instance AND h.failing = 0);
 
 -- @run check.failed
 

@@ -39,6 +39,7 @@ SELECT d.id,
        d.cause,
        j.auto_revert,
        j.failures_max,
+       t.update_order,
        t.count,
        t.fresh_proven,
        t.fresh_live,
@@ -87,6 +88,9 @@ SELECT job AS name,
             WHEN count > 0 AND fresh_proven >= count AND stale_live = 0 AND stopping = 0       THEN 'complete'
             WHEN rejections > 0                                                                THEN 'rejected'
             WHEN failures >= failures_max                                                      THEN 'failing'
+            -- Where an old one had to stop first, nothing serves meanwhile: what has worked is started again at once.
+            WHEN failures > 0 AND update_order = 'stop_first' AND fresh_proven = 0 AND stale_live = 0
+                 AND state = 'running' AND cause = 'edit' AND fallback IS NOT NULL AND auto_revert = 1 THEN 'failing'
             WHEN is_blind                                                                      THEN 'moving'
             WHEN deadline_at_ms <= (SELECT now_ms FROM clock)                                  THEN 'stalled'
             ELSE 'moving' END AS progress,

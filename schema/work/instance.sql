@@ -12,9 +12,9 @@
 
 -- @kind instance
 --   of:       instance.job
---   hold:     blind hinted served unarmed free
---   role:     keep replaced surplus unwanted ended expired
---   state:    none unpulled created paused starting passing healthy unready proven failing overdue exited spent gone
+--   hold:     blind hinted served unarmed occupied free
+--   role:     keep lent replaced surplus unwanted ended expired
+--   state:    none unpulled created paused starting passing healthy unready proven ailing spared failing overdue exited spent gone
 --   retry:    500 ms to 1 min
 --   looks:    look
 
@@ -49,6 +49,7 @@ CREATE TABLE instance (
   healthy_at_ms   INTEGER,                      -- first moment at which all checks passed
   ended_at_ms     INTEGER,
   since_ms        INTEGER NOT NULL,             -- moment of the last change
+  spared_at_ms    INTEGER,                      -- kept since then, although its checks fail
   hinted          INTEGER NOT NULL DEFAULT 0,   -- 1: something happened to its container, look at it
   delivers        INTEGER NOT NULL DEFAULT 0    -- 1: it is given a folder with secrets (delivery.sql)
 );
@@ -56,7 +57,41 @@ CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
 CREATE INDEX instance_by_node ON instance (node, run, memory_mb, cpus);
 
+-- What an instance writes to on its node. Goes away with it.
+CREATE TABLE instance_mount (
+  instance INTEGER NOT NULL,
+  node     TEXT NOT NULL,
+  type     TEXT NOT NULL,
+  source   TEXT NOT NULL,
+  PRIMARY KEY (instance, type, source)
+) WITHOUT ROWID;
+CREATE INDEX instance_mount_by_source ON instance_mount (node, type, source);
+
 -- @views
+
+-- What an instance was made to write to.
+CREATE VIEW instance_writes AS
+SELECT DISTINCT i.id AS instance, i.node, json_extract(m.value, '$.type') AS type, json_extract(m.value, '$.source') AS source
+FROM instance AS i
+JOIN spec AS s ON s.id = i.spec
+JOIN json_each(s.body, '$.mounts') AS m
+WHERE json_extract(m.value, '$.type') <> 'tmpfs' AND json_extract(m.value, '$.read_only') = 0;
+
+-- The instances that must not start, since another one, of whatever job, writes to what is for one at a time; of two
+-- that would both start, the later one waits.
+CREATE VIEW instance_barred AS
+SELECT m.instance, m.source, x.id AS by_instance
+FROM instance_mount AS m
+JOIN instance AS i ON i.id = m.instance
+JOIN instance_mount AS o ON o.node = m.node AND o.type = m.type AND o.source = m.source AND o.instance <> m.instance
+JOIN instance AS x ON x.id = o.instance
+WHERE EXISTS (SELECT 1 FROM job_writes AS w
+              WHERE w.job = i.job AND w.type = m.type AND w.source = m.source AND w.shared = 0)
+  AND (x.container IN ('running', 'paused')
+       OR (x.container = 'created'
+           AND ((x.run = 1 AND x.id < m.instance) OR x.hinted = 1
+                OR EXISTS (SELECT 1 FROM attempt AS a
+                           WHERE a.kind = 'instance' AND a.target = CAST(x.id AS TEXT) AND a.finished_at_ms IS NULL))));
 
 -- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.
 -- All windows share one PARTITION BY, so that a plan for one job reads the rows of that job alone.
@@ -71,6 +106,8 @@ SELECT i.id,
        i.unmet,
        i.failing,
        i.unready,
+       i.lent_until_ms,
+       i.spared_at_ms,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.delivers,
@@ -78,7 +115,8 @@ SELECT i.id,
        i.started_at_ms,
        i.healthy_at_ms,
        j.count,
-       j.update_order,
+       o.update_order,
+       o.least,
        j.max_parallel,
        j.min_healthy_ms,
        j.healthy_deadline_ms,
@@ -93,11 +131,26 @@ SELECT i.id,
                           AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
                                                                 ELSE 0 END) + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
+       -- Those that can take over as soon as they are started, or have been.
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec
+                          AND i.container IN ('created', 'running', 'paused')) OVER whole AS fresh_made,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'created'
+                          AND NOT i.hinted AND NOT i.is_busy) OVER better      AS made_rank,
+       -- A start may be under way.
+       count(*) FILTER (WHERE i.container IN ('running', 'paused')
+                           OR (i.container = 'created' AND (i.hinted OR i.is_busy))) OVER whole AS active,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing = 0) OVER whole                        AS able,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing > 0) OVER better                       AS sick_rank,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing > 0) OVER whole                        AS sick,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
        count(*) FILTER (WHERE i.run = 0 AND i.verdict IS 'failed') OVER better AS failed_rank
 FROM instance_health AS i
 LEFT JOIN job AS j ON j.name = i.job
+LEFT JOIN job_order AS o ON o.job = i.job
 LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
 WINDOW whole  AS (PARTITION BY i.job),
        -- Those on a node that was deleted go anyway: they keep nobody else's place.
@@ -121,6 +174,10 @@ SELECT i.id,
             WHEN i.delivers AND i.run = 1 AND i.container IN ('none', 'unpulled', 'created')
                  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.instance = i.id AND d.state = 'there')
                                                                       THEN 'unarmed'
+            WHEN i.run = 1 AND i.container = 'created'
+                 AND ((i.update_order = 'stop_first' AND i.made_rank > i.count - i.active)
+                      OR EXISTS (SELECT 1 FROM instance_barred AS b WHERE b.instance = i.id))
+                                                                      THEN 'occupied'
             ELSE                                                           'free' END AS hold,
        CASE WHEN i.run = 0 AND NOT i.job_wanted                       THEN 'expired'
             WHEN i.run = 0 AND NOT i.failed                           THEN 'expired'
@@ -131,18 +188,26 @@ SELECT i.id,
                                  WHERE later.job = i.job AND later.run IN (0, 1) AND later.slot = i.slot
                                    AND later.id > i.id))              THEN 'expired'
             WHEN i.run = 0                                            THEN 'ended'
-            WHEN NOT i.job_wanted
-                 OR i.node NOT IN (SELECT name FROM node)             THEN 'unwanted'
-            WHEN i.fresh AND i.fresh_rank > i.count                   THEN 'surplus'
+            WHEN i.node NOT IN (SELECT name FROM node)                THEN 'unwanted'
+            WHEN i.container = 'running' AND i.lent_until_ms IS NOT NULL THEN 'lent'
+            WHEN NOT i.job_wanted                                     THEN 'unwanted'
+            -- Beside those that are kept although their checks fail stand others (job_room).
+            WHEN i.fresh AND i.failing = 0
+                 AND i.fresh_rank > i.count + CASE i.update_order
+                                                WHEN 'start_first'
+                                                THEN min(i.sick, i.max_parallel, max(0, i.least - i.able))
+                                                ELSE 0 END            THEN 'surplus'
             WHEN i.fresh                                              THEN 'keep'
             WHEN i.container IN ('none', 'unpulled', 'created')       THEN 'replaced'
-            -- So many of the old spec stay until more of the new one are proven.
-            WHEN i.stale_rank > i.count - i.fresh_proven
-                 - CASE i.update_order WHEN 'stop_first' THEN i.max_parallel ELSE 0 END THEN 'replaced'
+            -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start.
+            WHEN i.stale_rank > i.count - CASE i.update_order WHEN 'stop_first' THEN i.fresh_made
+                                                              ELSE i.fresh_proven END THEN 'replaced'
             ELSE                                                           'keep' END AS role,
        CASE WHEN i.container = 'exited' AND i.collected               THEN 'spent'
             WHEN i.container <> 'running'                             THEN i.container
             WHEN i.healthy_at_ms IS NULL AND i.unmet = 0              THEN 'passing'
+            WHEN i.failing > 0 AND i.healthy_at_ms IS NOT NULL AND i.sick_rank <= i.least - i.able
+            THEN CASE WHEN i.spared_at_ms IS NULL THEN 'ailing' ELSE 'spared' END
             WHEN i.failing > 0                                        THEN 'failing'
             WHEN i.proven_at_ms <= (SELECT now_ms FROM clock) AND i.unready > 0 THEN 'unready'
             WHEN i.proven_at_ms <= (SELECT now_ms FROM clock)         THEN 'proven'
@@ -152,7 +217,8 @@ SELECT i.id,
                  <= (SELECT now_ms FROM clock)                        THEN 'overdue'
             ELSE                                                           'starting' END AS state,
        -- For all that wait for a moment: until it is proven, or has not become healthy in time.
-       CASE WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
+       CASE WHEN i.run = 1 AND i.lent_until_ms < 9e15 THEN i.lent_until_ms
+            WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
             ELSE i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
                                              (SELECT started_at_ms FROM clock)) END AS due_at_ms
 FROM instance_rank AS i
@@ -164,11 +230,19 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('hinted',  '*',        '*',        'look',    'the engine said that something happened to it'),
   ('served',  '*',        '*',        'wait',    'the proxy has not let go of it yet'),
   ('unarmed', 'keep',     '*',        'wait',    'its secrets are not there yet'),
+  ('unarmed', 'lent',     '*',        'none',    'only what runs is kept so'),
   ('unarmed', 'replaced', '*',        'retire',  'instances of the new spec take over'),
-  ('unarmed', 'surplus',  '*',        'retire',  'the count was lowered'),
+  ('unarmed', 'surplus',  '*',        'retire',  'more run than are wanted'),
   ('unarmed', 'unwanted', '*',        'retire',  'its job or its node was deleted'),
   ('unarmed', 'ended',    '*',        'none',    'needs none any more'),
   ('unarmed', 'expired',  '*',        'none',    'needs none any more'),
+  ('occupied', 'keep',    '*',        'wait',    'it is made; starts when the one whose place it takes has ended'),
+  ('occupied', 'lent',    '*',        'none',    'only what runs is kept so'),
+  ('occupied', 'replaced', '*',       'retire',  'instances of the new spec take over'),
+  ('occupied', 'surplus', '*',        'retire',  'more run than are wanted'),
+  ('occupied', 'unwanted', '*',       'retire',  'its job or its node was deleted'),
+  ('occupied', 'ended',   '*',        'none',    'is on its way out'),
+  ('occupied', 'expired', '*',        'none',    'is on its way out'),
 
   ('free',    'keep',     'none',     'create',  'it has no container yet'),
   ('free',    'keep',     'unpulled', 'pull',    'its image is not on the node'),
@@ -179,14 +253,33 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'keep',     'healthy',  'wait',    'is healthy, but not yet for min_healthy_ms'),
   ('free',    'keep',     'unready',  'wait',    'is healthy, but the proxy does not give it requests yet'),
   ('free',    'keep',     'proven',   'none',    ''),
+  ('free',    'keep',     'ailing',   'spare',   'its checks fail, and too few others do well'),
+  ('free',    'keep',     'spared',   'wait',    'its checks fail, and it is kept until enough others do well'),
   ('free',    'keep',     'failing',  'fail',    'its checks fail'),
   ('free',    'keep',     'overdue',  'fail',    'it was not healthy within healthy_deadline_ms'),
   ('free',    'keep',     'exited',   'fail',    'its process ended'),
   ('free',    'keep',     'spent',    'fail',    'its process ended'),
   ('free',    'keep',     'gone',     'fail',    'its container was removed behind Rowlock''s back'),
 
+  ('free',    'lent',     'none',     'none',    'only what runs is kept so'),
+  ('free',    'lent',     'unpulled', 'none',    'only what runs is kept so'),
+  ('free',    'lent',     'created',  'none',    'only what runs is kept so'),
+  ('free',    'lent',     'paused',   'none',    'only what runs is kept so'),
+  ('free',    'lent',     'exited',   'none',    'only what runs is kept so'),
+  ('free',    'lent',     'spent',    'none',    'only what runs is kept so'),
+  ('free',    'lent',     'gone',     'none',    'only what runs is kept so'),
+  ('free',    'lent',     'starting', 'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
+  ('free',    'lent',     'passing',  'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
+  ('free',    'lent',     'healthy',  'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
+  ('free',    'lent',     'unready',  'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
+  ('free',    'lent',     'proven',   'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
+  ('free',    'lent',     'ailing',   'spare',   'its checks fail, and too few others do well'),
+  ('free',    'lent',     'spared',   'wait',    'its checks fail, and it is kept until enough others do well'),
+  ('free',    'lent',     'failing',  'fail',    'its checks fail'),
+  ('free',    'lent',     'overdue',  'fail',    'it was not healthy within healthy_deadline_ms'),
+
   ('free',    'replaced', '*',        'retire',  'instances of the new spec take over'),
-  ('free',    'surplus',  '*',        'retire',  'the count was lowered'),
+  ('free',    'surplus',  '*',        'retire',  'more run than are wanted'),
   ('free',    'unwanted', '*',        'retire',  'its job or its node was deleted'),
 
   ('free',    'ended',    'none',     'none',    'is history'),
@@ -198,6 +291,8 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'ended',    'healthy',  'stop',    'it is on its way out'),
   ('free',    'ended',    'unready',  'stop',    'it is on its way out'),
   ('free',    'ended',    'proven',   'stop',    'it is on its way out'),
+  ('free',    'ended',    'ailing',   'stop',    'it is on its way out'),
+  ('free',    'ended',    'spared',   'stop',    'it is on its way out'),
   ('free',    'ended',    'failing',  'stop',    'it is on its way out'),
   ('free',    'ended',    'overdue',  'stop',    'it is on its way out'),
   ('free',    'ended',    'exited',   'collect', 'its last words are wanted'),
@@ -213,6 +308,8 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'expired',  'healthy',  'stop',    'it is on its way out'),
   ('free',    'expired',  'unready',  'stop',    'it is on its way out'),
   ('free',    'expired',  'proven',   'stop',    'it is on its way out'),
+  ('free',    'expired',  'ailing',   'stop',    'it is on its way out'),
+  ('free',    'expired',  'spared',   'stop',    'it is on its way out'),
   ('free',    'expired',  'failing',  'stop',    'it is on its way out'),
   ('free',    'expired',  'overdue',  'stop',    'it is on its way out'),
   ('free',    'expired',  'exited',   'remove',  'its history is no longer needed'),
@@ -269,8 +366,20 @@ WHERE i.id = (SELECT max(e.id) FROM instance AS e WHERE e.job = i.job AND e.verd
 -- @wake
 
 CREATE TEMP TRIGGER wake_instance_gone AFTER DELETE ON instance BEGIN INSERT INTO dirty VALUES (OLD.node); END;
+-- Who waits to write to what another has let go.
+CREATE TEMP TRIGGER wake_instance_ended AFTER UPDATE OF container ON instance WHEN NEW.container <> OLD.container BEGIN
+  INSERT INTO dirty SELECT i.job FROM instance_mount AS m
+                    JOIN instance_mount AS o ON o.node = m.node AND o.type = m.type AND o.source = m.source
+                                            AND o.instance <> m.instance
+                    JOIN instance AS i ON i.id = o.instance AND i.job <> NEW.job
+                    WHERE m.instance = NEW.id;
+END;
 
 -- @begin
+
+-- An older version did not write it down.
+INSERT OR IGNORE INTO instance_mount (instance, node, type, source)
+SELECT instance, node, type, source FROM instance_writes;
 
 UPDATE instance
 SET hinted = 1
@@ -296,6 +405,13 @@ SELECT :now_ms, 'instance', job, name, 'healthy',
        'after ' || (:now_ms - COALESCE(started_at_ms, placed_at_ms)) || ' ms'
 FROM instance
 WHERE id = :target;
+
+-- @run instance.spare
+
+UPDATE instance SET spared_at_ms = :now_ms, since_ms = :now_ms WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'instance', job, name, 'kept', :reason FROM instance WHERE id = :target;
 
 -- @run instance.fail
 
@@ -347,6 +463,7 @@ SELECT :now_ms, 'instance', job, name, 'retired', reason FROM instance WHERE id 
 -- @run instance.forget
 
 DELETE FROM check_state WHERE instance = :target;
+DELETE FROM instance_mount WHERE instance = :target;
 DELETE FROM instance WHERE id = :target;
 
 -- @run instance.look.done

@@ -147,6 +147,10 @@ CREATE TABLE job_mount (
   read_only INTEGER NOT NULL DEFAULT 0
             CONSTRAINT "job_mount.read_only must be 0 or 1"
             CHECK (typeof(read_only) = 'integer' AND read_only IN (0, 1)),
+  -- 0: one instance at a time writes to it, so the job updates by stop_first; 1: the program can share it
+  shared    INTEGER NOT NULL DEFAULT 0
+            CONSTRAINT "job_mount.shared must be 0 or 1"
+            CHECK (typeof(shared) = 'integer' AND shared IN (0, 1)),
   PRIMARY KEY (job, path),
   CONSTRAINT "job_mount.source must be an absolute folder for type 'bind'"
   CHECK (type <> 'bind' OR source GLOB '/*')
@@ -216,7 +220,8 @@ SELECT 'job_port', p.job || '/' || p.label,
 FROM job_port AS p
 JOIN job AS j ON j.name = p.job
 WHERE p.host_port > 0
-  AND (j.update_order = 'start_first' OR j.count > (SELECT count(*) FROM node WHERE eligible = 1))
+  AND ((SELECT o.update_order FROM job_order AS o WHERE o.job = j.name) = 'start_first'
+       OR j.count > (SELECT count(*) FROM node WHERE eligible = 1))
   AND j.count > 0
 UNION ALL
 SELECT 'job_port', p.job || '/' || p.label,
@@ -233,7 +238,46 @@ FROM job_port AS p
 JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.protocol
                       AND other.host_ip = p.host_ip
                       AND (other.job < p.job OR (other.job = p.job AND other.label < p.label))
-WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
+WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1
+UNION ALL
+SELECT 'job_mount', m.job || '/' || m.path,
+       'job ' || m.job || ' writes to ' || m.source || ', which only one instance at a time may: set count to 1, or, if '
+         || 'the program can share it, job_mount.shared to 1, or job_mount.read_only to 1'
+FROM job_writes AS m
+JOIN job AS j ON j.name = m.job
+WHERE m.shared = 0 AND j.count > 1
+UNION ALL
+SELECT 'job_mount', m.job || '/' || m.path,
+       'jobs ' || other.job || ' and ' || m.job || ' both write to ' || m.source || ', which only one at a time may: set '
+         || 'job_mount.read_only to 1 in one of them, or, if both programs can share it, job_mount.shared to 1 in both'
+FROM job_writes AS m
+CROSS JOIN job_writes AS other ON other.type = m.type AND other.job <> m.job
+  -- a folder, or one inside it
+  AND (other.source = m.source OR (m.type = 'bind' AND m.source GLOB '?*'
+                                   AND substr(other.source, 1, length(m.source) + 1) = rtrim(m.source, '/') || '/'))
+WHERE (m.shared = 0 OR other.shared = 0)
+  AND (other.job < m.job OR other.source <> m.source)
+  AND (SELECT count(*) FROM node) = 1;
+
+-- What a job writes to on its node, beside its own container.
+CREATE VIEW job_writes AS
+SELECT m.job, m.path, m.type, m.source, m.shared FROM job_mount AS m WHERE m.type <> 'tmpfs' AND m.read_only = 0;
+
+-- In which order a job is updated: what has one writer at a time is let go before another takes it. And how many of it
+-- Rowlock leaves running, whatever their checks say: as many as the update policy keeps, and the last one of a route.
+CREATE VIEW job_order AS
+SELECT o.job,
+       o.update_order,
+       max(o.count - o.max_parallel,
+           o.update_order = 'start_first' AND o.count > 0
+             AND EXISTS (SELECT 1 FROM route AS r
+                         WHERE (r.job = o.job OR r.next_job = o.job) AND r.redirect_host IS NULL)) AS least
+FROM (SELECT j.name AS job,
+             j.count,
+             j.max_parallel,
+             CASE WHEN EXISTS (SELECT 1 FROM job_writes AS m WHERE m.job = j.name AND m.shared = 0) THEN 'stop_first'
+                  ELSE j.update_order END AS update_order
+      FROM job AS j) AS o;
 
 -- How the spec in the engineer's rows relates to the one that is rolled out.
 CREATE VIEW job_asked AS
@@ -318,6 +362,7 @@ SELECT 'job' AS kind,
             ELSE                                                                              'converging' END AS state,
        t.fresh_proven || '/' || t.count || ' healthy'
          || CASE WHEN t.stale_live > 0 THEN ', ' || t.stale_live || ' of the old spec' ELSE '' END
+         || CASE WHEN t.sick > 0 THEN ', ' || t.sick || ' kept whose checks fail' ELSE '' END
          || CASE WHEN t.state = 'failed' THEN ': ' || d.reason
                  WHEN d.cause = 'revert' THEN ': the change failed, runs the last spec that was healthy'
                  WHEN o.nowhere THEN ': no node can take an instance'
@@ -367,6 +412,14 @@ SELECT 'job', o.job, o.job, 'no instance can be placed: there is no node; INSERT
 FROM job_outlook AS o
 WHERE o.nowhere AND NOT EXISTS (SELECT 1 FROM node);
 
+CREATE VIEW job_metric AS
+SELECT 'rowlock_job_spared_instances' AS name,
+       'Instances of a job that are kept although their checks fail.' AS help,
+       'gauge' AS type,
+       json_object('job', t.job) AS labels,
+       t.sick AS value
+FROM job_tally AS t;
+
 -- @run job.deploy
 
 INSERT OR IGNORE INTO spec (job, body) SELECT job, body FROM job_spec WHERE job = :target;
@@ -410,6 +463,12 @@ JOIN node AS d ON d.name = n.node
 WHERE v.job = :name AND v.slot = CAST(:target AS INTEGER)
 ORDER BY n.load, n.node
 LIMIT 1;
+
+INSERT INTO instance_mount (instance, node, type, source)
+SELECT w.instance, w.node, w.type, w.source
+FROM instance_writes AS w
+WHERE w.instance = (SELECT i.id FROM instance AS i
+                    WHERE i.job = :name AND i.slot = CAST(:target AS INTEGER) AND i.run = 1);
 
 -- @run job.forget
 

@@ -18,7 +18,8 @@ SELECT d.job,
        d.spec,
        d.state,
        j.count,
-       j.update_order,
+       o.update_order,
+       o.least,
        j.max_parallel,
        j.min_healthy_ms,
        count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec)                                        AS fresh_live,
@@ -28,11 +29,17 @@ SELECT d.job,
                                                                 ELSE 0 END) + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock))                                        AS fresh_proven,
        count(*) FILTER (WHERE i.run = 1 AND i.spec <> d.spec)                                       AS stale_live,
+       -- Those that do well, and those that did and whose checks fail now.
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing = 0)                                                        AS able,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing > 0)                                                        AS sick,
        count(*) FILTER (WHERE i.run = 0 AND i.container IN ('running', 'paused'))                   AS stopping,
        d.failures,
        count(*) FILTER (WHERE i.spec = d.spec AND i.rejected = 1
                           AND i.placed_at_ms >= d.started_at_ms)                                    AS rejections
 FROM job AS j
+JOIN job_order AS o ON o.job = j.name
 JOIN deployment AS d ON d.job = j.name AND d.current = 1
 LEFT JOIN instance_health AS i ON i.job = j.name
 GROUP BY d.job;
@@ -42,16 +49,17 @@ CREATE VIEW job_room AS
 SELECT t.job,
        t.deployment,
        t.spec,
-       -- So many of the new spec may be placed now. While an old one lives, no more than max_parallel are unproven.
-       max(0, CASE WHEN t.stale_live = 0 AND (t.stopping = 0 OR t.update_order = 'start_first')
+       -- So many of the new spec may be placed now, beside those that are kept although their checks fail (start_first). While an old one lives, no more than max_parallel are unproven. With
+       -- stop_first, too, they are made before an old one goes; instance_fact says when they start.
+       max(0, CASE WHEN t.stale_live = 0
                    THEN t.count - t.fresh_live
+                          + CASE t.update_order WHEN 'start_first'
+                                                THEN min(t.sick, t.max_parallel, max(0, t.least - t.able)) ELSE 0 END
                    WHEN t.update_order = 'start_first'
                    THEN min(t.count - t.fresh_live,
                             t.count + t.max_parallel - t.fresh_live - t.stale_live,
                             t.max_parallel - (t.fresh_live - t.fresh_proven))
-                   ELSE min(t.count - t.fresh_live - t.stale_live - t.stopping,
-                            CASE WHEN t.stale_live = 0 THEN t.count
-                                 ELSE t.max_parallel - (t.fresh_live - t.fresh_proven) END) END)    AS place_max,
+                   ELSE min(t.count - t.fresh_live, t.max_parallel - (t.fresh_live - t.fresh_proven)) END) AS place_max,
        t.count,
        t.fresh_live,
        t.fresh_proven,
@@ -91,6 +99,14 @@ LEFT JOIN instance AS last ON last.id = (SELECT max(i.id) FROM instance AS i
 WHERE v.free_below < v.place_max
   AND NOT EXISTS (SELECT 1 FROM instance AS i WHERE i.job = v.job AND i.slot = v.slot AND i.run = 1);
 
+-- The instances that go before those that take their place start: what is reserved for them is free by then.
+CREATE VIEW job_ebb AS
+SELECT i.job, i.id AS instance
+FROM deployment AS d
+JOIN job_order AS o ON o.job = d.job AND o.update_order = 'stop_first'
+JOIN instance AS i ON i.job = d.job AND i.run = 1 AND i.spec <> d.spec
+WHERE d.current = 1;
+
 -- Where an instance of a job could go, and why not. The best is the one with the fewest instances.
 CREATE VIEW job_node AS
 SELECT j.name AS job,
@@ -110,11 +126,13 @@ SELECT j.name AS job,
             THEN 'has ' || s.memory_mb || ' MB, the job asks for ' || j.memory_mb || ' MB'
             WHEN j.memory_mb > 0
                  AND j.memory_mb + (SELECT COALESCE(sum(i.memory_mb), 0) FROM instance AS i
-                                    WHERE i.node = n.name AND i.run = 1) > s.memory_mb
+                                    WHERE i.node = n.name AND i.run = 1 AND i.id NOT IN (SELECT e.instance FROM job_ebb AS e
+                                                                                         WHERE e.job = j.name)) > s.memory_mb
             THEN 'has no ' || j.memory_mb || ' MB left that are not reserved'
             WHEN j.cpus > 0
                  AND j.cpus + (SELECT COALESCE(sum(i.cpus), 0) FROM instance AS i
-                               WHERE i.node = n.name AND i.run = 1) > s.cpus
+                               WHERE i.node = n.name AND i.run = 1 AND i.id NOT IN (SELECT e.instance FROM job_ebb AS e
+                                                                                    WHERE e.job = j.name)) > s.cpus
             THEN 'has no ' || printf('%g', j.cpus) || ' cpus left that are not reserved'
             ELSE '' END AS obstacle,
        (SELECT count(*) FROM instance AS i WHERE i.node = n.name AND i.run = 1) AS load

@@ -37,6 +37,17 @@ std::int64_t ready_beside(const Snapshot& rows, const TargetRow& target) {
   return ready;
 }
 
+// Whether the proxy gives requests to something of what the route leads to, or to another of those
+// that it led to before.
+bool is_served(const Snapshot& rows, const TargetRow& target) {
+  return std::any_of(rows.targets.begin(), rows.targets.end(), [&](const auto& row) {
+    const TargetRow& other = row.second;
+    const InstanceRow* const instance = rows.find(other.name);
+    return other.route == target.route && other.name != target.name && other.is_ready &&
+           (other.is_led_to || (instance != nullptr && instance->runs));
+  });
+}
+
 bool ends(const Deed& deed) {
   return (deed.call.verb == "stop" || deed.call.verb == "remove") && deed.call.found != nullptr &&
          deed.call.found->state == ContainerState::running;
@@ -151,6 +162,11 @@ class KeepsOneReady final : public Invariant {
                                is->reason.starts_with("instances of the new spec");
       const bool is_dropped = !target.is_wanted_ready && target.reason != kLeaves;
       if (!is_replaced || is_dropped || !target.is_ready || job == turn.after.jobs.end()) continue;
+      if (!target.is_led_to) {
+        if (target.is_overdue || is_served(turn.after, target)) continue;
+        return fmt::format("{} is replaced, and nothing of what {} leads to is ready", target.name,
+                           target.route);
+      }
       if (!job->second.start_first || !is->healthy || is->container != "running") continue;
       const std::int64_t left = ready_beside(turn.after, target);
       if (left < job->second.count) {

@@ -5,8 +5,6 @@
 #include <criterion/criterion.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 
 using namespace rowlock;
@@ -16,12 +14,6 @@ namespace {
 
 constexpr std::uint64_t kParts = 4;
 constexpr int kFailuresMax = 20;  // One tells little of how often a fault shows, and of its kind.
-
-// Seeds that show a fault which is known and not mended yet: a route that moves away from a job, to
-// one of which nothing is ready, while the first is rolled out (#13). They are played when they are
-// named.
-constexpr std::array<std::uint64_t, 9> kKnown = {744,  1309, 1377, 1990, 3489,
-                                                 3498, 4239, 6536, 7029};
 
 void play_part(std::uint64_t part) {
   const Schema schema;
@@ -36,10 +28,6 @@ void play_part(std::uint64_t part) {
   std::uint64_t played = 0;
   int failed = 0;
   for (std::uint64_t seed = part; seed < seeds_to_play(); seed += kParts) {
-    if (std::find(kKnown.begin(), kKnown.end(), seed) != kKnown.end()) {
-      fmt::print(stderr, "simulator: seed {} is known to fail and left out\n", seed);
-      continue;
-    }
     const std::string violated = play(stage, seed);
     cr_expect(violated.empty(), "%s", violated.c_str());
     failed += violated.empty() ? 0 : 1;

@@ -34,12 +34,17 @@ void take_routes(Database& state, Snapshot& taken) {
                "SELECT target, route, job, name, address, wanted = 'ready' AS ready, acknowledged "
                "= 'ready' AS is_ready, "
                "ready_at_ms IS NOT NULL AS was_ready, let_go_at_ms IS NOT NULL AS is_let_go, "
-               "reason FROM route_target WHERE ended_at_ms IS NULL")) {
+               "EXISTS (SELECT 1 FROM route AS r WHERE r.name = t.route AND t.job IN (r.job, "
+               "r.next_job)) AS is_led_to, COALESCE(lent_at_ms + (SELECT max(progress_deadline_ms) "
+               "FROM route AS r JOIN job AS j ON j.name IN (r.job, r.next_job) WHERE r.name = "
+               "t.route) <= (SELECT now_ms FROM clock), 0) AS is_overdue, "
+               "reason FROM route_target AS t WHERE ended_at_ms IS NULL")) {
     taken.targets.emplace(row.text("target"),
                           TargetRow{row.text("route"), row.text("job"), row.text("name"),
                                     row.text("address"), row.integer("ready") == 1,
                                     row.integer("is_ready") == 1, row.integer("was_ready") == 1,
-                                    row.integer("is_let_go") == 1, row.text("reason")});
+                                    row.integer("is_let_go") == 1, row.integer("is_led_to") == 1,
+                                    row.integer("is_overdue") == 1, row.text("reason")});
   }
 }
 
@@ -70,7 +75,8 @@ Snapshot take_snapshot(Database& state, const Snapshot& before) {
   }
   for (const Row& row :
        rows_of(state,
-               "SELECT name, count, max_parallel, update_order, drain_timeout_ms, EXISTS (SELECT 1 "
+               "SELECT name, count, max_parallel, (SELECT o.update_order FROM job_order AS o WHERE "
+               "o.job = name) AS update_order, drain_timeout_ms, EXISTS (SELECT 1 "
                "FROM deployment "
                "WHERE job = name AND current = 1 AND state = 'failed') AS has_failed FROM job")) {
     taken.jobs.emplace(row.text("name"),

@@ -52,6 +52,8 @@ struct TargetRow {
   bool is_ready = false;   // The proxy said so last,
   bool was_ready = false;  // or once.
   bool is_let_go = false;
+  bool is_led_to = false;   // The route leads to its job, not only did so before,
+  bool is_overdue = false;  // and that has had all the time it is given to take over.
   std::string reason;
 };
 

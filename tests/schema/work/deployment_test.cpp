@@ -79,22 +79,32 @@ Test(deployment_plan, stop_first_never_has_more_than_count) {
 
   world.sql("UPDATE job SET image = 'good:2'");
   world.settle();
+  std::int64_t most = 0;
+  world.after_step = [&] {
+    most =
+        std::max(most, world.number("SELECT count(*) FROM instance WHERE container = 'running'"));
+  };
   const std::string seen = course(world, 40000);
 
   cr_expect(seen == "1+1 0+2", "%s", seen.c_str());
+  cr_expect_eq(most, 2);
   cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
 }
 
-Test(deployment_plan, stop_first_starts_nothing_while_the_old_one_still_stops) {
+Test(deployment_plan, stop_first_makes_the_new_one_first_and_starts_it_once_the_old_one_has_ended) {
   PlanWorld world;
   converge(world, ", update_order", ", 'stop_first'");
+  std::string made;
+  world.after_step = [&] {
+    made += " " + world.text("SELECT group_concat(container, '+') FROM instance");
+  };
+
   world.sql("UPDATE job SET image = 'good:2'");
-  world.turn();
-  world.turn();
+  world.settle();
 
-  const std::string steps = world.steps();
-
-  cr_expect(steps == "instance.stop", "%s", steps.c_str());
+  const std::string wanted = "running+created running+created exited+created";
+  cr_expect(made.find(wanted) != std::string::npos, "%s", made.c_str());
+  cr_expect(made.find("running+running") == std::string::npos, "%s", made.c_str());
 }
 
 Test(deployment_plan, a_new_instance_counts_only_after_min_healthy_ms) {
