@@ -14,6 +14,7 @@
 #include "controller/loop/workers.h"
 #include "controller/serve/api_server.h"
 #include "controller/service/hardening.h"
+#include "controller/service/what_runs.h"
 #include "reconcilers/registry.h"
 #include "reconcilers/work/check.h"
 
@@ -59,7 +60,11 @@ class Service {
   Service(const Home& home, Database state, const Schema& schema, Log& log);
 
   Result<> begin(const UnsealSource& unseal);
-  void run() { loop_.run(); }
+  // Returns the exit code.
+  int run() {
+    loop_.run();
+    return exit_code_;
+  }
   bool is_busy() const { return workers_.running() > 0; }
 
  private:
@@ -73,6 +78,7 @@ class Service {
   void take_key(const Result<UnsealKey>& key);
   void failed(const Error& error);
   void stop(const char* signal);
+  void give_up();
 
   const Home& home_;
   const Schema& schema_;
@@ -97,6 +103,7 @@ class Service {
   bool is_scheduled_ = false;
   std::int64_t sealed_at_ = 0;  // SealKeeper::changes() when the key was asked for.
   std::string last_error_;
+  int exit_code_ = kExitOk;
 };
 
 Service::Service(const Home& home, Database state, const Schema& schema, Log& log)
@@ -223,6 +230,10 @@ void Service::schedule_pass() {
 
 void Service::pass() {
   is_scheduled_ = false;
+  if (state_.is_moved()) {
+    give_up();
+    return;
+  }
   // What could not be written when it happened is written before anything is planned by it.
   if (auto told = secrets_.seal.follow(world_.clock().now_ms()); !told.ok()) {
     failed(told.error());
@@ -291,6 +302,16 @@ void Service::stop(const char* signal) {
   loop_.stop();
 }
 
+// What would be written now, nobody would ever read.
+void Service::give_up() {
+  log_.error("state.db was moved, deleted or replaced: stops, and writes no more",
+             {{"file", home_.state_path()},
+              {"hint", "put it back with its -wal, and start Rowlock again; what runs goes on"}});
+  exit_code_ = kExitConfiguration;
+  world_.end();
+  loop_.stop();
+}
+
 Log::Format format_of(const std::string& name) {
   return name == "json"   ? Log::Format::json
          : name == "text" ? Log::Format::text
@@ -319,6 +340,9 @@ int run(const Home& home, const RunOptions& options) {
   if (auto safe = home.check_file_system(); !safe.ok()) {
     return refused(safe.error(), kExitConfiguration);
   }
+  if (auto known = home.check_state(); !known.ok()) {
+    return refused(with_what_runs(known.error(), home), kExitConfiguration);
+  }
   auto lock = HomeLock::take(home, clock.now_ms());
   if (!lock.ok()) {
     return refused(lock.error(),
@@ -333,7 +357,7 @@ int run(const Home& home, const RunOptions& options) {
     return refused(begun.error(), kExitFailed);
   }
   log.info("runs", {{"home", home.folder()}, {"version", version()}});
-  service->run();
+  const int code = service->run();
   for (int waited_ms = 0; service->is_busy() && waited_ms < kGraceMs; waited_ms += kLookMs) {
     std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
   }
@@ -341,9 +365,9 @@ int run(const Home& home, const RunOptions& options) {
     // A call is under way that may take minutes. It is marked in state.db, and the next controller
     // looks what came of it.
     std::fflush(stderr);
-    std::_Exit(EXIT_SUCCESS);
+    std::_Exit(code);
   }
-  return EXIT_SUCCESS;
+  return code;
 }
 
 }  // namespace rowlock

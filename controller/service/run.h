@@ -14,8 +14,8 @@ struct RunOptions {
   UnsealSource unseal;              // As given; the environment may name one when nothing is.
 };
 
-// Runs until SIGTERM or SIGINT, which end the controller and never a container. Returns the exit
-// code.
+// Runs until SIGTERM or SIGINT, which end the controller and never a container, or until state.db
+// is no longer the file that it writes. Returns the exit code.
 int run(const Home& home, const RunOptions& options);
 
 }  // namespace rowlock

@@ -141,13 +141,15 @@ void LiveHome::start_and_reach() {
 
 int LiveHome::stop() {
   controller_->signal(SIGTERM);
-  return controller_->await_end(kPatienceS);
+  return await_end();
 }
 
 void LiveHome::kill() {
   controller_->signal(SIGKILL);
-  controller_->await_end(kPatienceS);
+  await_end();
 }
+
+int LiveHome::await_end() { return controller_->await_end(kPatienceS); }
 
 std::string LiveHome::log() const { return file_text(folder() + "/run.log"); }
 

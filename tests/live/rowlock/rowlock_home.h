@@ -57,6 +57,7 @@ class LiveHome {
   void start_and_reach();  // Returns once the node `local` was looked at.
   int stop();              // SIGTERM. Returns the exit code.
   void kill();             // SIGKILL.
+  int await_end();         // By itself. Returns the exit code.
   pid_t process() const { return controller_->process(); }
   std::string log() const;
 

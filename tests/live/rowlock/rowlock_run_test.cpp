@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 
 using namespace rowlock;
 using namespace rowlock_live;
@@ -81,6 +82,41 @@ Test(live_rowlock_run, a_second_controller_refuses_and_names_the_first, .timeout
   cr_expect(answer.find(std::to_string(home.process())) != std::string::npos, "%s", answer.c_str());
   home.accept(insert_job("web"));  // The first one is still at work.
   home.await_converged("web");
+}
+
+Test(live_rowlock_run, a_state_file_that_is_taken_away_ends_it_and_is_not_made_anew,
+     .timeout = 120) {
+  LiveHome home;
+  home.start_and_reach();
+  home.accept(insert_job("web"));
+  home.await_converged("web");
+  const std::string before = home.identity("web");
+  const std::string id = home.state("SELECT id FROM home");
+  const std::string away = home.folder() + "/away";
+  std::filesystem::create_directory(away);
+
+  std::error_code ignored;  // It may end, and put its -wal into the file, in the middle.
+  for (const std::string name : {"state.db-wal", "state.db-shm", "state.db"}) {
+    std::filesystem::rename(home.folder() + "/" + name, away + "/" + name, ignored);
+  }
+  const int ended = home.await_end();
+  int code = 0;
+  const std::string answer = home.verb({"run"}, &code);
+  int code_of_look = 0;
+  const std::string look = home.verb({"status"}, &code_of_look);
+
+  cr_expect(ended == 78, "%d", ended);
+  cr_expect(home.log().find("state.db was moved, deleted or replaced") != std::string::npos);
+  cr_expect(code == 78 && code_of_look == 78, "%d %d", code, code_of_look);
+  cr_expect(answer.find("runs 1 container of home " + id) != std::string::npos, "%s",
+            answer.c_str());
+  cr_expect(look.find("rowlock init --new-id") != std::string::npos, "%s", look.c_str());
+  for (const std::string name : {"state.db-wal", "state.db"}) {
+    std::filesystem::rename(away + "/" + name, home.folder() + "/" + name, ignored);
+  }
+  home.start_and_reach();
+  home.await_converged("web");
+  cr_expect(home.identity("web") == before);
 }
 
 Test(live_rowlock_run, sigterm_ends_the_controller_and_nothing_else, .timeout = 120) {
