@@ -13,6 +13,7 @@
 #include "controller/loop/loop.h"
 #include "controller/loop/workers.h"
 #include "controller/serve/api_server.h"
+#include "controller/service/claims.h"
 #include "controller/service/hardening.h"
 #include "controller/service/what_runs.h"
 #include "reconcilers/registry.h"
@@ -59,7 +60,8 @@ class Service {
  public:
   Service(const Home& home, Database state, const Schema& schema, Log& log);
 
-  Result<> begin(const UnsealSource& unseal);
+  // `place`: of the home's folder, which a copy of it does not have.
+  Result<> begin(const RunOptions& options, const std::string& place);
   // Returns the exit code.
   int run() {
     loop_.run();
@@ -78,7 +80,7 @@ class Service {
   void take_key(const Result<UnsealKey>& key);
   void failed(const Error& error);
   void stop(const char* signal);
-  void give_up();
+  void give_up(const Error& error, int exit_code);
 
   const Home& home_;
   const Schema& schema_;
@@ -185,11 +187,12 @@ Result<> Service::open_with(const UnsealKey& key) {
   return opened;
 }
 
-Result<> Service::begin(const UnsealSource& source) {
+Result<> Service::begin(const RunOptions& options, const std::string& place) {
+  TRY(begin_claims(state_, schema_, place, options.takes_over, world_.clock().now_ms()));
   TRY(begin_secrets());
   TRY(controller_.begin());
   TRY(api_.begin(home_.socket_path()));
-  unseal(source);
+  unseal(options.unseal);
   const auto id = TRY(state_.scalar("SELECT id FROM home"));
   engines_ = std::make_unique<EngineWatch>(
       world_, text_of(id),
@@ -231,7 +234,9 @@ void Service::schedule_pass() {
 void Service::pass() {
   is_scheduled_ = false;
   if (state_.is_moved()) {
-    give_up();
+    give_up({Fault::broken, Cause::corrupt, "state.db was moved, deleted or replaced",
+             "put it back with its -wal, and start Rowlock again"},
+            kExitConfiguration);
     return;
   }
   // What could not be written when it happened is written before anything is planned by it.
@@ -266,6 +271,9 @@ void Service::after_pass(const Controller::Pass& pass) {
   }
   if (!pass.names.empty()) {
     watch_what_there_is();
+    if (auto alone = check_claims(state_, schema_); !alone.ok()) {
+      give_up(alone.error(), kExitBusy);
+    }
   }
 }
 
@@ -302,12 +310,10 @@ void Service::stop(const char* signal) {
   loop_.stop();
 }
 
-// What would be written now, nobody would ever read.
-void Service::give_up() {
-  log_.error("state.db was moved, deleted or replaced: stops, and writes no more",
-             {{"file", home_.state_path()},
-              {"hint", "put it back with its -wal, and start Rowlock again; what runs goes on"}});
-  exit_code_ = kExitConfiguration;
+// The home is no longer this one's: stops before the next step, and what runs goes on.
+void Service::give_up(const Error& error, int exit_code) {
+  log_.error("stops, and does nothing more", {{"err", error.message}, {"hint", error.hint}});
+  exit_code_ = exit_code;
   world_.end();
   loop_.stop();
 }
@@ -353,8 +359,8 @@ int run(const Home& home, const RunOptions& options) {
     return refused(state.error(), kExitConfiguration);
   }
   auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log);
-  if (auto begun = service->begin(options.unseal); !begun.ok()) {
-    return refused(begun.error(), kExitFailed);
+  if (auto begun = service->begin(options, lock.value().place()); !begun.ok()) {
+    return refused(begun.error(), begun.error().cause == Cause::exists ? kExitBusy : kExitFailed);
   }
   log.info("runs", {{"home", home.folder()}, {"version", version()}});
   const int code = service->run();

@@ -222,6 +222,12 @@ std::string HomeLock::holder(const Home& home) {
   return said.substr(0, said.find('\n'));
 }
 
+std::string HomeLock::place() const {
+  struct statx file {};
+  if (statx(fd_, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &file) != 0) return "unknown";
+  return fmt::format("{}-{}.{:09}", file.stx_ino, file.stx_btime.tv_sec, file.stx_btime.tv_nsec);
+}
+
 HomeLock::~HomeLock() {
   if (fd_ >= 0) {
     ::close(fd_);

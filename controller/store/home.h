@@ -64,6 +64,9 @@ class HomeLock {
   // home.
   static std::string holder(const Home& home);
 
+  // What tells the folder from a copy of it: which file on the disk the lock is, made when.
+  std::string place() const;
+
   HomeLock(HomeLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   HomeLock& operator=(HomeLock&&) = delete;
   ~HomeLock();

@@ -270,6 +270,20 @@ Test(home, a_second_controller_is_refused_and_told_who_the_first_is) {
   cr_expect(HomeLock::take(made.home, 3'000'000).ok());
 }
 
+Test(home, a_copy_of_the_folder_is_another_place) {
+  MadeHome made;
+  TempFolder other;
+  const auto place_of = [](const Home& home) { return HomeLock::take(home, 0).value().place(); };
+  const std::string place = place_of(made.home);
+
+  const int copied =
+      std::system(fmt::format("cp -a {}/. {}", made.home.folder(), other.path()).c_str());
+
+  cr_assert(copied == 0);
+  cr_expect(place_of(made.home) == place, "it stays the same");
+  cr_expect(place_of(Home(other.path())) != place);
+}
+
 Test(home, a_lock_without_a_home_says_what_to_do) {
   TempFolder folder;
 
