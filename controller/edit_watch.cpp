@@ -46,6 +46,9 @@ EditWatch::EditWatch(Loop& loop, const std::string& folder, DesiredFile& file,
 }
 
 void EditWatch::folder_changed(const std::string& name) {
+  if (name == "state.db") {
+    edited_();  // Nobody writes that but the controller: it may have been taken away.
+  }
   if (name.empty() || name.starts_with("desired.db")) {
     hinted_at_ms_ = steady_ms();
     soon_->cancel();

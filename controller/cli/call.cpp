@@ -42,15 +42,11 @@ std::optional<Error> obstacle_at(const Home& home, bool edits) {
   if (access(home.folder().c_str(), R_OK | X_OK) != 0 && errno == EACCES) {
     return no_permission(home.folder());
   }
-  if (access(home.state_path().c_str(), R_OK) != 0) {
-    if (errno == EACCES) {
-      return no_permission(home.state_path());
-    }
-    return Error{Fault::broken, Cause::not_found,
-                 fmt::format("there is no home in {}", home.folder()),
-                 fmt::format("make one with `rowlock init --home {}`, or name another with "
-                             "--home or ROWLOCK_HOME",
-                             home.folder())};
+  if (access(home.state_path().c_str(), R_OK) != 0 && errno == EACCES) {
+    return no_permission(home.state_path());
+  }
+  if (auto known = home.check_state(); !known.ok()) {
+    return as_configuration(known.error());
   }
   if (edits && access(home.desired_path().c_str(), R_OK | W_OK) != 0 &&
       (errno == EACCES || errno == EROFS)) {

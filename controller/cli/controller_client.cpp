@@ -59,11 +59,11 @@ Error unreachable(const Home& home, const Error& error) {
   if (access(home.folder().c_str(), X_OK) != 0 && errno == EACCES) {
     return no_permission(home.folder());
   }
-  if (access(home.state_path().c_str(), F_OK) != 0 && errno != EACCES) {
-    return {Fault::broken, Cause::not_found, fmt::format("there is no home in {}", home.folder()),
-            fmt::format("make one with `rowlock init --home {}`, or name another with --home or "
-                        "ROWLOCK_HOME",
-                        home.folder())};
+  const bool is_hidden = access(home.state_path().c_str(), F_OK) != 0 && errno == EACCES;
+  if (!is_hidden && !home.check_state().ok()) {
+    Error none = home.check_state().error();
+    none.fault = Fault::broken;
+    return none;
   }
   if (access(socket.c_str(), F_OK) == 0 && access(socket.c_str(), W_OK) != 0) {
     return no_permission(socket);

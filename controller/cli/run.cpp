@@ -17,6 +17,9 @@ void add_run(Verbs& verbs) {
                                       Needs::nothing, run_controller);
   verb.option("--log-format", said.log_format, "json, text, or auto: by terminal")
       .one_of({"json", "text", "auto"});
+  verb.flag("--take-over", said.takes_over,
+            "drive what runs although another controller does, such as one that is gone for good: "
+            "that one stops");
   verb.option("--unseal-key-file", said.unseal.key_file,
               "open the secret store with the key in this file (or ROWLOCK_UNSEAL_KEY_FILE)")
       .type("FILE");

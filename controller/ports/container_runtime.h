@@ -44,6 +44,7 @@ struct ContainerSpec {
   std::string home;      // Label rowlock.home: whose it is.
   std::string job;       // Label rowlock.job.
   std::string instance;  // Label rowlock.instance.
+  std::string nonce;     // Label rowlock.nonce: made with the row, and known to no other.
   std::string image;
   std::string arch;  // The node's: amd64, arm64 …; an image for another one is rejected. Empty: not
                      // compared.
@@ -74,6 +75,9 @@ constexpr const char* kLauncherPath = "/run/rowlock-launch";
 // In kSecretsPath: what the launcher adds to the environment, as NAME=VALUE, each ended by a NUL.
 constexpr const char* kEnvironmentFile = ".environment";
 
+// Of all that a container is made from but its name and labels; label rowlock.made_from.
+std::string fingerprint_of(const ContainerSpec& spec);
+
 enum class ContainerState { created, running, paused, exited };
 std::string_view name_of(ContainerState state);  // "created" …
 
@@ -84,9 +88,11 @@ std::string text_of(const std::vector<PortBinding>& published);
 struct Container {
   std::string name;
   std::string id;
-  std::string home;      // Label; empty when it is not a Rowlock container.
-  std::string job;       // Label.
-  std::string instance;  // Label.
+  std::string home;       // Label; empty when it is not a Rowlock container.
+  std::string job;        // Label.
+  std::string instance;   // Label.
+  std::string nonce;      // Label.
+  std::string made_from;  // Label.
   std::string image;
   ContainerState state = ContainerState::created;
   std::string address;  // Where its ports answer from this machine: an IP; 127.0.0.1 on the host
@@ -110,6 +116,16 @@ struct ExecResult {
   std::string output;  // The last 4 KB of stdout and stderr.
 };
 
+// Who drives a home on an engine: an object of the engine, whose name is made of home and epoch, so
+// that of two who ask for one epoch one gets it. The highest epoch counts.
+struct Claim {
+  std::string home;
+  std::int64_t epoch = 0;  // From 1.
+  std::string holder;      // Made anew at each start of a controller.
+  std::string place;       // Of the home's folder: a copy of it is at another.
+  std::string says;        // For people: which process, where, since when.
+};
+
 class ContainerRuntime {
  public:
   virtual ~ContainerRuntime() = default;
@@ -127,8 +143,8 @@ class ContainerRuntime {
   virtual Result<> pull(const std::string& image) = 0;
 
   // Makes, without starting it. Cause::image_absent when the image must be pulled first. A
-  // container of that name and home that is there already counts as made; one of another home is
-  // rejected.
+  // container of that name that is there already counts as made when home, nonce and fingerprint
+  // are the same; any other is rejected with Cause::exists.
   virtual Result<> create(const ContainerSpec& spec) = 0;
 
   virtual Result<> start(const std::string& name) = 0;
@@ -147,6 +163,13 @@ class ContainerRuntime {
   // Removes it with its anonymous volumes, whatever its state. One that is not there counts as
   // removed.
   virtual Result<> remove(const std::string& name) = 0;
+
+  // The highest claim on a home, or nothing when nobody ever claimed it.
+  virtual Result<std::optional<Claim>> claim_on(const std::string& home) = 0;
+
+  // Makes the claim, and takes away those of lower epochs. Returns what stands under its epoch:
+  // another's, when that one came first.
+  virtual Result<Claim> claim(const Claim& claim) = 0;
 
   // The last lines of stdout and stderr together, at most 4 KB, valid UTF-8; empty when the
   // container is not there.

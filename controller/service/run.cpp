@@ -13,7 +13,9 @@
 #include "controller/loop/loop.h"
 #include "controller/loop/workers.h"
 #include "controller/serve/api_server.h"
+#include "controller/service/claims.h"
 #include "controller/service/hardening.h"
+#include "controller/service/what_runs.h"
 #include "reconcilers/registry.h"
 #include "reconcilers/work/check.h"
 
@@ -58,8 +60,13 @@ class Service {
  public:
   Service(const Home& home, Database state, const Schema& schema, Log& log);
 
-  Result<> begin(const UnsealSource& unseal);
-  void run() { loop_.run(); }
+  // `place`: of the home's folder, which a copy of it does not have.
+  Result<> begin(const RunOptions& options, const std::string& place);
+  // Returns the exit code.
+  int run() {
+    loop_.run();
+    return exit_code_;
+  }
   bool is_busy() const { return workers_.running() > 0; }
 
  private:
@@ -73,6 +80,7 @@ class Service {
   void take_key(const Result<UnsealKey>& key);
   void failed(const Error& error);
   void stop(const char* signal);
+  void give_up(const Error& error, int exit_code);
 
   const Home& home_;
   const Schema& schema_;
@@ -97,6 +105,7 @@ class Service {
   bool is_scheduled_ = false;
   std::int64_t sealed_at_ = 0;  // SealKeeper::changes() when the key was asked for.
   std::string last_error_;
+  int exit_code_ = kExitOk;
 };
 
 Service::Service(const Home& home, Database state, const Schema& schema, Log& log)
@@ -178,11 +187,12 @@ Result<> Service::open_with(const UnsealKey& key) {
   return opened;
 }
 
-Result<> Service::begin(const UnsealSource& source) {
+Result<> Service::begin(const RunOptions& options, const std::string& place) {
+  TRY(begin_claims(state_, schema_, place, options.takes_over, world_.clock().now_ms()));
   TRY(begin_secrets());
   TRY(controller_.begin());
   TRY(api_.begin(home_.socket_path()));
-  unseal(source);
+  unseal(options.unseal);
   const auto id = TRY(state_.scalar("SELECT id FROM home"));
   engines_ = std::make_unique<EngineWatch>(
       world_, text_of(id),
@@ -223,6 +233,12 @@ void Service::schedule_pass() {
 
 void Service::pass() {
   is_scheduled_ = false;
+  if (state_.is_moved()) {
+    give_up({Fault::broken, Cause::corrupt, "state.db was moved, deleted or replaced",
+             "put it back with its -wal, and start Rowlock again"},
+            kExitConfiguration);
+    return;
+  }
   // What could not be written when it happened is written before anything is planned by it.
   if (auto told = secrets_.seal.follow(world_.clock().now_ms()); !told.ok()) {
     failed(told.error());
@@ -255,6 +271,9 @@ void Service::after_pass(const Controller::Pass& pass) {
   }
   if (!pass.names.empty()) {
     watch_what_there_is();
+    if (auto alone = check_claims(state_, schema_); !alone.ok()) {
+      give_up(alone.error(), kExitBusy);
+    }
   }
 }
 
@@ -291,6 +310,14 @@ void Service::stop(const char* signal) {
   loop_.stop();
 }
 
+// The home is no longer this one's: stops before the next step, and what runs goes on.
+void Service::give_up(const Error& error, int exit_code) {
+  log_.error("stops, and does nothing more", {{"err", error.message}, {"hint", error.hint}});
+  exit_code_ = exit_code;
+  world_.end();
+  loop_.stop();
+}
+
 Log::Format format_of(const std::string& name) {
   return name == "json"   ? Log::Format::json
          : name == "text" ? Log::Format::text
@@ -319,6 +346,9 @@ int run(const Home& home, const RunOptions& options) {
   if (auto safe = home.check_file_system(); !safe.ok()) {
     return refused(safe.error(), kExitConfiguration);
   }
+  if (auto known = home.check_state(); !known.ok()) {
+    return refused(with_what_runs(known.error(), home), kExitConfiguration);
+  }
   auto lock = HomeLock::take(home, clock.now_ms());
   if (!lock.ok()) {
     return refused(lock.error(),
@@ -329,11 +359,11 @@ int run(const Home& home, const RunOptions& options) {
     return refused(state.error(), kExitConfiguration);
   }
   auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log);
-  if (auto begun = service->begin(options.unseal); !begun.ok()) {
-    return refused(begun.error(), kExitFailed);
+  if (auto begun = service->begin(options, lock.value().place()); !begun.ok()) {
+    return refused(begun.error(), begun.error().cause == Cause::exists ? kExitBusy : kExitFailed);
   }
   log.info("runs", {{"home", home.folder()}, {"version", version()}});
-  service->run();
+  const int code = service->run();
   for (int waited_ms = 0; service->is_busy() && waited_ms < kGraceMs; waited_ms += kLookMs) {
     std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
   }
@@ -341,9 +371,9 @@ int run(const Home& home, const RunOptions& options) {
     // A call is under way that may take minutes. It is marked in state.db, and the next controller
     // looks what came of it.
     std::fflush(stderr);
-    std::_Exit(EXIT_SUCCESS);
+    std::_Exit(code);
   }
-  return EXIT_SUCCESS;
+  return code;
 }
 
 }  // namespace rowlock

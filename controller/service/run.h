@@ -12,9 +12,11 @@ namespace rowlock {
 struct RunOptions {
   std::string log_format = "auto";  // json | text | auto: text on a terminal
   UnsealSource unseal;              // As given; the environment may name one when nothing is.
+  bool takes_over = false;          // From whoever drives the home by the engines' word.
 };
 
-// Runs until SIGTERM or SIGINT, which end the controller and never a container. Returns the exit
+// Runs until SIGTERM or SIGINT, which end the controller and never a container, or until state.db
+// is no longer the file that it writes, or another controller has taken over. Returns the exit
 // code.
 int run(const Home& home, const RunOptions& options);
 

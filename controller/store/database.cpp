@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <sys/stat.h>
 #include <unordered_map>
 
 namespace rowlock {
@@ -112,6 +113,12 @@ int allow_reading(void*, int action, const char* first, const char* second, cons
   }
 }
 
+// 0: there is no such file.
+ino_t inode_of(const std::string& path) {
+  struct stat found {};
+  return stat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+}
+
 using Moment = std::chrono::steady_clock::time_point;
 
 int stop_when_late(void* deadline) {
@@ -168,6 +175,7 @@ struct Database::Connection {
   sqlite3* handle = nullptr;
   std::string path;
   std::unordered_map<std::string, Script> scripts;
+  ino_t log_inode = 0;  // Of the -wal, once is_moved() has seen it.
 
   Connection() = default;
   Connection(const Connection&) = delete;
@@ -392,6 +400,14 @@ Result<std::vector<Row>> Database::guarded_query(const std::string& query, int r
 Result<std::int64_t> Database::data_version() {
   const auto value = TRY(scalar("PRAGMA data_version"));
   return std::get<std::int64_t>(value);
+}
+
+bool Database::is_moved() {
+  int moved = 0;
+  sqlite3_file_control(connection_->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  const ino_t log = inode_of(connection_->path + "-wal");
+  if (connection_->log_inode == 0) connection_->log_inode = log;  // It is made by the first read.
+  return moved != 0 || log != connection_->log_inode;
 }
 
 std::string Database::path() const { return connection_->path; }

@@ -86,6 +86,10 @@ class Database {
   // 2 µs.
   Result<std::int64_t> data_version();
 
+  // Whether path() no longer leads to the file that is open, or its -wal is another one: what is
+  // written now would be lost. Two stat() calls.
+  bool is_moved();
+
   // The statement at the head of `script`, and what follows it; for shells. Empty when there is
   // none left.
   std::string path() const;

@@ -70,6 +70,37 @@ Result<> create_desired(const Home& home, const Schema& schema) {
   return Done{};
 }
 
+bool is_empty(const std::string& path) {
+  struct stat found {};
+  return stat(path.c_str(), &found) == 0 && found.st_size == 0;
+}
+
+// Whether it says whose home it is. SQLite would throw away the -wal of an empty file, so that one
+// is not opened.
+bool knows_its_home(const std::string& path) {
+  if (!exists(path) || is_empty(path)) return false;
+  auto opened = Database::open(path, Database::Mode::read_only);
+  if (!opened.ok()) return true;
+  Database state = std::move(opened).value();
+  const auto version = pragma(state, "user_version");
+  if (!version.ok()) return true;
+  const auto id = state.scalar("SELECT id FROM home");
+  return version.value() > 0 && (!id.ok() || !text_of(id.value()).empty());
+}
+
+Error lost_state(const Home& home) {
+  return Error{
+      Fault::rejected, Cause::corrupt,
+      fmt::format("{} is {}, and this is no new home: with another id everything would be started "
+                  "a second time, and secrets and history are gone with the file",
+                  home.state_path(), exists(home.state_path()) ? "empty" : "not there"),
+      fmt::format("put state.db back from a copy, or move {0} away and make it again from a backup "
+                  "with `rowlock recover --home {0}`, or begin anew with `rowlock init --new-id "
+                  "--home {0}`: what runs then goes on as nobody's (`docker ps -a --filter "
+                  "label=rowlock.home`), so remove it first",
+                  home.folder())};
+}
+
 }  // namespace
 
 // A path as SQLite takes it in a URI: https://www.sqlite.org/uri.html
@@ -91,11 +122,30 @@ Home Home::at(const std::string& given) {
   return Home(named != nullptr && *named != '\0' ? named : "/var/lib/rowlock");
 }
 
-Result<> Home::create(const Schema& schema, std::int64_t now_ms) const {
-  if (exists(desired_path()) && exists(state_path())) {
+Result<> Home::check_state() const {
+  if (knows_its_home(state_path())) return Done{};
+  // The lock's file stays for good where a controller has run.
+  if (exists(desired_path()) || exists(lock_path())) return lost_state(*this);
+  return Error{Fault::rejected, Cause::not_found, fmt::format("there is no home in {}", folder_),
+               fmt::format("make one with `rowlock init --home {}`, or name another with --home or "
+                           "ROWLOCK_HOME",
+                           folder_)};
+}
+
+Result<> Home::create(const Schema& schema, std::int64_t now_ms, bool has_new_id) const {
+  const auto checked = check_state();
+  if (checked.ok() && exists(desired_path())) {
     return Error{Fault::rejected, Cause::other, fmt::format("{} is a home already", folder_),
                  fmt::format("look at it with `rowlock status --home {}`, or choose another folder",
                              folder_)};
+  }
+  if (!checked.ok() && checked.error().cause == Cause::corrupt) {
+    if (!has_new_id) return checked;
+    if (const std::string holder = HomeLock::holder(*this); !holder.empty()) {
+      return Error{Fault::rejected, Cause::other,
+                   fmt::format("a controller still runs on {}: {}", folder_, holder),
+                   "stop it first"};
+    }
   }
   if (mkdir(folder_.c_str(), kFolderMode) == 0) {
     chmod(folder_.c_str(), kFolderMode);  // Whatever the umask says.
@@ -105,10 +155,11 @@ Result<> Home::create(const Schema& schema, std::int64_t now_ms) const {
                  "make its parent folder first, or run this as a user who may"};
   }
   TRY(check_file_system());
+  // First the one without which the other would look like a home that has lost it.
+  TRY(open_state(state_path(), schema, now_ms));
   if (!exists(desired_path())) {
     TRY(create_desired(*this, schema));
   }
-  TRY(open_state(state_path(), schema, now_ms));
   return Done{};
 }
 
@@ -169,6 +220,12 @@ std::string HomeLock::holder(const Home& home) {
   ::close(fd);
   std::string said(text);
   return said.substr(0, said.find('\n'));
+}
+
+std::string HomeLock::place() const {
+  struct statx file {};
+  if (statx(fd_, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &file) != 0) return "unknown";
+  return fmt::format("{}-{}.{:09}", file.stx_ino, file.stx_btime.tv_sec, file.stx_btime.tv_nsec);
 }
 
 HomeLock::~HomeLock() {

@@ -34,10 +34,16 @@ class Home {
   // The unseal key, for those who hold an age identity; there when it was asked for.
   std::string unseal_age_path() const { return folder_ + "/unseal.age"; }
 
-  // Makes the folder and both databases, with the node `local`. Rejected when there is a home
-  // already; `created` tells what was made when only part of it was missing (a lost desired.db is
-  // made anew from the accepted copy by `revert`).
-  Result<> create(const Schema& schema, std::int64_t now_ms) const;
+  // Makes the folder and what it lacks of both databases, with the node `local` (a lost desired.db
+  // is made anew from the accepted copy by `revert`). Rejected when there is a home already, and
+  // when there was one whose state.db is lost: that one begins again under another id only when
+  // `has_new_id`, and while no controller runs on it.
+  Result<> create(const Schema& schema, std::int64_t now_ms, bool has_new_id = false) const;
+
+  // Refuses a folder without a state.db that knows its home: there is no home, or there was one,
+  // and then the error says what can be done. A file that cannot be read passes: whoever opens it
+  // says why.
+  Result<> check_state() const;
 
   // Refuses a folder on which SQLite's WAL is not safe (network and FUSE file systems), saying what
   // to do.
@@ -57,6 +63,9 @@ class HomeLock {
   // What the holder wrote ("process 4711, since 2026-…"), or "" when no controller runs on this
   // home.
   static std::string holder(const Home& home);
+
+  // What tells the folder from a copy of it: which file on the disk the lock is, made when.
+  std::string place() const;
 
   HomeLock(HomeLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   HomeLock& operator=(HomeLock&&) = delete;

@@ -40,6 +40,7 @@ ContainerSpec spec_of(const Row& input) {
   spec.home = input.text("home");
   spec.job = input.text("job");
   spec.instance = input.text("instance");
+  spec.nonce = input.text("nonce");
   spec.arch = input.text("arch");
   spec.image = body["image"].as_string();
   if (body["command"].is_array()) {
@@ -87,7 +88,7 @@ std::string lane_of_stops(const Step& step) { return lane(step) + "/stop/" + ste
 // What the engine says of the container now, as the values that instance.look.done takes.
 Outcome look(const Step& step, World& world) {
   const auto seen = TRY(runtime_of(step, world).inspect(step.input->text("container")));
-  if (!seen.has_value()) {
+  if (!seen.has_value() || seen->nonce != step.input->text("nonce")) {
     return Outcome::done(
         {{"state", "gone"}, {"address", ""}, {"ports", "[]"}, {"out_of_memory", std::int64_t{0}}});
   }
@@ -120,6 +121,9 @@ Outcome create(const Step& step, World& world) {
   const auto created = runtime_of(step, world).create(spec);
   if (!created.ok() && created.error().cause == Cause::image_absent) {
     return {Outcome::Kind::done, "absent", created.error().message, {}};
+  }
+  if (!created.ok() && created.error().cause == Cause::exists) {
+    return {Outcome::Kind::done, "taken", created.error().message, {}};
   }
   return created;
 }

@@ -2,15 +2,10 @@
 -- every few seconds, and at once when the engine hints that something happened; what it saw is all it knows.
 
 -- @kind node
---   of:    node.name node_state.node
---   role:  new known leaving gone
---   look:  due later
-
--- @kind stray
---   of:      stray.job
---   hold:    blind free
---   needed:  no perhaps
---   retry:   5 s to 5 min
+--   of:     node.name node_state.node
+--   role:   new known leaving gone
+--   claim:  open settled
+--   look:   due later
 
 -- @desired
 
@@ -38,6 +33,16 @@ INSERT INTO node (name) VALUES ('local');
 
 -- @observed
 
+-- Who this controller is: one row. The holder is made anew whenever state.db is opened for writing, so that a copy of
+-- the file does not know it.
+CREATE TABLE claimant (
+  only       INTEGER PRIMARY KEY CHECK (only = 1),
+  holder     TEXT NOT NULL,
+  place      TEXT NOT NULL DEFAULT '',       -- of the home's folder; a copy of the folder is at another
+  says       TEXT NOT NULL DEFAULT '',       -- for people: which process, where, since when
+  takes_over INTEGER NOT NULL DEFAULT 0      -- 1: a person said that whoever drives the home does so no more
+);
+
 -- What Rowlock last learned of a node. Goes away with the last instance once the node is no longer desired.
 CREATE TABLE node_state (
   node           TEXT PRIMARY KEY NOT NULL,
@@ -52,16 +57,12 @@ CREATE TABLE node_state (
   memory_mb      INTEGER,
   observed_at_ms INTEGER,                     -- start of the last look that was answered
   look_at_ms     INTEGER NOT NULL DEFAULT 0,  -- when to look again
-  hinted         INTEGER NOT NULL DEFAULT 0   -- the engine said that something happened
-);
-
--- A container that carries this home's id but has no instance row: made by a call whose answer came too late.
-CREATE TABLE stray (
-  node     TEXT NOT NULL,
-  name     TEXT NOT NULL,
-  job      TEXT NOT NULL,
-  since_ms INTEGER NOT NULL,
-  PRIMARY KEY (node, name)
+  hinted         INTEGER NOT NULL DEFAULT 0,  -- the engine said that something happened
+  claim_epoch    INTEGER NOT NULL DEFAULT 0,  -- of the claim that this controller made there; 0: none yet
+  seen_epoch     INTEGER,                     -- of the highest claim there; 0: there is none; NULL: not asked yet
+  seen_holder    TEXT NOT NULL DEFAULT '',
+  seen_place     TEXT NOT NULL DEFAULT '',
+  seen_says      TEXT NOT NULL DEFAULT ''
 );
 
 -- A container that Rowlock did not make. Shown, and left alone.
@@ -90,6 +91,20 @@ SELECT 'node',
 FROM node AS n
 JOIN node AS other ON other.driver = n.driver AND other.endpoint = n.endpoint AND other.name < n.name;
 
+-- Who drives this home on each engine, by the highest claim there. Who drove it from the same folder has ended: the
+-- lock on the folder says so. That one may have been superseded since is told by an epoch above its own.
+CREATE VIEW node_claim AS
+SELECT s.node,
+       s.seen_says AS says,
+       CASE WHEN s.seen_epoch IS NULL                                    THEN 'unasked'
+            WHEN s.seen_holder = (SELECT holder FROM claimant)           THEN 'ours'
+            WHEN s.seen_epoch = 0 OR s.seen_epoch < s.claim_epoch        THEN 'open'
+            WHEN s.claim_epoch > 0                                       THEN 'theirs'
+            WHEN s.seen_place = (SELECT place FROM claimant)             THEN 'open'
+            WHEN (SELECT takes_over FROM claimant)                       THEN 'open'
+            ELSE                                                              'theirs' END AS standing
+FROM node_state AS s;
+
 -- Those that are desired, and those that are still known.
 CREATE VIEW node_fact AS
 SELECT k.name,
@@ -98,6 +113,8 @@ SELECT k.name,
             WHEN n.name IS NULL                                                               THEN 'gone'
             WHEN s.node IS NULL OR s.endpoint <> n.endpoint OR s.driver <> n.driver           THEN 'new'
             ELSE                                                                                   'known' END AS role,
+       CASE (SELECT c.standing FROM node_claim AS c WHERE c.node = k.name) WHEN 'open' THEN 'open'
+                                                                           ELSE 'settled' END AS claim,
        CASE WHEN s.hinted                                                                          THEN 'due'
             -- A clock that was set back must not make Rowlock blind.
             WHEN s.look_at_ms > (SELECT now_ms FROM clock) + 60000                                 THEN 'due'
@@ -108,17 +125,30 @@ FROM (SELECT DISTINCT name FROM node_name) AS k
 LEFT JOIN node AS n ON n.name = k.name
 LEFT JOIN node_state AS s ON s.node = k.name;
 
-CREATE VIEW node_rule (role, look, step, reason) AS VALUES
-  ('new',     '*',     'meet',    'the node is new or has a new endpoint'),
-  ('known',   'due',   'observe', 'the truth is what the engine says now'),
-  ('known',   'later', 'wait',    'looks again'),
-  ('leaving', 'due',   'observe', 'instances are left on a node that was deleted'),
-  ('leaving', 'later', 'wait',    'looks again'),
-  ('gone',    '*',     'forget',  'the node was deleted and holds nothing');
+CREATE VIEW node_rule (role, claim, look, step, reason) AS VALUES
+  ('new',     '*',       '*',     'meet',    'the node is new or has a new endpoint'),
+  ('known',   'open',    '*',     'claim',   'nobody else drives this home there'),
+  ('known',   'settled', 'due',   'observe', 'the truth is what the engine says now'),
+  ('known',   'settled', 'later', 'wait',    'looks again'),
+  ('leaving', 'open',    '*',     'claim',   'nobody else drives this home there'),
+  ('leaving', 'settled', 'due',   'observe', 'instances are left on a node that was deleted'),
+  ('leaving', 'settled', 'later', 'wait',    'looks again'),
+  ('gone',    '*',       '*',     'forget',  'the node was deleted and holds nothing');
 
 -- What an engine is (its version, its size) is asked once each time it is reached anew: it takes as long as the list.
 CREATE VIEW node_input AS
-SELECT node AS target, node, driver, endpoint, reach = 'reached' AND version IS NOT NULL AS is_known FROM node_state;
+SELECT s.node AS target,
+       s.node,
+       s.driver,
+       s.endpoint,
+       s.seen_epoch IS NOT NULL AND s.version IS NOT NULL AS is_known,
+       (SELECT id FROM home) AS home,
+       max(COALESCE(s.seen_epoch, 0), s.claim_epoch) + 1 AS epoch,
+       c.holder,
+       c.place,
+       c.says
+FROM node_state AS s
+JOIN claimant AS c;
 
 CREATE VIEW node_status AS
 SELECT 'node' AS kind,
@@ -127,6 +157,10 @@ SELECT 'node' AS kind,
        CASE s.reach WHEN 'reached' THEN 'Docker ' || s.version || ', ' || s.arch || ', '
                                         || (SELECT count(*) FROM instance AS i WHERE i.node = s.node AND i.run = 1)
                                         || ' instances'
+                                        || COALESCE((SELECT ', and ' || u.containers || ' that this state.db never '
+                                                              || 'had: see rowlock why ' || u.job
+                                                     FROM stray_unknown AS u
+                                                     WHERE u.node = s.node), '')
                     WHEN 'unseen'  THEN 'not looked at yet'
                     ELSE                s.detail END AS detail,
        s.since_ms
@@ -142,33 +176,6 @@ SELECT 'node' AS kind,
 FROM node_state AS s
 WHERE s.reach = 'lost';
 
--- A stray is removed once the job it was made for stands without it, has failed, or is gone.
-CREATE VIEW stray_fact AS
-SELECT s.job AS name,
-       s.node || '/' || s.name AS target,
-       NULL AS due_at_ms,
-       CASE WHEN n.reach IS NOT 'reached' THEN 'blind' ELSE 'free' END AS hold,
-       CASE WHEN j.name IS NULL                       THEN 'no'
-            WHEN d.state = 'failed'                   THEN 'no'
-            WHEN j.count <= (SELECT count(*) FROM instance_health AS i
-                             WHERE i.job = s.job AND i.run = 1 AND i.container = 'running'
-                               AND i.healthy_at_ms IS NOT NULL AND i.failing = 0) THEN 'no'
-            ELSE                                           'perhaps' END AS needed
-FROM stray AS s
-LEFT JOIN node_state AS n ON n.node = s.node
-LEFT JOIN job AS j ON j.name = s.job
-LEFT JOIN deployment AS d ON d.job = s.job AND d.current = 1;
-
-CREATE VIEW stray_rule (hold, needed, step, reason) AS VALUES
-  ('blind', '*',       'wait',   'its node cannot be reached'),
-  ('free',  'no',      'remove', 'a container of this home without a row, which no job needs'),
-  ('free',  'perhaps', 'wait',   'a container of this home without a row; stays until its job is healthy without it');
-
-CREATE VIEW stray_input AS
-SELECT s.node || '/' || s.name AS target, s.node, n.driver, n.endpoint, s.name AS container
-FROM stray AS s
-JOIN node_state AS n ON n.node = s.node;
-
 -- @wake
 
 -- Where instances can be placed has changed.
@@ -183,16 +190,43 @@ CREATE TEMP TRIGGER wake_node_reach AFTER UPDATE OF reach ON node_state WHEN NEW
   INSERT INTO dirty SELECT job FROM stray WHERE node = NEW.node;
 END;
 
+-- @fill
+
+INSERT OR REPLACE INTO claimant (only, holder) VALUES (1, lower(hex(randomblob(16))));
+
 -- @begin
 
-UPDATE node_state SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
+UPDATE node_state
+SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END, claim_epoch = 0, seen_epoch = NULL;
+
+-- @run node.claimant
+
+UPDATE claimant SET place = :place, says = :says, takes_over = :takes_over;
+-- What an earlier controller claimed is not held by this one.
+UPDATE node_state SET claim_epoch = 0, seen_epoch = NULL;
+
+-- @run node.claim_seen
+
+-- Before anything else is done, as far as the engine answers.
+UPDATE node_state
+SET seen_epoch = :claim_epoch, seen_holder = :claim_holder, seen_place = :claim_place, seen_says = :claim_says
+WHERE node = :target;
+
+-- @run node.claim_lost
+
+-- On which node somebody else drives this home, and who.
+SELECT c.node, c.says, h.id AS home FROM node_claim AS c JOIN home AS h WHERE c.standing = 'theirs' LIMIT 1;
+
+-- @run node.engines
+
+SELECT s.node, s.endpoint, h.id AS home FROM node_state AS s JOIN home AS h WHERE s.driver = 'docker';
 
 -- @run node.meet
 
 INSERT INTO node_state (node, driver, endpoint, since_ms)
 SELECT name, driver, endpoint, :now_ms FROM node WHERE name = :target
 ON CONFLICT (node) DO UPDATE SET driver = excluded.driver, endpoint = excluded.endpoint, reach = 'unseen',
-                                 since_ms = excluded.since_ms, look_at_ms = 0;
+                                 since_ms = excluded.since_ms, look_at_ms = 0, claim_epoch = 0, seen_epoch = NULL;
 
 -- @run node.forget
 
@@ -205,12 +239,35 @@ DELETE FROM stray WHERE node = :target;
 -- Cleared before the look, not after: a hint that comes while it is under way asks for another.
 UPDATE node_state SET hinted = 0 WHERE node = :target;
 
+-- @run node.claim.done
+
+-- :epoch, :holder … are those of the claim that stands: another's, when that one was faster.
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'node', node, node, 'taken over', 'from ' || seen_says
+FROM node_state
+WHERE node = :target AND seen_epoch > 0 AND seen_place <> :place AND :holder = (SELECT holder FROM claimant);
+
+UPDATE node_state
+SET claim_epoch = CASE :holder WHEN (SELECT holder FROM claimant) THEN :epoch ELSE claim_epoch END,
+    seen_epoch  = :epoch,
+    seen_holder = :holder,
+    seen_place  = :place,
+    seen_says   = :says,
+    look_at_ms  = 0
+WHERE node = :target;
+
 -- @run node.observe.done
 
--- :rows is a JSON array of what the engine listed: {name, home, job, image, state, address, ports}. It is taken apart
--- once. A row whose instance was changed while the look was under way says nothing about what it became: it is skipped.
-WITH seen (name, state, address, ports) AS MATERIALIZED (
+UPDATE node_state
+SET seen_epoch = :claim_epoch, seen_holder = :claim_holder, seen_place = :claim_place, seen_says = :claim_says
+WHERE node = :target;
+
+-- :rows is a JSON array of what the engine listed: {name, home, job, instance, nonce, image, state, address, ports}. It
+-- is taken apart once. A row whose instance was changed while the look was under way says nothing about what it became:
+-- it is skipped. Another container by the name of an instance is not that instance.
+WITH seen (name, nonce, state, address, ports) AS MATERIALIZED (
   SELECT json_extract(value, '$.name'),
+         json_extract(value, '$.nonce'),
          json_extract(value, '$.state'),
          json_extract(value, '$.address'),
          json_extract(value, '$.ports')
@@ -228,6 +285,7 @@ SET container = seen.state,
     since_ms  = :now_ms
 FROM seen
 WHERE instance.name = seen.name
+  AND instance.nonce = seen.nonce
   AND instance.node = :target
   AND (instance.container <> seen.state OR instance.address <> seen.address OR instance.ports <> seen.ports)
   AND NOT EXISTS (SELECT 1 FROM attempt AS a
@@ -240,30 +298,47 @@ SET container = 'gone',
     since_ms  = :now_ms
 WHERE node = :target
   AND container IN ('created', 'running', 'paused', 'exited')
-  AND name NOT IN (SELECT json_extract(value, '$.name') FROM json_each(:rows))
+  AND (name, nonce) NOT IN (SELECT json_extract(value, '$.name'), json_extract(value, '$.nonce')
+                            FROM json_each(:rows))
   AND NOT EXISTS (SELECT 1 FROM attempt AS a
                   WHERE a.kind = 'instance' AND a.target = CAST(instance.id AS TEXT)
                     AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms));
 
 DELETE FROM stray
 WHERE node = :target
-  AND name NOT IN (SELECT json_extract(value, '$.name') FROM json_each(:rows));
+  AND (name, nonce) NOT IN (SELECT json_extract(value, '$.name'), json_extract(value, '$.nonce') FROM json_each(:rows));
 
 -- A row that is gone because it was just forgotten may still be in this list: such a container is seen again or not at
 -- all.
-INSERT OR IGNORE INTO stray (node, name, job, since_ms)
-SELECT :target, seen.name, seen.job, :now_ms
+INSERT OR IGNORE INTO stray (node, name, job, since_ms, instance, nonce)
+SELECT :target, seen.name, seen.job, :now_ms,
+       CASE WHEN seen.instance NOT GLOB '*[^0-9]*' AND length(seen.instance) <= 15 THEN CAST(seen.instance AS INTEGER)
+            ELSE 0 END,
+       seen.nonce
 FROM (SELECT json_extract(value, '$.name') AS name,
              json_extract(value, '$.job') AS job,
+             json_extract(value, '$.instance') AS instance,
+             json_extract(value, '$.nonce') AS nonce,
              json_extract(value, '$.home') AS home
       FROM json_each(:rows)) AS seen
 WHERE seen.home = (SELECT id FROM home)
   -- An image made from one of our containers carries our labels; a container of it is not ours.
   AND seen.name GLOB 'rowlock-' || (SELECT id FROM home) || '-*'
-  AND seen.name NOT IN (SELECT i.name FROM instance AS i)
+  AND (seen.name, seen.nonce) NOT IN (SELECT i.name, i.nonce FROM instance AS i)
   AND NOT EXISTS (SELECT 1 FROM attempt AS a
                   WHERE a.kind IN ('instance', 'stray')
                     AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms));
+
+-- Numbers never go back, not even with an older state.db: a name that was used once is not used again.
+UPDATE sqlite_sequence
+SET seq = (SELECT max(max(s.instance), sqlite_sequence.seq) FROM stray AS s WHERE s.node = :target)
+WHERE name = 'instance' AND EXISTS (SELECT 1 FROM stray AS s WHERE s.node = :target);
+
+INSERT INTO sqlite_sequence (name, seq)
+SELECT 'instance', max(s.instance)
+FROM stray AS s
+WHERE s.node = :target AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'instance')
+HAVING max(s.instance) > 0;
 
 DELETE FROM unmanaged
 WHERE node = :target
@@ -281,23 +356,34 @@ ON CONFLICT (node, name) DO UPDATE SET image = excluded.image, state = excluded.
 WHERE image <> excluded.image OR state <> excluded.state OR home <> excluded.home;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'node', node, node, 'reached', 'Docker ' || :version || ' answers'
-FROM node_state
-WHERE node = :target AND reach <> 'reached';
+SELECT :now_ms, 'node', s.node, s.node,
+       CASE c.standing WHEN 'theirs' THEN 'lost' ELSE 'reached' END,
+       CASE c.standing WHEN 'theirs' THEN 'another controller drives this home: ' || c.says
+                       ELSE 'Docker ' || COALESCE(:version, s.version) || ' answers' END
+FROM node_state AS s
+JOIN node_claim AS c ON c.node = s.node
+WHERE s.node = :target
+  AND c.standing <> 'open'
+  AND s.reach <> CASE c.standing WHEN 'theirs' THEN 'lost' ELSE 'reached' END;
 
+-- Where another drives this home, it is as if the engine did not answer; where nobody does yet, as if it was not asked.
 UPDATE node_state
-SET since_ms       = CASE WHEN reach = 'reached' THEN since_ms ELSE :now_ms END,
-    reach          = 'reached',
-    detail         = '',
+SET since_ms       = CASE WHEN reach = c.becomes THEN since_ms ELSE :now_ms END,
+    reach          = c.becomes,
+    detail         = c.reason,
     version        = COALESCE(:version, version),
     arch           = COALESCE(:arch, arch),
     cpus           = COALESCE(:cpus, cpus),
     memory_mb      = COALESCE(:memory_mb, memory_mb),
     observed_at_ms = :started_at_ms,
     look_at_ms     = :now_ms + 5000
+FROM (SELECT CASE standing WHEN 'theirs' THEN 'lost' WHEN 'open' THEN 'unseen' ELSE 'reached' END AS becomes,
+             CASE standing WHEN 'theirs' THEN 'another controller drives this home: ' || says ELSE '' END AS reason
+      FROM node_claim
+      WHERE node = :target) AS c
 WHERE node = :target;
 
--- @run node.observe.failed
+-- @run node.failed
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'node', node, node, 'lost', :detail
@@ -308,21 +394,13 @@ UPDATE node_state
 SET since_ms   = CASE WHEN reach = 'lost' THEN since_ms ELSE :now_ms END,
     reach      = 'lost',
     detail     = :detail,
+    seen_epoch = NULL,
     look_at_ms = :now_ms + 2000
 WHERE node = :target;
 
 -- @run node.hint
 
 UPDATE node_state SET hinted = 1 WHERE node = :target;
-
--- @run stray.remove.done
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'stray', job, name, 'removed', 'a container of this home without a row'
-FROM stray
-WHERE node || '/' || name = :target;
-
-DELETE FROM stray WHERE node || '/' || name = :target;
 
 -- @run cli.doctor_nodes
 

@@ -51,7 +51,8 @@ CREATE TABLE instance (
   since_ms        INTEGER NOT NULL,             -- moment of the last change
   spared_at_ms    INTEGER,                      -- kept since then, although its checks fail
   hinted          INTEGER NOT NULL DEFAULT 0,   -- 1: something happened to its container, look at it
-  delivers        INTEGER NOT NULL DEFAULT 0    -- 1: it is given a folder with secrets (delivery.sql)
+  delivers        INTEGER NOT NULL DEFAULT 0,   -- 1: it is given a folder with secrets (delivery.sql)
+  nonce           TEXT NOT NULL DEFAULT ''      -- a label of its container: one without it is not this instance
 );
 CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
@@ -321,6 +322,7 @@ CREATE VIEW instance_input AS
 SELECT i.id AS target, i.id AS instance,
        i.job,
        i.name AS container,
+       i.nonce,
        (SELECT id FROM home) AS home,
        n.node,
        n.driver,
@@ -462,6 +464,7 @@ SELECT :now_ms, 'instance', job, name, 'retired', reason FROM instance WHERE id 
 
 -- @run instance.forget
 
+INSERT OR REPLACE INTO let_go (instance, nonce) SELECT id, nonce FROM instance WHERE id = :target;
 DELETE FROM check_state WHERE instance = :target;
 DELETE FROM instance_mount WHERE instance = :target;
 DELETE FROM instance WHERE id = :target;
@@ -499,6 +502,20 @@ UPDATE instance SET container = 'created', since_ms = :now_ms WHERE id = :target
 -- @run instance.create.absent
 
 UPDATE instance SET container = 'unpulled', since_ms = :now_ms WHERE id = :target;
+
+-- @run instance.create.taken
+
+-- Its name is that of another container, as when an older state.db was put back. Another instance gets another name.
+UPDATE instance
+SET run         = 0,
+    verdict     = 'stopped',
+    reason      = :detail,
+    ended_at_ms = :now_ms,
+    since_ms    = :now_ms
+WHERE id = :target;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'instance', job, name, 'collided', reason FROM instance WHERE id = :target;
 
 -- @run instance.pull.done
 

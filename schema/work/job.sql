@@ -444,7 +444,7 @@ SELECT :now_ms, 'deployment', job, id, 'started', :reason FROM deployment WHERE 
 -- @run job.place
 
 INSERT INTO instance (job, slot, spec, node, name, streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms,
-                      since_ms, delivers)
+                      since_ms, nonce, delivers)
 SELECT v.job,
        v.slot,
        v.spec,
@@ -452,6 +452,7 @@ SELECT v.job,
        'rowlock-' || (SELECT id FROM home) || '-' || v.job || '-'
          || (SELECT COALESCE(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'instance'),
        v.streak, j.cpus, j.memory_mb, j.stop_signal, j.stop_timeout_ms, :now_ms, :now_ms,
+       lower(hex(randomblob(8))),
        -- Folders are of this machine. What needs nothing is given its identity, once there are keys to sign it.
        (d.endpoint = '' OR d.endpoint GLOB 'unix:*')
          AND (json_type(p.body, '$.secrets') IS NOT NULL OR EXISTS (SELECT 1 FROM seal AS s WHERE s.state <> 'absent'))

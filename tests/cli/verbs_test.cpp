@@ -65,6 +65,33 @@ Test(cli_verbs, a_home_is_made_once) {
   cr_expect(given.run({"init"}).exit_code == 1);
 }
 
+Test(cli_verbs, one_that_has_lost_its_state_is_never_made_anew_by_itself) {
+  setenv("DOCKER_HOST", "unix:///proc/nowhere/docker.sock", 1);
+  const CliHome given;
+  const std::string id = given.state("SELECT id FROM home");
+  for (const bool is_emptied : {false, true}) {
+    std::filesystem::remove(given.home.state_path());
+    if (is_emptied) given.file("state.db", "");
+
+    for (const char* verb : {"status", "plan", "events", "sql", "doctor", "init", "run"}) {
+      const auto ended = given.run({verb});
+      if (std::string(verb) == "run" || std::string(verb) == "doctor") {
+        cr_expect(ended.exit_code != rowlock::kExitOk, "%s", verb);  // They print it themselves.
+        continue;
+      }
+      cr_expect(ended.exit_code == (std::string(verb) == "init" ? rowlock::kExitFailed
+                                                                : rowlock::kExitConfiguration),
+                "%s: %d", verb, ended.exit_code);
+    }
+    cr_expect(!std::filesystem::exists(given.home.state_path()) ||
+              std::filesystem::file_size(given.home.state_path()) == 0);
+  }
+
+  cr_expect(given.run({"init", "--new-id"}).exit_code == rowlock::kExitOk);
+  cr_expect(given.state("SELECT id FROM home") != id);
+  cr_expect(given.run({"init", "--new-id"}).exit_code == rowlock::kExitFailed);
+}
+
 Test(cli_verbs, status_tells_differences_by_its_code_only_when_asked) {
   const CliHome given;
   given.edit("INSERT INTO job (name, image) VALUES ('web', 'web:1')");

@@ -35,6 +35,7 @@ class RuntimeCase : public SuiteCase {
     result.home = fixture.home;
     result.job = "web";
     result.instance = "web-" + suffix;
+    result.nonce = "nonce-" + suffix;
     result.image = fixture.image;
     result.arch = fixture.arch;
     result.command = fixture.run_on;

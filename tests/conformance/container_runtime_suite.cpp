@@ -249,9 +249,57 @@ void a_name_of_another_home_is_rejected(const RuntimeCase& c) {
   ContainerSpec foreign = c.spec();
   foreign.home = "another-home";
   c.succeeds(c.runtime.create(foreign), "create of the other home");
-  c.fails(c.runtime.create(c.spec()), Fault::rejected, Cause::other, "another-home");
+  c.fails(c.runtime.create(c.spec()), Fault::rejected, Cause::exists, "another-home");
   const std::optional<Container> container = c.inspect();
   c.expect(container && container->home == "another-home", "the other home's container untouched");
+}
+
+// Its name alone does not make a container the one that is wanted.
+void a_name_of_another_instance_is_rejected(const RuntimeCase& c) {
+  const ContainerSpec made = c.spec();
+  c.succeeds(c.runtime.create(made), "create");
+  ContainerSpec other_nonce = made;
+  other_nonce.nonce = "of another";
+  ContainerSpec other_contents = made;
+  other_contents.env.emplace_back("A", "b");
+  for (const ContainerSpec& other : {other_nonce, other_contents}) {
+    c.fails(c.runtime.create(other), Fault::rejected, Cause::exists, c.name());
+  }
+  for (const std::optional<Container>& container : {c.inspect(), c.listed()}) {
+    c.expect(container && container->nonce == made.nonce, "the first one's nonce");
+    c.expect(container && container->made_from == fingerprint_of(made), "what it was made from");
+  }
+  c.succeeds(c.runtime.create(made), "create of the same");
+}
+
+void a_home_is_claimed_by_one(const RuntimeCase& c) {
+  const auto stands = [&] {
+    const auto found = c.runtime.claim_on(c.fixture.home);
+    c.succeeds(found, "claim_on");
+    return found.ok() && found.value() ? *found.value() : Claim();
+  };
+  const Claim first{c.fixture.home, 1, "first", "here", "process 1, \"since\" then"};
+  const Claim second{c.fixture.home, 1, "second", "there", "process 2"};
+  Claim higher = second;
+  higher.epoch = 12;
+  c.expect(stands().epoch == 0, "no claim at first");
+  for (int round = 0; round < 2; ++round) {
+    const auto made = c.runtime.claim(first);
+    c.succeeds(made, "claim");
+    c.expect(made.ok() && made.value().holder == "first", "the first one's claim");
+    c.expect(stands().epoch == 1 && stands().home == first.home && stands().holder == "first" &&
+                 stands().place == "here" && stands().says == first.says,
+             "to be told of it");
+  }
+  const auto late = c.runtime.claim(second);
+  c.expect(late.ok() && late.value().holder == "first", "an epoch to be taken once");
+  const auto over = c.runtime.claim(higher);
+  c.expect(over.ok() && over.value().holder == "second", "a higher one to be free");
+  c.expect(stands().epoch == 12 && stands().holder == "second", "the higher one to count");
+  const auto other = c.runtime.claim_on(c.fixture.home + "-2");
+  c.expect(other.ok() && !other.value(), "a claim to be on one home alone");
+  c.fixture.erase_claims();
+  c.expect(stands().epoch == 0, "no claim in the end");
 }
 
 void an_unknown_network_is_rejected(const RuntimeCase& c) {
@@ -400,6 +448,8 @@ constexpr std::pair<const char*, void (*)(const RuntimeCase&)> kCases[] = {
     {"an absent image must be pulled first", an_absent_image_must_be_pulled_first},
     {"an image for another node is rejected", an_image_for_another_node_is_rejected},
     {"a name of another home is rejected", a_name_of_another_home_is_rejected},
+    {"a name of another instance is rejected", a_name_of_another_instance_is_rejected},
+    {"a home is claimed by one", a_home_is_claimed_by_one},
     {"an unknown network is rejected", an_unknown_network_is_rejected},
     {"a missing folder is rejected", a_missing_folder_is_rejected},
     {"a lost secrets folder may come back", a_lost_secrets_folder_may_come_back},

@@ -30,6 +30,7 @@ struct RuntimeFixture {
   int taken_port = 0;    // A process of the node holds it.
   int free_port = 0;
   std::function<void(const std::string& name)> pause;  // By another hand than the runtime's.
+  std::function<void()> erase_claims;                  // Of `home`, by the same.
 };
 
 // Runs every case, each with containers of its own, and removes them. Failures are reported through

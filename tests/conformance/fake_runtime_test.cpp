@@ -44,6 +44,7 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   fixture.taken_port = 8080;
   fixture.free_port = 8081;
   fixture.pause = [&](const std::string& name) { runtime.pause(name); };
+  fixture.erase_claims = [&] { runtime.erase_claims(fixture.home); };
   runtime.add_image(fixture.image);
   runtime.add_image(fixture.other_arch_image, "arm64");
   runtime.lack_program(fixture.missing_program);

@@ -116,6 +116,11 @@ void FakeRuntime::pause(const std::string& name) {
   });
 }
 
+void FakeRuntime::erase_claims(const std::string& home) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  claims_.erase(home);
+}
+
 void FakeRuntime::erase(const std::string& name) {
   behind_the_back(name, [&](Entry& found) {
     note_event(found);

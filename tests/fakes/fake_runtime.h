@@ -55,6 +55,7 @@ class FakeRuntime final : public ContainerRuntime {
   void kill(const std::string& name, int exit_code);
   void pause(const std::string& name);
   void erase(const std::string& name);
+  void erase_claims(const std::string& home);
 
   // Asked once at the start of every call: with the method's name, and the container's, image's or
   // home's ("" if none).
@@ -83,6 +84,8 @@ class FakeRuntime final : public ContainerRuntime {
   Result<> signal(const std::string& name, const std::string& signal) override;
   Result<> resume(const std::string& name) override;
   Result<> remove(const std::string& name) override;
+  Result<std::optional<Claim>> claim_on(const std::string& home) override;
+  Result<Claim> claim(const Claim& claim) override;
   Result<std::string> log_tail(const std::string& name, int lines) override;
   Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
                           std::int64_t timeout_ms) override;
@@ -130,6 +133,7 @@ class FakeRuntime final : public ContainerRuntime {
   std::condition_variable happened_;
   EngineFacts facts_;
   std::map<std::string, Entry> entries_;
+  std::map<std::string, Claim> claims_;                 // The highest on each home.
   std::map<std::string, std::string> images_;           // To their architecture.
   std::map<std::string, std::string> registry_images_;  // The same.
   std::set<std::string> networks_ = {"", "bridge", "host", "none"};

@@ -89,6 +89,21 @@ Result<std::optional<Container>> FakeRuntime::inspect(const std::string& name) {
   });
 }
 
+Result<std::optional<Claim>> FakeRuntime::claim_on(const std::string& home) {
+  return attempt("claim_on", home, [&]() -> Result<std::optional<Claim>> {
+    const auto found = claims_.find(home);
+    return found == claims_.end() ? std::optional<Claim>() : std::optional<Claim>(found->second);
+  });
+}
+
+Result<Claim> FakeRuntime::claim(const Claim& claim) {
+  return attempt("claim", claim.home, [&]() -> Result<Claim> {
+    Claim& stands = claims_[claim.home];
+    if (stands.epoch < claim.epoch) stands = claim;
+    return stands.epoch == claim.epoch ? stands : claim;
+  });
+}
+
 Result<std::string> FakeRuntime::log_tail(const std::string& name, int lines) {
   return attempt("log_tail", name, [&]() -> Result<std::string> {
     const Entry* const found = entry(name);
@@ -177,10 +192,16 @@ Result<> FakeRuntime::create(const ContainerSpec& spec) {
   return attempt("create", spec.name, [&]() -> Result<> {
     if (std::optional<Error> reason = reason_not_to_create(spec)) return *reason;
     if (const Entry* const there = entry(spec.name)) {
-      if (there->spec.home == spec.home) return Done{};
-      return error(Fault::rejected, Cause::other, what,
-                   "a container of that name belongs to another Rowlock, home " + there->spec.home,
-                   "remove or rename that container, or rename the job");
+      const Container& found = there->shown;
+      const bool is_same_home = found.home == spec.home;
+      if (is_same_home && found.nonce == spec.nonce && found.made_from == fingerprint_of(spec)) {
+        return Done{};
+      }
+      return error(Fault::rejected, Cause::exists, what,
+                   is_same_home
+                       ? "a container of that name was made for another instance"
+                       : "a container of that name belongs to another Rowlock, home " + found.home,
+                   "remove or rename that container");
     }
     Container shown;
     shown.name = spec.name;
@@ -188,6 +209,8 @@ Result<> FakeRuntime::create(const ContainerSpec& spec) {
     shown.home = spec.home;
     shown.job = spec.job;
     shown.instance = spec.instance;
+    shown.nonce = spec.nonce;
+    shown.made_from = fingerprint_of(spec);
     shown.image = spec.image;
     entries_[spec.name] = Entry{std::move(shown), spec, "", {}};
     ++changes_;

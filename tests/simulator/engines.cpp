@@ -60,6 +60,10 @@ class Engines::Runtime final : public ContainerRuntime {
   }
   Result<> resume(const std::string& name) override { return fake.resume(name); }
   Result<> remove(const std::string& name) override { return fake.remove(name); }
+  Result<std::optional<Claim>> claim_on(const std::string& home) override {
+    return fake.claim_on(home);
+  }
+  Result<Claim> claim(const Claim& claim) override { return fake.claim(claim); }
   Result<std::string> log_tail(const std::string& name, int lines) override {
     return fake.log_tail(name, lines);
   }

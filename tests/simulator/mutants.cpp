@@ -10,6 +10,7 @@ constexpr std::string_view kInstance = "schema/work/instance.sql";
 constexpr std::string_view kJob = "schema/work/job.sql";
 constexpr std::string_view kPlacement = "schema/work/placement.sql";
 constexpr std::string_view kNode = "schema/nodes/node.sql";
+constexpr std::string_view kStray = "schema/nodes/stray.sql";
 constexpr std::string_view kDeployment = "schema/work/deployment.sql";
 constexpr std::string_view kTarget = "schema/routes/route_target.sql";
 constexpr std::string_view kStand = "schema/routes/route_stand.sql";
@@ -103,9 +104,11 @@ std::vector<Mutant> mutants_of_steps() {
        {{kInstance, "'expired',  'healthy',  'stop',", "'expired',  'healthy',  'none',"},
         {kInstance, "'expired',  'proven',   'stop',", "'expired',  'proven',   'none',"}}},
       {"a stray stays for good",
-       {{kNode, "('free',    'no',      'remove',", "('free',    'no',      'none',  "}}},
+       {{kStray, "('free',  'ours',    'no',      'remove',",
+         "('free',  'ours',    'no',      'none',  "}}},
       {"a stray goes at once",
-       {{kNode, "('free',    'perhaps', 'wait',  ", "('free',    'perhaps', 'remove',"}}},
+       {{kStray, "('free',  'ours',    'perhaps', 'wait',  ",
+         "('free',  'ours',    'perhaps', 'remove',"}}},
       {"an old look is believed over a new step",
        {{kNode, "AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms)",
          "AND false"}}},
@@ -114,8 +117,8 @@ std::vector<Mutant> mutants_of_steps() {
          "--   looks:    look\n--   beside:   look pull create start resume stop collect "
          "remove\n"}}},
       {"an unreachable node holds nothing",
-       {{kNode, "-- @run node.observe.failed\n",
-         "-- @run node.observe.failed\n\nUPDATE instance SET container = 'gone' WHERE node = "
+       {{kNode, "-- @run node.failed\n",
+         "-- @run node.failed\n\nUPDATE instance SET container = 'gone' WHERE node = "
          ":target;\n"}}},
   };
 }

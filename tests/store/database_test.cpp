@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -258,4 +259,26 @@ Test(database, a_guarded_query_is_bounded_in_rows_and_time) {
   cr_expect(!slow.ok() && slow.error().message == "takes more than 50 ms", "%s",
             slow.ok() ? "" : slow.error().message.c_str());
   cr_expect(exact.ok() && exact.value().size() == 100);
+}
+
+Test(database, a_file_that_was_taken_away_under_it_is_noticed) {
+  for (const std::string lost : {"x.db", "x.db-wal"}) {
+    for (const bool is_replaced : {false, true}) {
+      TempFolder folder;
+      Database database = Database::open(folder / "x.db", Database::Mode::create).value();
+      cr_assert(database.query("PRAGMA journal_mode=WAL").ok());
+      cr_assert(database.run("CREATE TABLE boat (name)").ok());
+      cr_expect(!database.is_moved());
+      cr_assert(database.run("INSERT INTO boat VALUES ('ada')").ok());
+      cr_expect(!database.is_moved());
+
+      rowlock::write(folder / "other", "else");
+      std::filesystem::rename(folder / lost, folder / "kept");
+      if (is_replaced) std::filesystem::rename(folder / "other", folder / lost);
+
+      cr_expect(database.is_moved(), "%s", lost.c_str());
+      std::filesystem::rename(folder / "kept", folder / lost);
+      cr_expect(!database.is_moved(), "it is back");
+    }
+  }
 }

@@ -51,6 +51,82 @@ Test(home, making_it_twice_is_refused_and_changes_nothing) {
   cr_expect(Shell(made.home.state_path()).value("SELECT id FROM home") == id);
 }
 
+Test(home, a_lost_state_file_is_no_reason_to_begin_anew) {
+  for (const bool is_emptied : {false, true}) {
+    MadeHome made;
+    const std::string id = Shell(made.home.state_path()).value("SELECT id FROM home");
+    Shell(made.home.desired_path()).run("INSERT INTO job (name, image) VALUES ('web', 'a:1')");
+    std::filesystem::rename(made.home.state_path(), made.folder / "kept");
+    if (is_emptied) rowlock::write(made.home.state_path(), "");
+
+    const auto checked = made.home.check_state();
+    const auto again = made.home.create(made.schema, 2'000'000);
+
+    cr_assert(!checked.ok() && !again.ok());
+    for (const char* part : {is_emptied ? "state.db is empty" : "state.db is not there",
+                             "put state.db back", "rowlock recover", "rowlock init --new-id"}) {
+      cr_expect(said(checked.error()).find(part) != std::string::npos, "%s",
+                said(checked.error()).c_str());
+    }
+    cr_expect(said(again.error()) == said(checked.error()));
+    cr_expect(std::filesystem::exists(made.home.state_path()) == is_emptied, "nothing was made");
+    std::filesystem::rename(made.folder / "kept", made.home.state_path());
+    cr_expect(made.home.check_state().ok(), "it was put back");
+    cr_expect(Shell(made.home.state_path()).value("SELECT id FROM home") == id);
+  }
+}
+
+Test(home, a_state_file_without_a_home_in_it_is_lost_as_well) {
+  MadeHome made;
+  std::filesystem::remove(made.home.state_path());
+  Shell(made.home.state_path()).run("PRAGMA journal_mode = WAL; CREATE TABLE x (y)");
+
+  const auto checked = made.home.check_state();
+
+  cr_expect(!checked.ok() && checked.error().cause == rowlock::Cause::corrupt);
+}
+
+Test(home, a_person_may_give_a_lost_home_a_new_id) {
+  MadeHome made;
+  Shell(made.home.desired_path()).run("INSERT INTO job (name, image) VALUES ('web', 'a:1')");
+  std::filesystem::remove(made.home.state_path());
+  {
+    const auto running = HomeLock::take(made.home, 1'000'000);
+    const auto refused = made.home.create(made.schema, 2'000'000, true);
+    cr_assert(!refused.ok());
+    cr_expect(refused.error().message.find("a controller still runs") == 0, "%s",
+              refused.error().message.c_str());
+  }
+
+  const auto again = made.home.create(made.schema, 2'000'000, true);
+
+  cr_assert(again.ok(), "%s", again.ok() ? "" : said(again.error()).c_str());
+  cr_expect(made.home.check_state().ok());
+  cr_expect(Shell(made.home.desired_path()).value("SELECT count(*) FROM job") == "1");
+}
+
+Test(home, one_that_was_half_made_is_made_whole) {
+  MadeHome made;
+  std::filesystem::remove(made.home.desired_path());
+
+  const auto again = made.home.create(made.schema, 2'000'000);
+
+  cr_expect(again.ok(), "%s", again.ok() ? "" : said(again.error()).c_str());
+}
+
+Test(home, a_folder_without_a_home_is_told_from_a_lost_one) {
+  TempFolder folder;
+  const Home home(folder.path());
+
+  const auto none = home.check_state();
+  rowlock::write(home.lock_path(), "process 1");
+  const auto lost = home.check_state();
+
+  cr_assert(!none.ok() && !lost.ok());
+  cr_expect(none.error().cause == rowlock::Cause::not_found);
+  cr_expect(lost.error().cause == rowlock::Cause::corrupt, "a controller has run here");
+}
+
 Test(home, a_folder_that_cannot_be_made_says_so) {
   const auto made = Home("/proc/nowhere/home").create(Schema(), 0);
 
@@ -192,6 +268,20 @@ Test(home, a_second_controller_is_refused_and_told_who_the_first_is) {
   }
   cr_expect(HomeLock::holder(made.home).empty(), "nobody runs any more");
   cr_expect(HomeLock::take(made.home, 3'000'000).ok());
+}
+
+Test(home, a_copy_of_the_folder_is_another_place) {
+  MadeHome made;
+  TempFolder other;
+  const auto place_of = [](const Home& home) { return HomeLock::take(home, 0).value().place(); };
+  const std::string place = place_of(made.home);
+
+  const int copied =
+      std::system(fmt::format("cp -a {}/. {}", made.home.folder(), other.path()).c_str());
+
+  cr_assert(copied == 0);
+  cr_expect(place_of(made.home) == place, "it stays the same");
+  cr_expect(place_of(Home(other.path())) != place);
 }
 
 Test(home, a_lock_without_a_home_says_what_to_do) {

@@ -214,19 +214,24 @@ Result<Json> DockerRuntime::fitting_image(std::string_view attempt, const Contai
       "build the image for linux/" + spec.arch + ", or constrain the job to another node");
 }
 
-Result<> DockerRuntime::check_owner(std::string_view attempt, const ContainerSpec& spec) {
+Result<> DockerRuntime::check_made_from(std::string_view attempt, const ContainerSpec& spec) {
   const Result<std::optional<Container>> there = find(attempt, spec.name);
   if (!there.ok()) return there.error();
   if (!there.value()) {
     return failed(Fault::transient, Cause::other, attempt,
                   "a container of that name has just been removed");
   }
-  const std::string& home = there.value()->home;
-  if (home == spec.home) return Done{};
-  return failed(Fault::rejected, Cause::other, attempt,
-                home.empty() ? "a container of that name exists that Rowlock did not make"
-                             : "a container of that name belongs to another Rowlock, home " + home,
-                "remove or rename that container, or rename the job");
+  const Container& found = *there.value();
+  if (found.home == spec.home && found.nonce == spec.nonce &&
+      found.made_from == fingerprint_of(spec)) {
+    return Done{};
+  }
+  return failed(Fault::rejected, Cause::exists, attempt,
+                found.home.empty() ? "a container of that name exists that Rowlock did not make"
+                : found.home != spec.home
+                    ? "a container of that name belongs to another Rowlock, home " + found.home
+                    : "a container of that name was made for another instance",
+                "remove or rename that container");
 }
 
 Result<> DockerRuntime::create(const ContainerSpec& spec) {
@@ -247,7 +252,7 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
   if (!answer.ok()) {
     return unless_ours_is_lost(answer.error(), {spec.secrets_folder, spec.launcher});
   }
-  if (answer.value().status == 409) return check_owner(attempt, spec);
+  if (answer.value().status == 409) return check_made_from(attempt, spec);
   return Done{};
 }
 

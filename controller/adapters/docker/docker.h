@@ -43,6 +43,8 @@ class DockerRuntime final : public ContainerRuntime {
   Result<> signal(const std::string& name, const std::string& signal) override;
   Result<> resume(const std::string& name) override;
   Result<> remove(const std::string& name) override;
+  Result<std::optional<Claim>> claim_on(const std::string& home) override;
+  Result<Claim> claim(const Claim& claim) override;
   Result<std::string> log_tail(const std::string& name, int lines) override;
   // The command goes on inside when its time is over: the engine has no way to end it.
   Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
@@ -56,7 +58,8 @@ class DockerRuntime final : public ContainerRuntime {
                               DockerRequest request, std::initializer_list<int> expected = {});
   Result<std::optional<Container>> find(std::string_view attempt, const std::string& name);
   Result<Json> fitting_image(std::string_view attempt, const ContainerSpec& spec);
-  Result<> check_owner(std::string_view attempt, const ContainerSpec& spec);
+  Result<std::vector<Claim>> claims(std::string_view attempt, const std::string& home);
+  Result<> check_made_from(std::string_view attempt, const ContainerSpec& spec);
   Result<> send_signal(std::string_view attempt, const std::string& name,
                        const std::string& signal);
   Result<> await_end(std::string_view attempt, const std::string& name, std::int64_t timeout_ms);

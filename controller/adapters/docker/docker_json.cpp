@@ -15,6 +15,8 @@ namespace {
 constexpr char kHomeLabel[] = "rowlock.home";
 constexpr char kJobLabel[] = "rowlock.job";
 constexpr char kInstanceLabel[] = "rowlock.instance";
+constexpr char kNonceLabel[] = "rowlock.nonce";
+constexpr char kMadeFromLabel[] = "rowlock.made_from";
 
 // A container that writes without end must not fill the node's disk.
 constexpr char kLogFileSize[] = "10m";
@@ -142,6 +144,8 @@ void read_labels(const Json& labels, Container& container) {
   container.home = labels[kHomeLabel].as_string();
   container.job = labels[kJobLabel].as_string();
   container.instance = labels[kInstanceLabel].as_string();
+  container.nonce = labels[kNonceLabel].as_string();
+  container.made_from = labels[kMadeFromLabel].as_string();
 }
 
 // Requires: the container's state is known already.
@@ -190,7 +194,9 @@ Json container_body(const ContainerSpec& spec, const Json& image) {
       {"Env", environment_lines(spec)},
       {"Labels", Json::object({{kHomeLabel, Json::string(spec.home)},
                                {kJobLabel, Json::string(spec.job)},
-                               {kInstanceLabel, Json::string(spec.instance)}})},
+                               {kInstanceLabel, Json::string(spec.instance)},
+                               {kNonceLabel, Json::string(spec.nonce)},
+                               {kMadeFromLabel, Json::string(fingerprint_of(spec))}})},
       {"ExposedPorts", exposed_ports(spec)},
       // For those who stop it by hand; the adapter itself signals and waits.
       {"StopTimeout", Json::integer((spec.stop_timeout_ms + 999) / 1000)},

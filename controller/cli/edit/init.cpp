@@ -1,6 +1,7 @@
 // `rowlock init`: makes a home, and says what to do next.
 #include "controller/base/time.h"
 #include "controller/cli/all_verbs.h"
+#include "controller/service/what_runs.h"
 
 #include <fmt/format.h>
 
@@ -20,9 +21,13 @@ bool is_denied(const std::string& folder) {
          (errno == EACCES || errno == EROFS);
 }
 
-Result<int> init(const Call& call) {
-  if (auto made = call.home.create(call.schema, system_now_ms()); !made.ok()) {
-    return call.terminal.fail(made.error(),
+struct Options {
+  bool has_new_id = false;
+};
+
+Result<int> init(const Call& call, const Options& said) {
+  if (auto made = call.home.create(call.schema, system_now_ms(), said.has_new_id); !made.ok()) {
+    return call.terminal.fail(with_what_runs(made.error(), call.home),
                               is_denied(call.home.folder()) ? kExitPermission : kExitFailed);
   }
   if (call.terminal.is_json()) {
@@ -43,7 +48,12 @@ Result<int> init(const Call& call) {
 }  // namespace
 
 void add_init(Verbs& verbs) {
-  verbs.add("init", "Make a home", "rowlock init --home ~/rowlock", Needs::nothing, init);
+  const auto [verb, said] =
+      verbs.add("init", "Make a home", "rowlock init --home ~/rowlock", Needs::nothing, init);
+  verb.flag(
+      "--new-id", said.has_new_id,
+      "for a home whose state.db is lost: begin anew with its desired.db; what it made before "
+      "is left alone, and is no longer its own");
 }
 
 }  // namespace rowlock

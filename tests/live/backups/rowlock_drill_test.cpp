@@ -61,6 +61,7 @@ void lose_everything(LiveHome& home, const PostgresRig& server) {
   for (const Container& container : home.containers()) {
     (void)home.runtime().remove(container.name).ok();
   }
+  home.forget_claim();
   require(server.ask("DROP DATABASE app", "postgres").empty(), "it could not be dropped");
   for (const auto& each : fs::directory_iterator(home.folder())) fs::remove_all(each.path());
 }

@@ -81,6 +81,17 @@ void pause_by_hand(const std::string& name) {
   cr_assert(engine.call("pause " + name, request).ok());
 }
 
+void erase_claims_by_hand(const std::string& home) {
+  DockerEngine engine(endpoint(), kDeadlineMs);
+  for (const int epoch : {1, 12}) {
+    DockerRequest request;
+    request.method = "DELETE";
+    request.path = "/volumes/rowlock-" + home + "-claim-" + std::to_string(epoch);
+    request.deadline_ms = kDeadlineMs;
+    cr_assert(engine.call("remove a claim", request, {404}).ok());
+  }
+}
+
 ContainerSpec sleeper(const std::string& name) {
   ContainerSpec spec;
   spec.name = name;
@@ -120,6 +131,7 @@ Test(live_docker, behaves_like_every_runtime, .timeout = 120) {
   fixture.taken_port = taken.number();
   fixture.free_port = port_free_a_moment_ago();
   fixture.pause = pause_by_hand;
+  fixture.erase_claims = [&] { erase_claims_by_hand(fixture.home); };
 
   check_container_runtime(runtime, fixture);
 

@@ -6,6 +6,7 @@
 #include "controller/store/database.h"
 
 #include <criterion/criterion.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -122,6 +123,7 @@ LiveHome::~LiveHome() {
   for (int round = 0; round < 2; ++round) {  // A call that was under way may make one more.
     for (const Container& container : containers()) (void)runtime_.remove(container.name).ok();
   }
+  forget_claim();
   std::error_code ignored;
   if (is_own_folder_) std::filesystem::remove_all(folder(), ignored);
 }
@@ -141,13 +143,15 @@ void LiveHome::start_and_reach() {
 
 int LiveHome::stop() {
   controller_->signal(SIGTERM);
-  return controller_->await_end(kPatienceS);
+  return await_end();
 }
 
 void LiveHome::kill() {
   controller_->signal(SIGKILL);
-  controller_->await_end(kPatienceS);
+  await_end();
 }
+
+int LiveHome::await_end() { return controller_->await_end(kPatienceS); }
 
 std::string LiveHome::log() const { return file_text(folder() + "/run.log"); }
 
@@ -289,6 +293,12 @@ void LiveHome::await_exactly(const std::string& job, int count) {
       job + "'");
   const std::string wanted = std::to_string(count);
   require(live == wanted + "|" + wanted, "live instances and slots: " + live + "\n" + story());
+}
+
+void LiveHome::forget_claim() {
+  const auto claim = runtime_.claim_on(id_);
+  if (!claim.ok() || !claim.value()) return;
+  ask_engine("DELETE", fmt::format("/volumes/rowlock-{}-claim-{}", id_, claim.value()->epoch));
 }
 
 void LiveHome::ask_engine(const std::string& method, const std::string& path) const {

@@ -57,6 +57,7 @@ class LiveHome {
   void start_and_reach();  // Returns once the node `local` was looked at.
   int stop();              // SIGTERM. Returns the exit code.
   void kill();             // SIGKILL.
+  int await_end();         // By itself. Returns the exit code.
   pid_t process() const { return controller_->process(); }
   std::string log() const;
 
@@ -83,6 +84,7 @@ class LiveHome {
   // So many run, one in each slot, and the engine holds what state.db says: besides those that
   // run, only the failed ones that are kept for `why`.
   void await_exactly(const std::string& job, int count);
+  void forget_claim();  // As an engine that never heard of the home.
   // Any call: "POST", "/containers/x/pause".
   void ask_engine(const std::string& method, const std::string& path) const;
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 
 using namespace rowlock;
 using namespace rowlock_live;
@@ -81,6 +82,82 @@ Test(live_rowlock_run, a_second_controller_refuses_and_names_the_first, .timeout
   cr_expect(answer.find(std::to_string(home.process())) != std::string::npos, "%s", answer.c_str());
   home.accept(insert_job("web"));  // The first one is still at work.
   home.await_converged("web");
+}
+
+Test(live_rowlock_run, a_copy_of_a_home_touches_nothing_unless_a_person_says_so, .timeout = 180) {
+  LiveHome home;
+  home.start_and_reach();
+  home.accept(insert_job("web", {{"count", "2"}}));
+  home.await_converged("web");
+  const std::string copy = home.folder() + "-copy";
+  const std::string command = "cp -a " + home.folder() + " " + copy;
+  require(std::system(command.c_str()) == 0, command);
+  home.accept("UPDATE job SET count = 3");
+  home.await_exactly("web", 3);
+  const std::string before = home.identity("web");
+  const std::string output = copy + "/run.out";
+
+  Child refused({std::getenv("ROWLOCK_TEST_BINARY"), "run", "--home", copy}, output);
+  const int code = refused.await_end(kPatienceS);
+  const std::string answer = file_text(output);
+
+  cr_expect(code == 75, "%d: %s", code, answer.c_str());
+  cr_expect(answer.find("process " + std::to_string(home.process())) != std::string::npos, "%s",
+            answer.c_str());
+  cr_expect(answer.find("--take-over") != std::string::npos, "%s", answer.c_str());
+  cr_expect(home.identity("web") == before);
+
+  home.kill();
+  home.start_and_reach();  // Its own restart is not in doubt.
+  home.await_converged("web");
+  cr_expect(home.identity("web") == before);
+
+  Child taken({std::getenv("ROWLOCK_TEST_BINARY"), "run", "--take-over", "--home", copy}, output);
+  const int ended = home.await_end();
+  cr_expect(ended == 75, "%d", ended);
+  cr_expect(home.log().find("process " + std::to_string(taken.process())) != std::string::npos);
+  taken.signal(SIGTERM);
+  cr_expect(taken.await_end(kPatienceS) == 0, "%s", file_text(output).c_str());
+  for (const Container& one : home.containers("web")) {
+    // The copy never had the third one, and leaves it alone.
+    cr_expect(one.state == ContainerState::running, "%s", one.name.c_str());
+  }
+  std::filesystem::remove_all(copy);
+}
+
+Test(live_rowlock_run, a_state_file_that_is_taken_away_ends_it_and_is_not_made_anew,
+     .timeout = 120) {
+  LiveHome home;
+  home.start_and_reach();
+  home.accept(insert_job("web"));
+  home.await_converged("web");
+  const std::string before = home.identity("web");
+  const std::string id = home.state("SELECT id FROM home");
+  const std::string away = home.folder() + "/away";
+  std::filesystem::create_directory(away);
+
+  std::error_code ignored;  // It may end, and put its -wal into the file, in the middle.
+  for (const std::string name : {"state.db-wal", "state.db-shm", "state.db"}) {
+    std::filesystem::rename(home.folder() + "/" + name, away + "/" + name, ignored);
+  }
+  const int ended = home.await_end();
+  int code = 0;
+  const std::string answer = home.verb({"run"}, &code);
+  int code_of_look = 0;
+  const std::string look = home.verb({"status"}, &code_of_look);
+
+  cr_expect(ended == 78, "%d", ended);
+  cr_expect(home.log().find("state.db was moved, deleted or replaced") != std::string::npos);
+  cr_expect(code == 78 && code_of_look == 78, "%d %d", code, code_of_look);
+  cr_expect(answer.find("runs 1 container of home " + id) != std::string::npos, "%s",
+            answer.c_str());
+  cr_expect(look.find("rowlock init --new-id") != std::string::npos, "%s", look.c_str());
+  for (const std::string name : {"state.db-wal", "state.db"}) {
+    std::filesystem::rename(away + "/" + name, home.folder() + "/" + name, ignored);
+  }
+  home.start_and_reach();
+  home.await_converged("web");
+  cr_expect(home.identity("web") == before);
 }
 
 Test(live_rowlock_run, sigterm_ends_the_controller_and_nothing_else, .timeout = 120) {

@@ -18,9 +18,11 @@ void converge(PlanWorld& world, int count = 2) {
 }
 
 // A container on the engine that no row stands for.
-void put(PlanWorld& world, const std::string& name, const std::string& home,
-         const std::string& job) {
+void put(PlanWorld& world, const std::string& name, const std::string& home, const std::string& job,
+         const std::string& nonce = "", int instance = 0) {
   ContainerSpec spec;
+  spec.nonce = nonce;
+  spec.instance = std::to_string(instance);
   spec.name = name;
   spec.home = home;
   spec.job = job;
@@ -124,8 +126,9 @@ Test(node_plan, a_container_of_this_home_without_a_row_is_removed_once_its_job_s
   converge(world);
   const std::string home = world.text("SELECT id FROM home");
 
-  put(world, "rowlock-" + home + "-lost", home, "web");
-  put(world, "rowlock-" + home + "-orphan", home, "deleted-long-ago");
+  world.sql("INSERT INTO let_go (instance, nonce) VALUES (1001, 'a'), (1002, 'b')");
+  put(world, "rowlock-" + home + "-lost", home, "web", "a", 1001);
+  put(world, "rowlock-" + home + "-orphan", home, "deleted-long-ago", "b", 1002);
   world.look_at_nodes();
   world.pass_time(6000);
 
@@ -142,7 +145,8 @@ Test(node_plan, a_stray_stays_until_its_job_is_healthy_without_it) {
   world.settle();
 
   const std::string home = world.text("SELECT id FROM home");
-  put(world, "rowlock-" + home + "-lost", home, "web");
+  world.sql("INSERT INTO let_go (instance, nonce) VALUES (1001, 'a')");
+  put(world, "rowlock-" + home + "-lost", home, "web", "a", 1001);
   world.look_at_nodes();
   const std::string before = world.text("SELECT step FROM plan WHERE kind = 'stray'");
   world.check_passes("web", "up");
@@ -150,6 +154,185 @@ Test(node_plan, a_stray_stays_until_its_job_is_healthy_without_it) {
 
   cr_expect(before == "wait", "%s", before.c_str());
   cr_expect_eq(world.engine().containers().size(), 1);
+}
+
+Test(node_plan, what_this_state_never_had_is_shown_and_left_alone) {
+  PlanWorld world;
+  converge(world);
+  const std::string home = world.text("SELECT id FROM home");
+  world.sql("INSERT INTO let_go (instance, nonce) VALUES (1001, 'a')");
+
+  put(world, "rowlock-" + home + "-copy", home, "web", "of a copy", 1001);
+  put(world, "rowlock-" + home + "-old", home, "deleted-long-ago", "", 1002);
+  world.look_at_nodes();
+  world.pass_time(600000);
+
+  cr_expect_eq(world.engine().containers().size(), 4);
+  cr_expect(world.text("SELECT count(*) FROM stray") == "2");
+  const std::string why =
+      world.text("SELECT reason FROM why WHERE kind = 'stray' AND name = 'web'");
+  cr_expect(why.find("never had it") != std::string::npos, "%s", why.c_str());
+  cr_expect(why.find("docker rm -f rowlock-" + home + "-copy") != std::string::npos, "%s",
+            why.c_str());
+  const std::string status = world.text("SELECT detail FROM status WHERE kind = 'node'");
+  cr_expect(status.find("and 2 that this state.db never had") != std::string::npos, "%s",
+            status.c_str());
+}
+
+Test(node_plan, numbers_of_instances_go_on_from_the_highest_that_the_engine_knows) {
+  PlanWorld world;
+  world.settle();
+  const std::string home = world.text("SELECT id FROM home");
+  put(world, "rowlock-" + home + "-web-1000", home, "web", "of a later state", 1000);
+  world.look_at_nodes();
+
+  converge(world, 1);
+
+  cr_expect(
+      world.text("SELECT id, name FROM instance") == fmt::format("1001|rowlock-{}-web-1001", home),
+      "%s", world.text("SELECT id, name FROM instance").c_str());
+  cr_expect_eq(world.engine().containers().size(), 2);
+}
+
+Test(node_plan, a_container_is_no_instance_because_its_name_fits) {
+  PlanWorld world;
+  world.settle();
+  const std::string home = world.text("SELECT id FROM home");
+  const std::string taken = "rowlock-" + home + "-web-1";
+  // Not in the list yet when the instance is placed.
+  world.after_step = [&] {
+    const bool is_placed = world.text("SELECT count(*) FROM instance WHERE id = 1") == "1";
+    if (is_placed && world.engine().containers().empty()) {
+      put(world, taken, home, "web", "of another", 1);
+    }
+  };
+
+  converge(world, 1);
+
+  cr_expect(world.text("SELECT name, container FROM instance") ==
+                fmt::format("rowlock-{}-web-2|running", home),
+            "%s", world.text("SELECT name, container FROM instance").c_str());
+  cr_expect(world.text("SELECT target FROM event WHERE what = 'collided'") == taken);
+  cr_expect(world.text("SELECT count(*) FROM event WHERE what = 'failed'") == "0");
+  cr_expect_eq(world.engine().containers().size(), 2, "the other is left alone");
+}
+
+Test(node_plan, one_that_took_the_name_of_an_instance_is_not_that_instance) {
+  PlanWorld world;
+  converge(world, 1);
+  const std::string home = world.text("SELECT id FROM home");
+  const std::string name = world.text("SELECT name FROM instance");
+  world.engine().erase(name);
+  put(world, name, home, "web", "of another", 1);
+
+  world.look_at_nodes();
+  world.settle();
+  world.pass_time(12000);
+
+  cr_expect(world.text("SELECT count(*) FROM instance WHERE run = 1 AND name <> '" + name +
+                       "' AND container = 'running'") == "1");
+  cr_expect_eq(world.engine().containers().size(), 2, "nobody removed it");
+}
+
+Test(node_plan, a_home_is_claimed_before_anything_is_done) {
+  PlanWorld world;
+  std::vector<std::string> made;
+  world.after_step = [&] {
+    const auto claim = world.engine().claim_on(world.text("SELECT id FROM home")).value();
+    cr_expect(claim.has_value() || world.engine().changes() == 0, "no change without a claim");
+  };
+
+  converge(world, 1);
+
+  const auto claim = world.engine().claim_on(world.text("SELECT id FROM home")).value();
+  cr_assert(claim.has_value());
+  cr_expect_eq(claim->epoch, 1);
+  cr_expect(claim->holder == world.text("SELECT holder FROM claimant"));
+  cr_expect(world.text("SELECT standing FROM node_claim") == "ours");
+}
+
+Test(node_plan, a_home_that_another_drives_is_left_alone) {
+  PlanWorld world;
+  const std::string home = world.text("SELECT id FROM home");
+  cr_assert(world.engine().claim({home, 7, "another", "elsewhere", "process 7, since then"}).ok());
+
+  world.sql("INSERT INTO job (name, image) VALUES ('web', 'good:1')");
+  world.settle();
+  world.pass_time(60000);
+
+  cr_expect(world.engine().containers().empty());
+  cr_expect_eq(world.engine().claim_on(home).value()->epoch, 7);
+  cr_expect(world.text("SELECT node, says FROM node_claim WHERE standing = 'theirs'") ==
+            "local|process 7, since then");
+  const std::string why = world.text("SELECT reason FROM why WHERE name = 'local'");
+  cr_expect(why.find("another controller drives this home: process 7") != std::string::npos, "%s",
+            why.c_str());
+}
+
+Test(node_plan, a_home_is_claimed_anew_from_the_same_folder_or_when_a_person_says_so) {
+  for (const bool takes_over : {false, true}) {
+    PlanWorld world;
+    const std::string home = world.text("SELECT id FROM home");
+    cr_assert(world.engine().claim({home, 7, "earlier", "here", "process 7"}).ok());
+    world.sql(fmt::format("UPDATE claimant SET place = '{}', takes_over = {}",
+                          takes_over ? "there" : "here", takes_over ? 1 : 0));
+
+    converge(world, 1);
+
+    cr_expect_eq(world.engine().claim_on(home).value()->epoch, 8);
+    cr_expect(world.text("SELECT standing FROM node_claim") == "ours");
+    cr_expect(world.text("SELECT detail FROM event WHERE what = 'taken over'") ==
+              (takes_over ? "from process 7" : ""));
+  }
+}
+
+Test(node_plan, one_that_was_superseded_does_nothing_more) {
+  PlanWorld world;
+  converge(world, 1);
+  const std::string home = world.text("SELECT id FROM home");
+  // From the same place even, as a copy of the whole disk is.
+  cr_assert(world.engine().claim({home, 2, "another", "", "process 7"}).ok());
+  world.look_at_nodes();
+
+  world.sql("UPDATE claimant SET takes_over = 1; DELETE FROM job");
+  world.settle();
+  world.pass_time(60000);
+
+  cr_expect_eq(world.engine().containers().size(), 1);
+  cr_expect(world.text("SELECT standing FROM node_claim") == "theirs");
+  cr_expect(world.text("SELECT count(*) FROM instance") == "1");
+}
+
+Test(node_plan, a_claim_that_was_taken_away_is_made_again) {
+  PlanWorld world;
+  converge(world, 1);
+  const std::string home = world.text("SELECT id FROM home");
+  world.engine().erase_claims(home);
+
+  world.look_at_nodes();
+  world.settle();
+  world.pass_time(6000);
+
+  cr_assert(world.engine().claim_on(home).value().has_value());
+  cr_expect(world.text("SELECT standing FROM node_claim") == "ours");
+  cr_expect(world.text("SELECT reach FROM node_state") == "reached");
+}
+
+Test(node_plan, of_two_that_begin_at_once_one_gets_the_home) {
+  PlanWorld world;
+  const std::string home = world.text("SELECT id FROM home");
+  world.after_step = [&] {
+    if (world.text("SELECT seen_epoch FROM node_state") == "0") {
+      cr_assert(world.engine().claim({home, 1, "another", "elsewhere", "process 7"}).ok());
+    }
+  };
+
+  world.sql("INSERT INTO job (name, image) VALUES ('web', 'good:1')");
+  world.settle();
+  world.pass_time(60000);
+
+  cr_expect(world.engine().claim_on(home).value()->holder == "another");
+  cr_expect(world.engine().containers().empty());
 }
 
 Test(node_plan, what_others_made_is_shown_and_left_alone) {
