@@ -14,7 +14,8 @@
 --   of:       instance.job
 --   hold:     blind hinted served unarmed occupied free
 --   role:     keep lent replaced surplus unwanted ended expired
---   state:    none unpulled created paused starting passing healthy unready proven ailing spared failing overdue exited spent gone
+--   state:    none unpulled created paused starting passing healthy unready proven ailing spared failing overdue exited
+--             spent gone
 --   retry:    500 ms to 1 min
 --   looks:    look
 
@@ -58,110 +59,7 @@ CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
 CREATE INDEX instance_by_node ON instance (node, run, memory_mb, cpus);
 
--- What an instance writes to on its node. Goes away with it.
-CREATE TABLE instance_mount (
-  instance INTEGER NOT NULL,
-  node     TEXT NOT NULL,
-  type     TEXT NOT NULL,
-  source   TEXT NOT NULL,
-  PRIMARY KEY (instance, type, source)
-) WITHOUT ROWID;
-CREATE INDEX instance_mount_by_source ON instance_mount (node, type, source);
-
 -- @views
-
--- What an instance was made to write to.
-CREATE VIEW instance_writes AS
-SELECT DISTINCT i.id AS instance, i.node, json_extract(m.value, '$.type') AS type, json_extract(m.value, '$.source') AS source
-FROM instance AS i
-JOIN spec AS s ON s.id = i.spec
-JOIN json_each(s.body, '$.mounts') AS m
-WHERE json_extract(m.value, '$.type') <> 'tmpfs' AND json_extract(m.value, '$.read_only') = 0;
-
--- The instances that must not start, since another one, of whatever job, writes to what is for one at a time; of two
--- that would both start, the later one waits.
-CREATE VIEW instance_barred AS
-SELECT m.instance, m.source, x.id AS by_instance
-FROM instance_mount AS m
-JOIN instance AS i ON i.id = m.instance
-JOIN instance_mount AS o ON o.node = m.node AND o.type = m.type AND o.source = m.source AND o.instance <> m.instance
-JOIN instance AS x ON x.id = o.instance
-WHERE EXISTS (SELECT 1 FROM job_writes AS w
-              WHERE w.job = i.job AND w.type = m.type AND w.source = m.source AND w.shared = 0)
-  AND (x.container IN ('running', 'paused')
-       OR (x.container = 'created'
-           AND ((x.run = 1 AND x.id < m.instance) OR x.hinted = 1
-                OR EXISTS (SELECT 1 FROM attempt AS a
-                           WHERE a.kind = 'instance' AND a.target = CAST(x.id AS TEXT) AND a.finished_at_ms IS NULL))));
-
--- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.
--- All windows share one PARTITION BY, so that a plan for one job reads the rows of that job alone.
-CREATE VIEW instance_rank AS
-SELECT i.id,
-       i.job,
-       i.slot,
-       i.node,
-       i.run,
-       i.container,
-       i.verdict IS 'failed'                                                   AS failed,
-       i.unmet,
-       i.failing,
-       i.unready,
-       i.lent_until_ms,
-       i.spared_at_ms,
-       i.log IS NOT NULL                                                       AS collected,
-       i.hinted,
-       i.delivers,
-       i.placed_at_ms,
-       i.started_at_ms,
-       i.healthy_at_ms,
-       j.count,
-       o.update_order,
-       o.least,
-       j.max_parallel,
-       j.min_healthy_ms,
-       j.healthy_deadline_ms,
-       j.name IS NOT NULL                                                      AS job_wanted,
-       i.spec IS d.spec                                                        AS fresh,
-       -- In a roll-out, time in which nobody asked its checks does not prove anything.
-       max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock) ELSE 0 END)
-         + j.min_healthy_ms                                                    AS proven_at_ms,
-       -- One that the proxy gives no requests yet cannot take over from anybody.
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
-                          AND i.unready = 0
-                          AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
-                                                                ELSE 0 END) + j.min_healthy_ms
-                              <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
-       -- Those that can take over as soon as they are started, or have been.
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec
-                          AND i.container IN ('created', 'running', 'paused')) OVER whole AS fresh_made,
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'created'
-                          AND NOT i.hinted AND NOT i.is_busy) OVER better      AS made_rank,
-       -- A start may be under way.
-       count(*) FILTER (WHERE i.container IN ('running', 'paused')
-                           OR (i.container = 'created' AND (i.hinted OR i.is_busy))) OVER whole AS active,
-       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
-                          AND i.failing = 0) OVER whole                        AS able,
-       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
-                          AND i.failing > 0) OVER better                       AS sick_rank,
-       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
-                          AND i.failing > 0) OVER whole                        AS sick,
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
-       count(*) FILTER (WHERE i.run = 0 AND i.verdict IS 'failed') OVER better AS failed_rank
-FROM instance_health AS i
-LEFT JOIN job AS j ON j.name = i.job
-LEFT JOIN job_order AS o ON o.job = i.job
-LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
-WINDOW whole  AS (PARTITION BY i.job),
-       -- Those on a node that was deleted go anyway: they keep nobody else's place.
-       better AS (PARTITION BY i.job
-                  ORDER BY i.node IN (SELECT name FROM node) DESC,
-                           i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
-                           i.unready,
-                           CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,
-                           i.id
-                  ROWS UNBOUNDED PRECEDING);
 
 CREATE VIEW instance_fact AS
 SELECT i.id,
@@ -269,11 +167,11 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'lent',     'exited',   'none',    'only what runs is kept so'),
   ('free',    'lent',     'spent',    'none',    'only what runs is kept so'),
   ('free',    'lent',     'gone',     'none',    'only what runs is kept so'),
-  ('free',    'lent',     'starting', 'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
-  ('free',    'lent',     'passing',  'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
-  ('free',    'lent',     'healthy',  'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
-  ('free',    'lent',     'unready',  'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
-  ('free',    'lent',     'proven',   'wait',    'a route has nothing else yet: it stays until what the route leads to is ready'),
+  ('free',    'lent',     'starting', 'wait',    'it stays until what its route leads to now is ready'),
+  ('free',    'lent',     'passing',  'wait',    'it stays until what its route leads to now is ready'),
+  ('free',    'lent',     'healthy',  'wait',    'it stays until what its route leads to now is ready'),
+  ('free',    'lent',     'unready',  'wait',    'it stays until what its route leads to now is ready'),
+  ('free',    'lent',     'proven',   'wait',    'it stays until what its route leads to now is ready'),
   ('free',    'lent',     'ailing',   'spare',   'its checks fail, and too few others do well'),
   ('free',    'lent',     'spared',   'wait',    'its checks fail, and it is kept until enough others do well'),
   ('free',    'lent',     'failing',  'fail',    'its checks fail'),
@@ -368,20 +266,7 @@ WHERE i.id = (SELECT max(e.id) FROM instance AS e WHERE e.job = i.job AND e.verd
 -- @wake
 
 CREATE TEMP TRIGGER wake_instance_gone AFTER DELETE ON instance BEGIN INSERT INTO dirty VALUES (OLD.node); END;
--- Who waits to write to what another has let go.
-CREATE TEMP TRIGGER wake_instance_ended AFTER UPDATE OF container ON instance WHEN NEW.container <> OLD.container BEGIN
-  INSERT INTO dirty SELECT i.job FROM instance_mount AS m
-                    JOIN instance_mount AS o ON o.node = m.node AND o.type = m.type AND o.source = m.source
-                                            AND o.instance <> m.instance
-                    JOIN instance AS i ON i.id = o.instance AND i.job <> NEW.job
-                    WHERE m.instance = NEW.id;
-END;
-
 -- @begin
-
--- An older version did not write it down.
-INSERT OR IGNORE INTO instance_mount (instance, node, type, source)
-SELECT instance, node, type, source FROM instance_writes;
 
 UPDATE instance
 SET hinted = 1

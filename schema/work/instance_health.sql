@@ -1,4 +1,5 @@
--- How an instance does, by its checks and its routes; schema/work/instance.sql makes its facts of it.
+-- How an instance does, by its checks and its routes, and how it stands among those of its job; instance.sql makes its
+-- facts of it.
 
 -- @views
 
@@ -27,7 +28,7 @@ SELECT i.id,
                   LEFT JOIN route_target AS t ON t.instance = p.instance AND t.route = p.route
                   WHERE p.instance = i.id AND (t.acknowledged IS NOT 'ready' OR t.written_at_ms IS NULL
                                                OR t.asked_at_ms < t.written_at_ms)) END AS unready,
-       -- Until when a route keeps it that leads elsewhere (route_target_stand); NULL: none does, 9e15: no end is known yet.
+       -- Until when a route keeps it that leads elsewhere (route_target_stand); NULL: none does, 9e15: no end is known.
        (SELECT max(COALESCE(s.lent_until_ms, 9e15)) FROM route_target AS t
         JOIN route_target_stand AS s ON s.target = t.target AND s.role IN ('parting', 'lent')
         WHERE t.instance = i.id AND t.ended_at_ms IS NULL AND t.wanted = 'ready'
@@ -40,3 +41,72 @@ SELECT i.id,
         JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
         WHERE c.job = i.job AND s.failures >= c.failures AND c.on_failure <> 'withdraw') AS failing
 FROM instance AS i;
+
+-- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.
+-- All windows share one PARTITION BY, so that a plan for one job reads the rows of that job alone.
+CREATE VIEW instance_rank AS
+SELECT i.id,
+       i.job,
+       i.slot,
+       i.node,
+       i.run,
+       i.container,
+       i.verdict IS 'failed'                                                   AS failed,
+       i.unmet,
+       i.failing,
+       i.unready,
+       i.lent_until_ms,
+       i.spared_at_ms,
+       i.log IS NOT NULL                                                       AS collected,
+       i.hinted,
+       i.delivers,
+       i.placed_at_ms,
+       i.started_at_ms,
+       i.healthy_at_ms,
+       j.count,
+       o.update_order,
+       o.least,
+       j.max_parallel,
+       j.min_healthy_ms,
+       j.healthy_deadline_ms,
+       j.name IS NOT NULL                                                      AS job_wanted,
+       i.spec IS d.spec                                                        AS fresh,
+       -- In a roll-out, time in which nobody asked its checks does not prove anything.
+       max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock) ELSE 0 END)
+         + j.min_healthy_ms                                                    AS proven_at_ms,
+       -- One that the proxy gives no requests yet cannot take over from anybody.
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
+                          AND i.unready = 0
+                          AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
+                                                                ELSE 0 END) + j.min_healthy_ms
+                              <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
+       -- Those that can take over as soon as they are started, or have been.
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec
+                          AND i.container IN ('created', 'running', 'paused')) OVER whole AS fresh_made,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'created'
+                          AND NOT i.hinted AND NOT i.is_busy) OVER better      AS made_rank,
+       -- A start may be under way.
+       count(*) FILTER (WHERE i.container IN ('running', 'paused')
+                           OR (i.container = 'created' AND (i.hinted OR i.is_busy))) OVER whole AS active,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing = 0) OVER whole                        AS able,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing > 0) OVER better                       AS sick_rank,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing > 0) OVER whole                        AS sick,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
+       count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
+       count(*) FILTER (WHERE i.run = 0 AND i.verdict IS 'failed') OVER better AS failed_rank
+FROM instance_health AS i
+LEFT JOIN job AS j ON j.name = i.job
+LEFT JOIN job_order AS o ON o.job = i.job
+LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
+WINDOW whole  AS (PARTITION BY i.job),
+       -- Those on a node that was deleted go anyway: they keep nobody else's place.
+       better AS (PARTITION BY i.job
+                  ORDER BY i.node IN (SELECT name FROM node) DESC,
+                           i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
+                           i.unready,
+                           CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,
+                           i.id
+                  ROWS UNBOUNDED PRECEDING);

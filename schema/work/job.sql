@@ -238,30 +238,7 @@ FROM job_port AS p
 JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.protocol
                       AND other.host_ip = p.host_ip
                       AND (other.job < p.job OR (other.job = p.job AND other.label < p.label))
-WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1
-UNION ALL
-SELECT 'job_mount', m.job || '/' || m.path,
-       'job ' || m.job || ' writes to ' || m.source || ', which only one instance at a time may: set count to 1, or, if '
-         || 'the program can share it, job_mount.shared to 1, or job_mount.read_only to 1'
-FROM job_writes AS m
-JOIN job AS j ON j.name = m.job
-WHERE m.shared = 0 AND j.count > 1
-UNION ALL
-SELECT 'job_mount', m.job || '/' || m.path,
-       'jobs ' || other.job || ' and ' || m.job || ' both write to ' || m.source || ', which only one at a time may: set '
-         || 'job_mount.read_only to 1 in one of them, or, if both programs can share it, job_mount.shared to 1 in both'
-FROM job_writes AS m
-CROSS JOIN job_writes AS other ON other.type = m.type AND other.job <> m.job
-  -- a folder, or one inside it
-  AND (other.source = m.source OR (m.type = 'bind' AND m.source GLOB '?*'
-                                   AND substr(other.source, 1, length(m.source) + 1) = rtrim(m.source, '/') || '/'))
-WHERE (m.shared = 0 OR other.shared = 0)
-  AND (other.job < m.job OR other.source <> m.source)
-  AND (SELECT count(*) FROM node) = 1;
-
--- What a job writes to on its node, beside its own container.
-CREATE VIEW job_writes AS
-SELECT m.job, m.path, m.type, m.source, m.shared FROM job_mount AS m WHERE m.type <> 'tmpfs' AND m.read_only = 0;
+WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
 
 -- In which order a job is updated: what has one writer at a time is let go before another takes it. And how many of it
 -- Rowlock leaves running, whatever their checks say: as many as the update policy keeps, and the last one of a route.
