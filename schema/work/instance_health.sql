@@ -29,5 +29,7 @@ SELECT i.id,
         WHERE c.job = i.job AND COALESCE(s.passes, 0) < c.passes)              AS unmet,
        (SELECT count(*) FROM job_check AS c
         JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND s.failures >= c.failures)                      AS failing
+        WHERE c.job = i.job AND s.failures >= c.failures)                      AS failing,
+       -- Whether there is one that this machine cannot ask.
+       EXISTS (SELECT 1 FROM check_state AS s WHERE s.instance = i.id AND s.unasked <> '')   AS unasked
 FROM instance AS i;
