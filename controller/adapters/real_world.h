@@ -34,10 +34,12 @@ namespace rowlock {
 
 class RealWorld final : public World {
  public:
-  // `home` is the home's folder. Requires: the loop outlives this.
-  RealWorld(Loop& loop, std::string home, std::unique_ptr<HomeCopies> home_copies)
+  // `home` is the home's folder; at most so many probes are under way at once. Requires: the loop
+  // outlives this.
+  RealWorld(Loop& loop, std::string home, std::unique_ptr<HomeCopies> home_copies,
+            std::size_t probes_max = CurlProber::kProbesMax)
       : home_(std::move(home)),
-        prober_(loop),
+        prober_(loop, probes_max),
         secret_folders_(home_),
         home_copies_(std::move(home_copies)) {}
 

@@ -1,6 +1,8 @@
 // Bytes in, bytes compared, and errno as an error that says whether trying again can help.
 #include "controller/base/open_file.h"
 
+#include "controller/base/own_trouble.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -9,7 +11,8 @@
 namespace rowlock {
 
 Error file_error(const std::string& attempt, int code, std::string hint) {
-  const bool no_room = code == ENOSPC || code == EDQUOT || code == ENOMEM;
+  if (is_own_trouble(code)) return own_trouble(attempt, code);
+  const bool no_room = code == ENOSPC || code == EDQUOT;
   return Error{no_room ? Fault::transient : Fault::broken, Cause::other,
                attempt + ": " + std::strerror(code), std::move(hint)};
 }

@@ -59,9 +59,10 @@ Lanes::iterator next_lane(Lanes& lanes) {
 }  // namespace
 
 struct Workers::Pool {
-  explicit Pool(Loop& loop_of_workers) : loop(loop_of_workers) {}
+  Pool(Loop& loop_of_workers, std::size_t most) : loop(loop_of_workers), threads_max(most) {}
 
   Loop& loop;
+  const std::size_t threads_max;
   // Gone when the workers are: what was posted before and comes after finds it expired. Loop thread
   // only, but for copies.
   std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
@@ -123,7 +124,8 @@ void Workers::Pool::run(Task task, const std::string& lane_name,
 }
 
 // One thread from the start: if the system refuses more later, work is slow, but it is done.
-Workers::Workers(Loop& loop) : pool_(std::make_unique<Pool>(loop)) {
+Workers::Workers(Loop& loop, std::size_t threads_max)
+    : pool_(std::make_unique<Pool>(loop, threads_max)) {
   const std::lock_guard lock(pool_->mutex);
   pool_->add_thread();
 }
@@ -147,7 +149,7 @@ void Workers::submit(const std::string& lane, std::function<void()> job,
                      std::function<void()> done) {
   const std::lock_guard lock(pool_->mutex);
   pool_->lanes[lane].waiting.push_back({pool_->submitted++, std::move(job), std::move(done)});
-  if (startable(pool_->lanes) > pool_->idle && pool_->threads.size() < kThreadsMax) {
+  if (startable(pool_->lanes) > pool_->idle && pool_->threads.size() < pool_->threads_max) {
     try {
       pool_->add_thread();
     } catch (const std::system_error&) {

@@ -20,8 +20,9 @@ class Workers {
   static constexpr std::size_t kThreadsMax =
       256;  // Jobs at once; more lanes than this can hold wait their turn.
 
-  // Requires: the loop outlives the workers. To be made, used and destroyed on the loop thread.
-  explicit Workers(Loop& loop);
+  // At most so many threads, and at least one. Requires: the loop outlives the workers. To be made,
+  // used and destroyed on the loop thread.
+  explicit Workers(Loop& loop, std::size_t threads_max = kThreadsMax);
 
   // Drops what has not begun, waits for what has: a job must have a deadline of its own. Calls no
   // `done` any more.

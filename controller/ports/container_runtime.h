@@ -176,7 +176,7 @@ class ContainerRuntime {
   virtual Result<std::string> log_tail(const std::string& name, int lines) = 0;
 
   // Runs a command inside, as the container's user. Cause::deadline when the command has begun and
-  // not ended after timeout_ms, and only then.
+  // not ended after timeout_ms, and only then; not when this process itself came too late to see.
   virtual Result<ExecResult> exec(const std::string& name, const std::vector<std::string>& command,
                                   std::int64_t timeout_ms) = 0;
 

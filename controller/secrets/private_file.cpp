@@ -1,6 +1,8 @@
 // The mode is looked at on the open file, so that what is judged is what is read.
 #include "controller/secrets/private_file.h"
 
+#include "controller/base/own_trouble.h"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -23,6 +25,9 @@ Error rejected(std::string message) {
 
 Result<PrivateFile> read_private_file(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && is_own_trouble(errno)) {
+    return own_trouble(path, errno);
+  }
   if (fd < 0) {
     return rejected(fmt::format("{}: {}", path, std::strerror(errno)));
   }

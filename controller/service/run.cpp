@@ -15,6 +15,7 @@
 #include "controller/serve/api_server.h"
 #include "controller/service/claims.h"
 #include "controller/service/hardening.h"
+#include "controller/service/open_files.h"
 #include "controller/service/what_runs.h"
 #include "reconcilers/registry.h"
 #include "reconcilers/work/check.h"
@@ -58,7 +59,7 @@ class WorkerExecutor final : public Executor {
 // The parts, in the order in which they need each other.
 class Service {
  public:
-  Service(const Home& home, Database state, const Schema& schema, Log& log);
+  Service(const Home& home, Database state, const Schema& schema, Log& log, OpenFiles files);
 
   // `place`: of the home's folder, which a copy of it does not have.
   Result<> begin(const RunOptions& options, const std::string& place);
@@ -73,6 +74,8 @@ class Service {
   void schedule_pass();
   void pass();
   void after_pass(const Controller::Pass& pass);
+  void schedule_checks();
+  void ask_checks();
   void watch_what_there_is();
   Result<> begin_secrets(const std::string& detail = "");
   Result<> open_with(const UnsealKey& key);
@@ -90,8 +93,8 @@ class Service {
   Secrets secrets_;
   Reconcilers reconcilers_;
   Loop loop_;
-  RealWorld world_{loop_, home_.folder(), std::make_unique<FolderCopies>(home_.folder())};
-  Workers workers_{loop_};
+  RealWorld world_;
+  Workers workers_;
   WorkerExecutor executor_{workers_};
   Controller controller_;
   Checks checks_;
@@ -103,12 +106,13 @@ class Service {
   std::unique_ptr<Timer> probes_ = loop_.timer();
   std::vector<std::unique_ptr<Signal>> signals_;
   bool is_scheduled_ = false;
+  bool is_asking_scheduled_ = false;
   std::int64_t sealed_at_ = 0;  // SealKeeper::changes() when the key was asked for.
   std::string last_error_;
   int exit_code_ = kExitOk;
 };
 
-Service::Service(const Home& home, Database state, const Schema& schema, Log& log)
+Service::Service(const Home& home, Database state, const Schema& schema, Log& log, OpenFiles files)
     : home_(home),
       schema_(schema),
       log_(log),
@@ -116,13 +120,18 @@ Service::Service(const Home& home, Database state, const Schema& schema, Log& lo
       desired_(home.desired_path(), schema),
       secrets_(state_, schema_),
       reconcilers_(all_reconcilers(secrets_, state_, schema_)),
+      world_(loop_, home_.folder(), std::make_unique<FolderCopies>(home_.folder()),
+             files.probes_max),
+      workers_(loop_, files.threads_max),
       controller_({state_, schema_, desired_, reconcilers_, world_, executor_, log_,
                    [this] { schedule_pass(); }}),
-      checks_(state_, world_, executor_,
-              [this](const std::string& script, Values values) {
-                controller_.note(script, std::move(values));
-                schedule_pass();
-              }),
+      checks_(
+          state_, world_, executor_,
+          [this](const std::string& script, Values values) {
+            controller_.note(script, std::move(values));
+            schedule_pass();
+          },
+          [this] { schedule_checks(); }),
       edits_(loop_, home.folder(), desired_, [this] { schedule_pass(); }),
       api_(loop_, state_, schema_, secrets_, world_.clock(), [this] { schedule_pass(); }) {}
 
@@ -262,10 +271,8 @@ void Service::after_pass(const Controller::Pass& pass) {
     log_.error("the interface does not listen as the row of api says",
                {{"err", listens.error().message}, {"hint", listens.error().hint}});
   }
+  ask_checks();
   const std::int64_t now_ms = world_.clock().now_ms();
-  if (const auto next = checks_.ask_due(); next.has_value()) {
-    probes_->start(std::max<std::int64_t>(1, *next - now_ms), [this] { after_pass({}); });
-  }
   if (pass.due_at_ms.has_value()) {
     due_->start(std::max<std::int64_t>(1, *pass.due_at_ms - now_ms), [this] { schedule_pass(); });
   }
@@ -274,6 +281,22 @@ void Service::after_pass(const Controller::Pass& pass) {
     if (auto alone = check_claims(state_, schema_); !alone.ok()) {
       give_up(alone.error(), kExitBusy);
     }
+  }
+}
+
+// Once for all the answers of one turn of the loop.
+void Service::schedule_checks() {
+  if (!is_asking_scheduled_) {
+    is_asking_scheduled_ = true;
+    loop_.post([this] { ask_checks(); });
+  }
+}
+
+void Service::ask_checks() {
+  is_asking_scheduled_ = false;
+  if (const auto next = checks_.ask_due(); next.has_value()) {
+    const std::int64_t now_ms = world_.clock().now_ms();
+    probes_->start(std::max<std::int64_t>(1, *next - now_ms), [this] { ask_checks(); });
   }
 }
 
@@ -341,6 +364,12 @@ int run(const Home& home, const RunOptions& options) {
   // And what a transfer needs is to go back to the system when it has ended, however often.
   ::mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   Log log(format_of(options.log_format), stderr);
+  const OpenFiles files = raise_open_files();
+  if (files.limit < OpenFiles::kAmple) {
+    log.warn("this process may have few files open: less is done at once",
+             {{"limit", static_cast<std::int64_t>(files.limit)},
+              {"hint", "raise it with LimitNOFILE= in the unit of the service, or ulimit -n"}});
+  }
   const SystemClock clock;
   const Schema schema;
   if (auto safe = home.check_file_system(); !safe.ok()) {
@@ -358,7 +387,7 @@ int run(const Home& home, const RunOptions& options) {
   if (!state.ok()) {
     return refused(state.error(), kExitConfiguration);
   }
-  auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log);
+  auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log, files);
   if (auto begun = service->begin(options, lock.value().place()); !begun.ok()) {
     return refused(begun.error(), begun.error().cause == Cause::exists ? kExitBusy : kExitFailed);
   }

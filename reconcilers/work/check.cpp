@@ -17,6 +17,11 @@ namespace {
 // a failure. Only an exit code, or no end in time, is an answer.
 constexpr const char* kUnknown = "unknown";
 
+// What was not heard is asked again soon, later each time it happens again, and then told.
+constexpr std::int64_t kAgainMs = 100;
+constexpr int kUnheardTold = 3;
+constexpr int kDoublingsMax = 10;
+
 // A result as an outcome's values, since an executor carries nothing else.
 Outcome ask_inside(World& world, const Row& target) {
   const auto parsed = Json::parse(target.text("command"));
@@ -55,11 +60,12 @@ Probe probe_of(const Row& target) {
 
 }  // namespace
 
-Checks::Checks(Database& state, World& world, Executor& executor, Note note)
+Checks::Checks(Database& state, World& world, Executor& executor, Note note, Moved moved)
     : state_(state),
       world_(world),
       executor_(executor),
       note_(std::move(note)),
+      moved_(std::move(moved)),
       alive_(std::make_shared<bool>(true)) {}
 
 Checks::~Checks() { *alive_ = false; }
@@ -108,7 +114,7 @@ void Checks::ask(const Key& key, Appointment& appointment, std::int64_t now_ms) 
   appointment.under_way = true;
   appointment.due_at_ms = now_ms;
   const auto take = [this, key, number = appointment.number,
-                     alive = alive_](const std::optional<ProbeResult>& result) {
+                     alive = alive_](const ProbeResult& result) {
     if (*alive) {
       answered(key, number, result);
     }
@@ -122,31 +128,43 @@ void Checks::ask(const Key& key, Appointment& appointment, std::int64_t now_ms) 
   executor_.submit(
       target.text("container") + "/exec", [&world, target] { return ask_inside(world, target); },
       [take](const Outcome& outcome) {
-        if (outcome.result == kUnknown) {
-          take(std::nullopt);
-        } else {
-          take(ProbeResult{outcome.kind == Outcome::Kind::done, outcome.detail});
-        }
+        take({outcome.kind == Outcome::Kind::done, outcome.detail, outcome.result != kUnknown});
       });
 }
 
-void Checks::answered(const Key& key, std::int64_t number,
-                      const std::optional<ProbeResult>& result) {
+void Checks::answered(const Key& key, std::int64_t number, const ProbeResult& result) {
   const auto found = appointments_.find(key);
   if (found == appointments_.end() || found->second.number != number) {
     return;  // No longer asked for.
   }
-  Appointment& appointment = found->second;
-  appointment.under_way = false;
-  appointment.due_at_ms += appointment.target.integer("interval_ms");
-  if (!result) {
-    return;
+  found->second.under_way = false;
+  if (result.is_answer) {
+    heard(key, found->second, result);
+  } else {
+    unheard(key, found->second, result.detail);
   }
-  appointment.passes_in_row = result->passed ? appointment.passes_in_row + 1 : 0;
+  moved_();
+}
+
+void Checks::unheard(const Key& key, Appointment& appointment, const std::string& why) {
+  const std::int64_t again_ms = kAgainMs << std::min(appointment.unheard_in_row, kDoublingsMax);
+  appointment.due_at_ms =
+      world_.clock().now_ms() + std::min(again_ms, appointment.target.integer("interval_ms"));
+  ++appointment.unheard_in_row;
+  if (appointment.unheard_in_row >= kUnheardTold) {
+    note_("check.unasked", {{"instance", key.first}, {"name", key.second}, {"detail", why}});
+  }
+}
+
+void Checks::heard(const Key& key, Appointment& appointment, const ProbeResult& answer) {
+  appointment.due_at_ms += appointment.target.integer("interval_ms");
+  appointment.passes_in_row = answer.passed ? appointment.passes_in_row + 1 : 0;
+  const bool was_told = std::exchange(appointment.unheard_in_row, 0) >= kUnheardTold;
   // Once it has passed often enough, another pass is no news, and nothing is written.
-  if (!result->passed || appointment.passes_in_row <= appointment.target.integer("passes")) {
-    note_(result->passed ? "check.passed" : "check.failed",
-          {{"instance", key.first}, {"name", key.second}, {"detail", result->detail}});
+  if (!answer.passed || was_told ||
+      appointment.passes_in_row <= appointment.target.integer("passes")) {
+    note_(answer.passed ? "check.passed" : "check.failed",
+          {{"instance", key.first}, {"name", key.second}, {"detail", answer.detail}});
   }
 }
 

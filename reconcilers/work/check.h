@@ -21,9 +21,12 @@ class Checks {
  public:
   // Takes the answers: a script of the schema and its values. On the loop thread.
   using Note = std::function<void(const std::string& script, Values values)>;
+  // Told after every answer: another question has a moment of its own now, so ask_due() is to be
+  // called, later.
+  using Moved = std::function<void()>;
 
   // All parts outlive this. To be used on the loop thread.
-  Checks(Database& state, World& world, Executor& executor, Note note);
+  Checks(Database& state, World& world, Executor& executor, Note note, Moved moved);
   ~Checks();
   Checks(const Checks&) = delete;
   Checks& operator=(const Checks&) = delete;
@@ -43,16 +46,19 @@ class Checks {
     std::int64_t number;  // An answer to an earlier one, from before a pause, says nothing.
     bool under_way = false;
     std::int64_t passes_in_row = 0;
+    int unheard_in_row = 0;  // Questions that this machine could not ask, or did not hear out.
   };
 
   void ask(const Key& key, Appointment& appointment, std::int64_t now_ms);
-  void answered(const Key& key, std::int64_t number,
-                const std::optional<ProbeResult>& result);  // Nothing: nobody can tell.
+  void answered(const Key& key, std::int64_t number, const ProbeResult& result);
+  void unheard(const Key& key, Appointment& appointment, const std::string& why);
+  void heard(const Key& key, Appointment& appointment, const ProbeResult& answer);
 
   Database& state_;
   World& world_;
   Executor& executor_;
   Note note_;
+  Moved moved_;
   std::map<Key, Appointment> appointments_;
   std::int64_t numbered_ = 0;
   std::shared_ptr<bool> alive_;  // False once this is destroyed: a late answer is dropped.

@@ -292,11 +292,12 @@ WHERE instance.name = seen.name
                   WHERE a.kind = 'instance' AND a.target = CAST(instance.id AS TEXT)
                     AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms));
 
+-- A list may be short or empty although all is there, as when the engine has only just begun to know what it runs. So
+-- what it lacks is looked at by itself, at once, and only that look can say that it is gone.
 UPDATE instance
-SET container = 'gone',
-    address   = '',
-    since_ms  = :now_ms
+SET hinted = 1
 WHERE node = :target
+  AND NOT hinted
   AND container IN ('created', 'running', 'paused', 'exited')
   AND (name, nonce) NOT IN (SELECT json_extract(value, '$.name'), json_extract(value, '$.nonce')
                             FROM json_each(:rows))

@@ -45,13 +45,16 @@ CREATE TABLE job_check (
 -- @observed
 
 -- How often in a row a check of a live instance has passed or failed, counted up to its thresholds: a row is written
--- only when that says something new. Goes away with the instance.
+-- only when that says something new. A question that this machine could not ask, or did not hear the answer of, is
+-- neither. Goes away with the instance.
 CREATE TABLE check_state (
   instance INTEGER NOT NULL,
   name     TEXT NOT NULL,
   passes   INTEGER NOT NULL DEFAULT 0,
   failures INTEGER NOT NULL DEFAULT 0,
   detail   TEXT NOT NULL DEFAULT '',   -- what the last answer was, in a few words
+  -- why this machine could not ask since then, such as 'too many open files'; '': it could
+  unasked  TEXT NOT NULL DEFAULT '',
   since_ms INTEGER NOT NULL,
   PRIMARY KEY (instance, name)
 );
@@ -124,6 +127,7 @@ SELECT 'check' AS kind,
        i.name || '/' || c.name AS target,
        'check ' || c.name || ' of ' || i.name || ' '
          || CASE WHEN s.name IS NULL         THEN 'has not been answered yet'
+                 WHEN s.unasked <> ''        THEN 'cannot be asked, for reasons of this machine: ' || s.unasked
                  WHEN s.failures > 0         THEN 'failed ' || s.failures || ' of ' || c.failures || ' times: '
                      || s.detail
                  WHEN s.passes = 0           THEN 'has not passed yet: ' || s.detail
@@ -134,11 +138,13 @@ JOIN job_check AS c ON c.job = i.job
 LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
 WHERE i.run = 1
   AND i.container = 'running'
-  AND (COALESCE(s.passes, 0) < c.passes OR s.failures > 0)
+  AND (COALESCE(s.passes, 0) < c.passes OR s.failures > 0 OR s.unasked <> '')
 UNION ALL
 SELECT 'check', i.job, i.name || '/' || c.name,
        'port ' || c.port || ' of ' || i.name
-         || CASE WHEN s.name IS NULL THEN ' has not been tried yet' ELSE ' takes no connection: ' || s.detail END
+         || CASE WHEN s.name IS NULL THEN ' has not been tried yet'
+                 WHEN s.unasked <> '' THEN ' cannot be tried, for reasons of this machine: ' || s.unasked
+                 ELSE ' takes no connection: ' || s.detail END
          || ' (it is routed, and no check asks about it)',
        COALESCE(s.since_ms, i.since_ms)
 FROM instance AS i
@@ -146,7 +152,13 @@ JOIN route_check AS c ON c.job = i.job
 LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
 WHERE i.run = 1
   AND i.container = 'running'
-  AND COALESCE(s.passes, 0) < c.passes;
+  AND (COALESCE(s.passes, 0) < c.passes OR s.unasked <> '');
+
+CREATE VIEW check_metric AS
+SELECT 'rowlock_checks_unasked' AS name, 'Checks that this machine cannot ask: nothing is known of what they ask about.'
+         AS help, 'gauge' AS type, '' AS labels,
+       (SELECT count(*) FROM check_state AS s JOIN instance AS i ON i.id = s.instance
+        WHERE i.run = 1 AND i.container = 'running' AND s.unasked <> '') AS value;
 
 -- @wake
 
@@ -171,8 +183,10 @@ SET passes   = min(passes + 1, COALESCE((SELECT c.passes FROM job_check AS c JOI
                                          WHERE i.id = :instance AND c.name = :name), 1)),
     failures = 0,
     detail   = excluded.detail,
+    unasked  = '',
     since_ms = excluded.since_ms
 WHERE failures > 0
+   OR unasked <> ''
    OR passes < COALESCE((SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
                          WHERE i.id = :instance AND c.name = :name), 1);
 
@@ -199,9 +213,33 @@ SET passes   = 0,
                    COALESCE((SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
                              WHERE i.id = :instance AND c.name = :name), 3)),
     detail   = excluded.detail,
+    unasked  = '',
     since_ms = excluded.since_ms
 WHERE passes > 0
+   OR unasked <> ''
    OR detail <> excluded.detail
    OR (excluded.failures = 1
        AND failures < COALESCE((SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
                                 WHERE i.id = :instance AND c.name = :name), 3));
+
+-- @run check.unasked
+
+-- Neither a pass nor a failure. Told once for all checks of a job.
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'check', i.job, i.name || '/' || :name, 'unasked', :detail
+FROM instance AS i
+WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
+  AND NOT EXISTS (SELECT 1 FROM instance AS o
+                  JOIN check_state AS s ON s.instance = o.id
+                  WHERE o.job = i.job AND o.run = 1 AND s.unasked <> '');
+
+INSERT INTO check_state (instance, name, unasked, since_ms)
+SELECT i.id, :name, :detail, :now_ms
+FROM instance AS i
+WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
+  -- it may have been deleted while it was asked
+  AND (EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = i.job AND c.name = :name)
+       OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = i.job AND c.name = :name))
+ON CONFLICT (instance, name) DO UPDATE
+SET unasked = excluded.unasked
+WHERE unasked <> excluded.unasked;

@@ -111,6 +111,8 @@ SELECT i.id,
             WHEN i.proven_at_ms <= (SELECT now_ms FROM clock) AND i.unready > 0 THEN 'unready'
             WHEN i.proven_at_ms <= (SELECT now_ms FROM clock)         THEN 'proven'
             WHEN i.healthy_at_ms IS NOT NULL                          THEN 'healthy'
+            -- Nobody is late who was not asked.
+            WHEN i.unasked                                            THEN 'starting'
             WHEN i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
                                              (SELECT started_at_ms FROM clock))
                  <= (SELECT now_ms FROM clock)                        THEN 'overdue'
@@ -118,6 +120,7 @@ SELECT i.id,
        -- For all that wait for a moment: until it is proven, or has not become healthy in time.
        CASE WHEN i.run = 1 AND i.lent_until_ms < 9e15 THEN i.lent_until_ms
             WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
+            WHEN i.unasked                   THEN NULL
             ELSE i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
                                              (SELECT started_at_ms FROM clock)) END AS due_at_ms
 FROM instance_rank AS i

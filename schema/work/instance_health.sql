@@ -39,7 +39,9 @@ SELECT i.id,
         WHERE c.job = i.job AND COALESCE(s.passes, 0) < c.passes)              AS unmet,
        (SELECT count(*) FROM job_check AS c
         JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND s.failures >= c.failures AND c.on_failure <> 'withdraw') AS failing
+        WHERE c.job = i.job AND s.failures >= c.failures AND c.on_failure <> 'withdraw') AS failing,
+       -- Whether there is one that this machine cannot ask.
+       EXISTS (SELECT 1 FROM check_state AS s WHERE s.instance = i.id AND s.unasked <> '')   AS unasked
 FROM instance AS i;
 
 -- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.
@@ -54,6 +56,7 @@ SELECT i.id,
        i.verdict IS 'failed'                                                   AS failed,
        i.unmet,
        i.failing,
+       i.unasked,
        i.unready,
        i.lent_until_ms,
        i.spared_at_ms,

@@ -28,7 +28,7 @@ FakeProber::Found found_by(const Probe& probe) {
   }
   if (probe.address == "hangs") return {{}, 0, true};
   if (probe.address == "cuts") return {{false, "connection closed without an answer"}, 5, false};
-  if (probe.address == "unknown") return {{false, "no such host: unknown"}, 5, false};
+  if (probe.address == "unknown") return {{false, "no such host: unknown", false}, 5, false};
   return {};
 }
 

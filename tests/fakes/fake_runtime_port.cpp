@@ -74,12 +74,24 @@ Result<EngineFacts> FakeRuntime::facts() {
   return attempt("facts", "", [&]() -> Result<EngineFacts> { return facts_; });
 }
 
+// Faults are asked once more for each container, as "listed": one that fails is left out.
 Result<std::vector<Container>> FakeRuntime::list() {
-  return attempt("list", "", [&]() -> Result<std::vector<Container>> {
+  auto listed = attempt("list", "", [&]() -> Result<std::vector<Container>> {
     std::vector<Container> result;
     for (const auto& [name, found] : entries_) result.push_back(without_details(found.shown));
     return result;
   });
+  std::function<FaultPlan(const std::string&, const std::string&)> faults;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    faults = faults_;
+  }
+  if (!listed.ok() || !faults) return listed;
+  std::vector<Container> result = std::move(listed).value();
+  std::erase_if(result, [&](const Container& container) {
+    return faults("listed", container.name) != FaultPlan::none;
+  });
+  return result;
 }
 
 Result<std::optional<Container>> FakeRuntime::inspect(const std::string& name) {

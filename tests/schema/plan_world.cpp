@@ -179,6 +179,17 @@ void PlanWorld::check_fails(const std::string& job, const std::string& check,
   }
 }
 
+void PlanWorld::check_unasked(const std::string& job, const std::string& check) {
+  const auto live =
+      rows_.query("SELECT id FROM instance WHERE job = :job AND run = 1", {{"job", job}});
+  for (const Row& row : live.value()) {
+    run(*schema_.script("check.unasked"), {{"instance", row.integer("id")},
+                                           {"name", check},
+                                           {"detail", "too many open files"},
+                                           {"now_ms", now_ms_}});
+  }
+}
+
 void PlanWorld::look_at_nodes() {
   pass_time_without_settling(1);
   sql("UPDATE node_state SET hinted = 1");

@@ -49,6 +49,7 @@ class PlanWorld : public FakeWorld {
   void check_passes(const std::string& job, const std::string& check);
   void check_fails(const std::string& job, const std::string& check,
                    const std::string& detail = "HTTP 503");
+  void check_unasked(const std::string& job, const std::string& check);
   void look_at_nodes();                // Every node is observed again, now.
   void lose(const std::string& node);  // It does not answer from now on.
   void find(const std::string& node);

@@ -164,6 +164,10 @@ FaultPlan Engines::fault_of_transfer() {
 
 FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
                                const std::string& name) {
+  if (verb == "listed") {
+    const bool is_left_out = weather_.unlisted > 0 && random_.chance(weather_.unlisted);
+    return is_left_out ? FaultPlan::fail_before : FaultPlan::none;
+  }
   if (const auto away = away_until_ms_.find(node);
       away != away_until_ms_.end() && timeline_.now_ms() < away->second) {
     return FaultPlan::unreachable;
@@ -204,6 +208,9 @@ void Engines::probe(const Probe& probe, std::function<void(const ProbeResult&)> 
   const char* const tcp = probe.timeout_ms == kCheckTimeoutMs ? "tcp" : "route:main";
   const std::string check = probe.type == Probe::Type::tcp ? tcp : probe.path.substr(1);
   timeline_.after(random_.between(1, kProbeMs), [this, check, address = probe.address, done] {
+    if (weather_.unheard > 0 && random_.chance(weather_.unheard)) {
+      return done({false, "too many open files", false});
+    }
     bool passed = false;
     for (const auto& [node, container] : containers()) {
       if (container.address == address) {

@@ -33,11 +33,13 @@ struct Simulation::Process {
       : desired(of.stage_.home().desired_path(), of.stage_.schema()),
         controller({of.stage_.state(), of.stage_.schema(), desired, of.reconcilers_, of.engines_,
                     of.hands_, of.log_, std::move(wake)}),
-        checks(of.stage_.state(), of.engines_, of.hands_,
-               [this, &of](const std::string& script, Values values) {
-                 controller.note(script, std::move(values));
-                 of.wake(1);
-               }) {}
+        checks(
+            of.stage_.state(), of.engines_, of.hands_,
+            [this, &of](const std::string& script, Values values) {
+              controller.note(script, std::move(values));
+              of.wake(1);
+            },
+            [&of] { of.wake(1); }) {}
 };
 
 Simulation::Simulation(Stage& stage, std::uint64_t seed)

@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kOutputBytesMax = 4096;
 constexpr int kLogLinesMax = 1000;
+// A process that was not let run looks again only so much later than it meant to.
+constexpr std::int64_t kLateMs = 250;
 constexpr auto kExecPoll = std::chrono::milliseconds(10);
 
 std::int64_t steady_now_ms() {
@@ -386,6 +388,10 @@ Result<ExecResult> DockerRuntime::exec(const std::string& name,
   const Result<DockerAnswer> ran = engine_.call(attempt, std::move(run), {400});
   if (!ran.ok()) {
     if (ran.error().cause != Cause::deadline) return ran.error();
+    if (steady_now_ms() > ends_at_ms + kLateMs) {
+      return failed(Fault::transient, Cause::other, attempt,
+                    "its time passed while this machine did not let Rowlock look");
+    }
     return failed(Fault::transient, Cause::deadline, attempt,
                   "no end within " + std::to_string(timeout_ms) + " ms");
   }
@@ -404,7 +410,11 @@ Result<int> DockerRuntime::exec_exit_code(std::string_view attempt, const std::s
                                           std::int64_t ends_at_ms) {
   while (true) {
     const Result<Json> state = look(attempt, "/exec/" + percent_encoded(exec_id) + "/json");
-    if (!state.ok()) return state.error();
+    if (!state.ok()) {
+      Error error = state.error();
+      if (error.cause == Cause::deadline) error.cause = Cause::unreachable;  // The engine's.
+      return error;
+    }
     const Json exit_code = state.value()["ExitCode"];
     if (!state.value()["Running"].as_boolean() && !exit_code.is_null())
       return static_cast<int>(exit_code.as_integer());

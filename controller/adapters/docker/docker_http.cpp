@@ -2,6 +2,9 @@
 // goes back to the pool with its connection still open.
 #include "controller/adapters/docker/docker_http.h"
 
+#include "controller/adapters/http/curl_trouble.h"
+#include "controller/base/own_trouble.h"
+
 #include <curl/curl.h>
 
 #include <algorithm>
@@ -96,6 +99,7 @@ struct DockerHttp::Exchange {
   CURL* easy;
   const DockerRequest& request;
   DockerAnswer answer;
+  CurlTrouble trouble;
   std::string url;  // libcurl copies its strings, all but the body.
   curl_slist* headers = nullptr;
 };
@@ -131,6 +135,7 @@ void DockerHttp::prepare(Exchange& exchange) const {
   CURL* easy = exchange.easy;
   const DockerRequest& request = exchange.request;
   curl_easy_reset(easy);  // Keeps the open connection, forgets the rest.
+  exchange.trouble.watch(easy);
   exchange.url = base_url_ + request.path;
   curl_easy_setopt(easy, CURLOPT_URL, exchange.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS,
@@ -186,6 +191,9 @@ Result<DockerAnswer> DockerHttp::send(const DockerRequest& request) {
 }
 
 Error DockerHttp::failure(const Exchange& exchange, int curl_code) const {
+  if (const int own = exchange.trouble.own(exchange.easy, curl_code); own != 0) {
+    return own_trouble("ask the engine at " + endpoint_, own);
+  }
   const auto code = static_cast<CURLcode>(curl_code);
   const DockerRequest& request = exchange.request;
   long os_error = 0;

@@ -2,6 +2,7 @@
 #include "controller/adapters/files/file_store_folder.h"
 
 #include "controller/adapters/object_key.h"
+#include "controller/base/own_trouble.h"
 #include "controller/crypto/encoding.h"
 #include "controller/crypto/secret_bytes.h"
 
@@ -69,11 +70,12 @@ Error too_many(const std::string& attempt, const std::string& folder) {
 }  // namespace
 
 Error store_file_error(const std::string& attempt, const std::string& folder, int code) {
-  const std::string where = attempt + " in " + folder + ": ";
-  const bool passes = code == ENOSPC || code == EDQUOT || code == ENOMEM || code == EIO ||
-                      code == ESTALE || code == ENODEV || code == EMFILE || code == ENFILE;
-  return {passes ? Fault::transient : Fault::broken, Cause::other, where + std::strerror(code),
-          hint_for(code)};
+  const std::string where = attempt + " in " + folder;
+  if (is_own_trouble(code)) return own_trouble(where, code);
+  const bool passes =
+      code == ENOSPC || code == EDQUOT || code == EIO || code == ESTALE || code == ENODEV;
+  return {passes ? Fault::transient : Fault::broken, Cause::other,
+          where + ": " + std::strerror(code), hint_for(code)};
 }
 
 std::pair<std::string, std::string> folder_and_name(const std::string& key) {

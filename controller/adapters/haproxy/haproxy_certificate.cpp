@@ -2,6 +2,8 @@
 // there to type it.
 #include "controller/adapters/haproxy/haproxy_certificate.h"
 
+#include "controller/base/own_trouble.h"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -55,6 +57,7 @@ std::string fingerprint_of(const X509& certificate) {
 
 Result<CertificateFile> read_certificate(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
+  if (!file && is_own_trouble(errno)) return own_trouble("read " + path, errno);
   if (!file) return unusable(path, std::strerror(errno));
   CertificateFile read;
   read.pem.resize(kFileBytesMax + 1);

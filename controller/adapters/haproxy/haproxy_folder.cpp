@@ -6,6 +6,7 @@
 #include "controller/adapters/haproxy/haproxy_config.h"
 #include "controller/adapters/haproxy/haproxy_socket.h"
 #include "controller/adapters/process/command.h"
+#include "controller/base/own_trouble.h"
 #include "controller/base/utf8.h"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ constexpr std::size_t kWordsBytesMax = 1000;
 constexpr mode_t kOursOnly = 0700;
 
 Error failure(const std::string& what, int code) {
+  if (is_own_trouble(code)) return own_trouble(what, code);
   return Error{code == ENOSPC || code == EDQUOT ? Fault::transient : Fault::broken, Cause::other,
                what + ": " + std::strerror(code), ""};
 }

@@ -2,6 +2,8 @@
 // end is the only sign that the answer is whole.
 #include "controller/adapters/haproxy/haproxy_socket.h"
 
+#include "controller/base/own_trouble.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -57,15 +59,17 @@ std::int64_t Connection::left_ms() const {
 bool Connection::wait_for(short events) const {
   while (true) {
     const std::int64_t left = left_ms();
-    if (left <= 0) return false;
+    // After its time as well: what has come while this process was not let run is there.
+    const auto wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
     pollfd wanted{fd_, events, 0};
-    const int count = ::poll(&wanted, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
+    const int count = ::poll(&wanted, 1, wait_ms);
     if (count > 0) return true;
-    if (count < 0 && errno != EINTR) return false;
+    if (left <= 0 || (count < 0 && errno != EINTR)) return false;
   }
 }
 
 Error Connection::unreachable() const {
+  if (is_own_trouble(errno)) return own_trouble("connect to the proxy at " + path_, errno);
   return Error{Fault::transient, Cause::unreachable,
                "the proxy at " + path_ + " does not answer: " + std::strerror(errno), ""};
 }
@@ -91,6 +95,9 @@ Result<> Connection::open() {
   }
   std::memcpy(address.sun_path, path_.c_str(), path_.size());
   fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0 && is_own_trouble(errno)) {
+    return own_trouble("connect to the proxy at " + path_, errno);
+  }
   if (fd_ < 0) {
     return Error{Fault::broken, Cause::other, std::string("open a socket: ") + std::strerror(errno),
                  ""};

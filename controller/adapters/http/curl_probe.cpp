@@ -2,6 +2,7 @@
 #include "controller/adapters/http/curl_probe.h"
 
 #include "controller/base/check.h"
+#include "controller/base/own_trouble.h"
 #include "controller/base/text.h"
 
 #include <fmt/format.h>
@@ -13,7 +14,9 @@
 namespace rowlock {
 namespace {
 
-constexpr std::size_t kUrlShown = 200;  // Columns.
+constexpr const char* kRefused = "connection refused";
+constexpr std::size_t kUrlShown = 200;           // Columns.
+constexpr long kNeverMs = 24L * 60 * 60 * 1000;  // Libcurl's own would be five minutes.
 
 template <typename Value>
 void set(CURL* easy, CURLoption option, Value value) {
@@ -31,7 +34,7 @@ std::string why_not_connected(CURL* easy) {
   long error = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
   switch (error) {
-    case ECONNREFUSED: return "connection refused";
+    case ECONNREFUSED: return kRefused;
     case EHOSTUNREACH: return "no route to host";
     case ENETUNREACH: return "network unreachable";
     case 0: return "cannot connect";
@@ -42,15 +45,13 @@ std::string why_not_connected(CURL* easy) {
 }  // namespace
 
 // A probe must find what is there: no proxy, no connection from before, no redirect, no ~/.netrc.
-CurlProbe::CurlProbe(const Probe& probe, std::int64_t timeout_ms)
-    : probe_(probe), easy_(curl_easy_init()) {
+CurlProbe::CurlProbe(const Probe& probe) : probe_(probe), easy_(curl_easy_init()) {
   CURL* easy = easy_.get();
   CHECK(easy != nullptr);
   // A row's path may be longer than curl takes; without a URL the transfer fails as one with a bad
   // URL does.
   (void)curl_easy_setopt(easy, CURLOPT_URL, url_of(probe).c_str());
-  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_ms));
-  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(timeout_ms));
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, kNeverMs);
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // Else giving up on a slow name server would block the loop.
   set(easy, CURLOPT_PROXY, "");
@@ -61,6 +62,7 @@ CurlProbe::CurlProbe(const Probe& probe, std::int64_t timeout_ms)
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_PATH_AS_IS, 1L);
   set(easy, CURLOPT_USERAGENT, "rowlock");
+  trouble_.watch(easy);
   set(easy, CURLOPT_WRITEFUNCTION, discard);
   set(easy, CURLOPT_WRITEDATA, this);
   if (probe.type == Probe::Type::tcp) {
@@ -79,7 +81,6 @@ std::size_t CurlProbe::discard(char*, std::size_t size, std::size_t count, void*
 // not named.
 std::string CurlProbe::why_failed(CURLcode code) const {
   switch (static_cast<int>(code)) {
-    case CURLE_OPERATION_TIMEDOUT: return fmt::format("no answer within {} ms", probe_.timeout_ms);
     case CURLE_COULDNT_CONNECT: return why_not_connected(easy());
     case CURLE_COULDNT_RESOLVE_HOST: return "no such host: " + probe_.address;
     case CURLE_URL_MALFORMAT:
@@ -94,17 +95,27 @@ std::string CurlProbe::why_failed(CURLcode code) const {
   return curl_easy_strerror(code);
 }
 
-ProbeResult CurlProbe::result(CURLcode code) const {
+ProbeResult CurlProbe::result(CURLcode code, bool was_missed) const {
   long status = 0;
   curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
   const bool is_cut_off = code == CURLE_WRITE_ERROR && body_bytes_ > kBodyMax;
   if (code != CURLE_OK && !is_cut_off) {
-    return {false, why_failed(code)};
+    if (const int own = trouble_.own(easy(), code); own != 0) {
+      return {false, own_trouble_in_words(own), false};
+    }
+    const std::string why = why_failed(code);
+    const bool may_be_ours = was_missed && why != kRefused;
+    // A name that leads nowhere leads to nobody who could have failed.
+    return {false, why, code != CURLE_COULDNT_RESOLVE_HOST && !may_be_ours};
   }
   if (probe_.type == Probe::Type::tcp) {
     return {true, "connected"};
   }
   return {status >= 200 && status <= 299, fmt::format("HTTP {}", status)};
+}
+
+ProbeResult CurlProbe::no_answer() const {
+  return {false, fmt::format("no answer within {} ms", probe_.timeout_ms)};
 }
 
 }  // namespace rowlock

@@ -1,6 +1,7 @@
 // One probe as libcurl makes it: how it is set up, and what its end means.
 #pragma once
 
+#include "controller/adapters/http/curl_trouble.h"
 #include "controller/ports/prober.h"
 
 #include <curl/curl.h>
@@ -18,16 +19,18 @@ class CurlProbe {
   static constexpr std::size_t kBodyMax =
       64 * 1024;  // Bytes of an answer that are read, and thrown away.
 
-  // Requires: timeout_ms, which counts from the start of the transfer, is from 1 to INT_MAX. The
-  // probe's own is what the result names.
-  CurlProbe(const Probe& probe, std::int64_t timeout_ms);
+  // Bounded by whoever drives it, who knows how much of the time somebody looked.
+  explicit CurlProbe(const Probe& probe);
   CurlProbe(const CurlProbe&) = delete;
   CurlProbe& operator=(const CurlProbe&) = delete;
 
   CURL* easy() const { return easy_.get(); }
 
-  // Requires: the transfer has ended with that code.
-  ProbeResult result(CURLcode code) const;
+  // Requires: the transfer has ended with that code. was_missed: there was a pause in which nobody
+  // looked; a connection that ends without an answer may have ended for that.
+  ProbeResult result(CURLcode code, bool was_missed) const;
+
+  ProbeResult no_answer() const;  // Of one whose time is over.
 
  private:
   static std::size_t discard(char*, std::size_t size, std::size_t count, void* self);
@@ -39,6 +42,7 @@ class CurlProbe {
 
   Probe probe_;
   std::size_t body_bytes_ = 0;
+  CurlTrouble trouble_;
   std::unique_ptr<CURL, CloseEasy> easy_;
 };
 

@@ -6,13 +6,15 @@
 
 #include "controller/adapters/http/curl_probe.h"
 #include "controller/base/check.h"
+#include "controller/base/watched_time.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -24,11 +26,16 @@ namespace {
 constexpr std::int64_t kTimeoutMaxMs = 60 * 60 * 1000;
 
 using OnDone = std::function<void(const ProbeResult&)>;
-using SteadyMs = std::int64_t;  // Milliseconds on a clock that is never set.
+using WatchedMs = std::int64_t;  // As WatchedTime counts them.
 
-SteadyMs steady_now_ms() {
-  const auto since_start = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(since_start).count();
+// How often the loop comes to look while a probe is under way.
+constexpr std::int64_t kLookEveryMs = 50;
+
+// Counts on while the machine is suspended.
+std::int64_t boot_now_ms() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
 // A probe that is asked for and not yet answered.
@@ -39,23 +46,21 @@ struct Asked {
 
 // One that is on the wire.
 struct Transfer {
-  Transfer(Asked what, std::int64_t timeout_ms)
-      : asked(std::move(what)), curl(asked.probe, timeout_ms) {}
+  Transfer(Asked what, WatchedMs ends, std::int64_t missed_ms)
+      : asked(std::move(what)), deadline(ends), missed_before_ms(missed_ms), curl(asked.probe) {}
 
   Asked asked;
+  WatchedMs deadline;
+  std::int64_t missed_before_ms;
   CurlProbe curl;
 };
-
-ProbeResult no_answer(const Probe& probe) {
-  return {false, fmt::format("no answer within {} ms", probe.timeout_ms)};
-}
 
 }  // namespace
 
 // All probes that are under way, and what libcurl waits for on their behalf.
 class CurlProber::Transfers {
  public:
-  explicit Transfers(Loop& loop);
+  Transfers(Loop& loop, std::size_t probes_max);
   ~Transfers();
 
   void ask(Asked asked);
@@ -69,24 +74,28 @@ class CurlProber::Transfers {
   static int note_socket(CURL*, curl_socket_t fd, int what, void* self, void*);
   static int note_timer(CURLM*, long ms, void* self);
   void act(curl_socket_t fd, int events);
-  std::vector<Ended> take_ended();
+  void take_ended(std::vector<Ended>& ended);
   void take_overdue(std::vector<Ended>& ended);
+  void end(CURL* easy, const ProbeResult& result, std::vector<Ended>& ended);
   void start_waiting();
-  void start(Asked asked, std::int64_t timeout_ms);
-  void wait_for_deadline();
+  void start(Asked asked, WatchedMs deadline);
+  void look_again();
 
   Loop& loop_;
+  const std::size_t probes_max_;
   std::unordered_map<curl_socket_t, std::unique_ptr<FdWatch>> sockets_;
   std::unique_ptr<Timer> curl_timer_;
-  std::unique_ptr<Timer> deadline_timer_;  // Of the first in waiting_.
+  std::unique_ptr<Timer> look_timer_;
+  WatchedTime time_;
   std::unordered_map<CURL*, std::unique_ptr<Transfer>> transfers_;
-  std::multimap<SteadyMs, Asked> waiting_;  // By deadline.
+  std::set<std::pair<WatchedMs, CURL*>> deadlines_;  // Of the transfers.
+  std::multimap<WatchedMs, Asked> waiting_;          // By deadline.
   CURLM* multi_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
-CurlProber::Transfers::Transfers(Loop& loop)
-    : loop_(loop), curl_timer_(loop.timer()), deadline_timer_(loop.timer()) {
+CurlProber::Transfers::Transfers(Loop& loop, std::size_t probes_max)
+    : loop_(loop), probes_max_(probes_max), curl_timer_(loop.timer()), look_timer_(loop.timer()) {
   CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) ==
         CURLE_OK);  // Counted, and thread-safe since curl 7.84.
   multi_ = curl_multi_init();
@@ -141,21 +150,24 @@ int CurlProber::Transfers::note_timer(CURLM*, long ms, void* self) {
 void CurlProber::Transfers::ask(Asked asked) {
   std::int64_t& timeout_ms = asked.probe.timeout_ms;
   timeout_ms = std::clamp<std::int64_t>(timeout_ms, 1, kTimeoutMaxMs);
-  const SteadyMs deadline = steady_now_ms() + timeout_ms;
+  time_.look(boot_now_ms());
+  const WatchedMs deadline = time_.now_ms() + timeout_ms;
   waiting_.emplace(deadline, std::move(asked));
   start_waiting();
-  wait_for_deadline();
+  look_again();
 }
 
 // What happened goes to curl, what has ended comes back, what waits takes the free places; then the
-// callers learn.
+// callers learn. What has come is heard before anybody is given up.
 void CurlProber::Transfers::act(curl_socket_t fd, int events) {
   int running = 0;
   curl_multi_socket_action(multi_, fd, events, &running);
-  std::vector<Ended> ended = take_ended();
+  time_.look(boot_now_ms());
+  std::vector<Ended> ended;
+  take_ended(ended);
   take_overdue(ended);
   start_waiting();
-  wait_for_deadline();
+  look_again();
   const std::weak_ptr<const bool> still_alive = alive_;
   for (const Ended& each : ended) {
     if (still_alive.expired()) {
@@ -165,56 +177,72 @@ void CurlProber::Transfers::act(curl_socket_t fd, int events) {
   }
 }
 
-std::vector<CurlProber::Transfers::Ended> CurlProber::Transfers::take_ended() {
-  std::vector<Ended> ended;
+void CurlProber::Transfers::take_ended(std::vector<Ended>& ended) {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     CURL* easy = message->easy_handle;
     const CURLcode code = message->data.result;  // The message is gone once the handle is removed.
-    const auto found = transfers_.find(easy);
-    CHECK(found != transfers_.end());
-    const ProbeResult result = found->second->curl.result(code);
-    curl_multi_remove_handle(multi_, easy);
-    ended.push_back({std::move(found->second->asked), result});
-    transfers_.erase(found);
+    const Transfer& transfer = *transfers_.at(easy);
+    const bool was_missed = time_.missed_ms() > transfer.missed_before_ms;
+    end(easy, transfer.curl.result(code, was_missed), ended);
   }
-  return ended;
 }
 
-// Those whose time ran out before their turn came.
+// Those whose time ran out: it was spent on them, or it ran out before their turn came.
 void CurlProber::Transfers::take_overdue(std::vector<Ended>& ended) {
-  while (!waiting_.empty() && waiting_.begin()->first <= steady_now_ms()) {
-    const ProbeResult result = no_answer(waiting_.begin()->second.probe);
-    ended.push_back({std::move(waiting_.begin()->second), result});
+  while (!deadlines_.empty() && deadlines_.begin()->first <= time_.now_ms()) {
+    CURL* easy = deadlines_.begin()->second;
+    end(easy, transfers_.at(easy)->curl.no_answer(), ended);
+  }
+  while (!waiting_.empty() && waiting_.begin()->first <= time_.now_ms()) {
+    ended.push_back({std::move(waiting_.begin()->second),
+                     {false, fmt::format("not asked: {} others were", transfers_.size()), false}});
     waiting_.erase(waiting_.begin());
   }
 }
 
+void CurlProber::Transfers::end(CURL* easy, const ProbeResult& result, std::vector<Ended>& ended) {
+  const auto found = transfers_.find(easy);
+  curl_multi_remove_handle(multi_, easy);
+  deadlines_.erase({found->second->deadline, easy});
+  ended.push_back({std::move(found->second->asked), result});
+  transfers_.erase(found);
+}
+
 void CurlProber::Transfers::start_waiting() {
-  while (!waiting_.empty() && transfers_.size() < kProbesMax) {
+  while (!waiting_.empty() && transfers_.size() < probes_max_) {
     auto first = waiting_.extract(waiting_.begin());
-    start(std::move(first.mapped()), std::max<std::int64_t>(first.key() - steady_now_ms(), 1));
+    start(std::move(first.mapped()), first.key());
   }
 }
 
 // Curl only takes note here; it begins when its timer calls.
-void CurlProber::Transfers::start(Asked asked, std::int64_t timeout_ms) {
-  auto transfer = std::make_unique<Transfer>(std::move(asked), timeout_ms);
+void CurlProber::Transfers::start(Asked asked, WatchedMs deadline) {
+  auto transfer = std::make_unique<Transfer>(std::move(asked), deadline, time_.missed_ms());
   CURL* easy = transfer->curl.easy();
   transfers_.emplace(easy, std::move(transfer));
+  deadlines_.emplace(deadline, easy);
   CHECK(curl_multi_add_handle(multi_, easy) == CURLM_OK);
 }
 
-void CurlProber::Transfers::wait_for_deadline() {
-  if (waiting_.empty()) {
-    deadline_timer_->cancel();
+// At the next deadline, and soon in any case, or nobody would notice a pause.
+void CurlProber::Transfers::look_again() {
+  if (deadlines_.empty()) {
+    look_timer_->cancel();
+    time_.promise_nothing();
     return;
   }
-  const SteadyMs left = waiting_.begin()->first - steady_now_ms();
-  deadline_timer_->start(left, [this] { act(CURL_SOCKET_TIMEOUT, 0); });
+  WatchedMs next = deadlines_.begin()->first;
+  if (!waiting_.empty()) {
+    next = std::min(next, waiting_.begin()->first);
+  }
+  const std::int64_t soon_ms = std::clamp<std::int64_t>(next - time_.now_ms(), 1, kLookEveryMs);
+  time_.promise(soon_ms);
+  look_timer_->start(soon_ms, [this] { act(CURL_SOCKET_TIMEOUT, 0); });
 }
 
-CurlProber::CurlProber(Loop& loop) : transfers_(std::make_unique<Transfers>(loop)) {}
+CurlProber::CurlProber(Loop& loop, std::size_t probes_max)
+    : transfers_(std::make_unique<Transfers>(loop, probes_max)) {}
 CurlProber::~CurlProber() = default;
 
 void CurlProber::probe(const Probe& probe, OnDone done) {

@@ -15,11 +15,9 @@ class CurlProber final : public Prober {
  public:
   static constexpr std::size_t kProbesMax =
       512;  // In flight; more wait, the nearest deadline first.
-  static constexpr std::size_t kBodyMax =
-      64 * 1024;  // Bytes of an answer that are read, and thrown away.
 
-  // Requires: the loop outlives the prober. Loop thread only.
-  explicit CurlProber(Loop& loop);
+  // Asks at most so many at once. Requires: the loop outlives the prober. Loop thread only.
+  explicit CurlProber(Loop& loop, std::size_t probes_max = kProbesMax);
   ~CurlProber() override;
   CurlProber(const CurlProber&) = delete;
   CurlProber& operator=(const CurlProber&) = delete;

@@ -2,6 +2,8 @@
 // host alone and never from libcurl's own words about the URL.
 #include "controller/adapters/http/http_pings.h"
 
+#include "controller/adapters/http/curl_trouble.h"
+#include "controller/base/own_trouble.h"
 #include "controller/base/text.h"
 
 #include <curl/curl.h>
@@ -69,9 +71,14 @@ Result<> HttpPings::ping(const std::string& url) {
   CURL* easy = handle.get();
   std::size_t body_bytes = 0;
   set_up(easy, url, deadline_ms_, body_bytes);
+  CurlTrouble trouble;
+  trouble.watch(easy);
   const CURLcode code = curl_easy_perform(easy);
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  if (const int own = code == CURLE_OK ? 0 : trouble.own(easy, code); own != 0) {
+    return own_trouble("ping " + address, own);
+  }
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return Error{Fault::transient, Cause::deadline,
                  fmt::format("ping {}: no answer within {} ms", address, deadline_ms_), ""};

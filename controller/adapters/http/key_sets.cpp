@@ -2,10 +2,13 @@
 // one that is.
 #include "controller/adapters/http/key_sets.h"
 
+#include "controller/adapters/http/curl_trouble.h"
+#include "controller/base/own_trouble.h"
 #include "controller/crypto/jwt.h"
 
 #include <curl/curl.h>
 
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -41,9 +44,14 @@ Result<std::string> fetched(const std::string& url) {
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, kDeadlineMs);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &take);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &text);
+  CurlTrouble trouble;
+  trouble.watch(curl.get());
   const CURLcode ended = curl_easy_perform(curl.get());
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (const int own = ended == CURLE_OK ? 0 : trouble.own(curl.get(), ended); own != 0) {
+    return own_trouble("read " + url, own);
+  }
   if (ended == CURLE_WRITE_ERROR) {
     return failed(url, "it is over 1 MB, which no key set is");
   }
@@ -58,6 +66,9 @@ Result<std::string> fetched(const std::string& url) {
 
 Result<std::string> file_at(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
+  if (!file && is_own_trouble(errno)) {
+    return own_trouble("read " + path, errno);
+  }
   if (!file) {
     return failed(path, "the file cannot be opened");
   }

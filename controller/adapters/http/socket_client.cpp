@@ -2,6 +2,9 @@
 // overwritten from here; what comes in is, in its buffer and in ours.
 #include "controller/adapters/http/socket_client.h"
 
+#include "controller/adapters/http/curl_trouble.h"
+#include "controller/base/own_trouble.h"
+
 #include <curl/curl.h>
 
 #include <algorithm>
@@ -92,9 +95,12 @@ Error rejected(std::string message, std::string hint = "") {
   return Error{Fault::rejected, Cause::other, std::move(message), std::move(hint)};
 }
 
-Error failure(CURL* easy, CURLcode code, const std::string& socket_path, std::int64_t timeout_ms,
-              bool is_too_large) {
+Error failure(CURL* easy, CURLcode code, const CurlTrouble& trouble, const std::string& socket_path,
+              std::int64_t timeout_ms, bool is_too_large) {
   const std::string where = "the controller at " + socket_path;
+  if (const int own = trouble.own(easy, code); own != 0) {
+    return own_trouble("ask " + where, own);
+  }
   long os_error = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
   if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -176,9 +182,11 @@ Result<Answer> ask(const std::string& socket_path, const std::string& method,
   curl_easy_setopt(easy.get(), CURLOPT_UNIX_SOCKET_PATH, socket_path.c_str());
   curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, list.get());
   curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_ms));
+  CurlTrouble trouble;
+  trouble.watch(easy.get());
   const CURLcode code = curl_easy_perform(easy.get());
   if (code != CURLE_OK) {
-    return failure(easy.get(), code, socket_path, timeout_ms, incoming.is_too_large);
+    return failure(easy.get(), code, trouble, socket_path, timeout_ms, incoming.is_too_large);
   }
   long status = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);

@@ -2,6 +2,8 @@
 // followed.
 #include "controller/adapters/http/vault_client.h"
 
+#include "controller/adapters/http/curl_trouble.h"
+#include "controller/base/own_trouble.h"
 #include "controller/crypto/secret_bytes.h"
 
 #include <curl/curl.h>
@@ -120,8 +122,13 @@ Result<VaultClient::Reply> VaultClient::get(const std::string& path) const {
     set(easy, CURLOPT_PROXY, "");
   }
   if (!address_.ca_file.empty()) set(easy, CURLOPT_CAINFO, address_.ca_file.c_str());
+  CurlTrouble trouble;
+  trouble.watch(easy);
   if (const CURLcode code = curl_easy_perform(easy); code != CURLE_OK) {
     wipe(body);
+    if (const int own = trouble.own(easy, code); own != 0) {
+      return own_trouble("ask " + address_.url, own);
+    }
     return Error{Fault::transient, Cause::unreachable,
                  fmt::format("{} does not answer: {}", address_.url, curl_easy_strerror(code)),
                  "VAULT_ADDR says where Vault is, VAULT_CACERT whom to trust"};

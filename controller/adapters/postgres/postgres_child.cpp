@@ -6,6 +6,7 @@
 #include "controller/adapters/process/process_handle.h"
 #include "controller/adapters/process/spawning.h"
 #include "controller/base/open_file.h"
+#include "controller/base/own_trouble.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -37,6 +38,7 @@ constexpr int kEndMs = 1000;
 constexpr const char* kKept[] = {"PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
 Error system_error(const std::string& program, const std::string& what, int code) {
+  if (is_own_trouble(code)) return own_trouble(program + ": " + what, code);
   return Error{Fault::broken, Cause::other, program + ": " + what + ": " + std::strerror(code), ""};
 }
 

@@ -3,6 +3,7 @@
 #include "controller/adapters/postgres/postgres_error.h"
 
 #include "controller/adapters/postgres/postgres_text.h"
+#include "controller/base/own_trouble.h"
 
 #include <algorithm>
 #include <string_view>
@@ -113,6 +114,12 @@ PostgresRefusal read_connect_failure(const std::string& words) {
 
 Error not_connected(const PostgresRefusal& failure) {
   const std::string words = in_words(failure);
+  if (failure.sqlstate.empty()) {
+    // What the resolver was short of is not in its words.
+    const int named = own_trouble_of(failure.message);
+    const int own = named != 0 ? named : own_trouble_now();
+    if (own != 0) return own_trouble("no connection", own);
+  }
   if (failure.sqlstate.empty() && !is_about_the_url(failure.message)) {
     return {Fault::transient, Cause::unreachable, words, ""};
   }

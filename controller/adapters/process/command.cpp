@@ -4,6 +4,7 @@
 
 #include "controller/adapters/process/process_handle.h"
 #include "controller/adapters/process/spawning.h"
+#include "controller/base/own_trouble.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,6 +25,7 @@ namespace {
 constexpr std::size_t kOutputBytesMax = 64 * 1024;
 
 Error failure(const std::string& program, const std::string& what, int code) {
+  if (is_own_trouble(code)) return own_trouble(program + ": " + what, code);
   return Error{Fault::broken, Cause::other, program + ": " + what + ": " + std::strerror(code), ""};
 }
 

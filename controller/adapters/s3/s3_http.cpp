@@ -2,6 +2,9 @@
 // told by where it stopped, since a request that was sent may have been done.
 #include "controller/adapters/s3/s3_http.h"
 
+#include "controller/adapters/http/curl_trouble.h"
+#include "controller/base/own_trouble.h"
+
 #include <curl/curl.h>
 
 #include <algorithm>
@@ -103,6 +106,7 @@ struct HttpClient::Exchange {
   Error failure(CURLcode code) const;
 
   CURL* easy;
+  CurlTrouble trouble;
   const HttpCall& call;
   const std::atomic<bool>& ending;
   HttpAnswer answer;
@@ -132,6 +136,7 @@ void HttpClient::Exchange::prepare_body() {
 
 void HttpClient::Exchange::prepare() {
   curl_easy_reset(easy);  // Keeps the open connection, forgets the rest.
+  trouble.watch(easy);
   curl_easy_setopt(easy, CURLOPT_URL, call.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -163,6 +168,9 @@ Error HttpClient::Exchange::failure(CURLcode code) const {
   const std::string said = words[0] != '\0' ? words : curl_easy_strerror(code);
   if (is_given_up()) {
     return {Fault::transient, Cause::other, "given up, since Rowlock is ending", ""};
+  }
+  if (const int own = trouble.own(easy, code); own != 0) {
+    return own_trouble("it was not asked", own);
   }
   if (is_too_large) {
     return {Fault::broken, Cause::other, "it sent more than an answer may hold", ""};

@@ -2,11 +2,15 @@
 #include "controller/adapters/http/curl_prober.h"
 
 #include "controller/adapters/http/curl_probe.h"
+#include "tests/adapters/no_descriptors.h"
 
 #include <criterion/criterion.h>
 
 #include <arpa/inet.h>
+#include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <deque>
 #include <limits>
 #include <netinet/in.h>
 #include <string>
@@ -53,8 +57,8 @@ class Server {
  public:
   enum class After { close, hang };
 
-  explicit Server(std::string answer, After after = After::close)
-      : answer_(std::move(answer)), after_(after) {
+  explicit Server(std::string answer, After after = After::close, int think_ms = 0)
+      : answer_(std::move(answer)), after_(after), think_ms_(think_ms) {
     cr_assert_eq(listen(port_.fd(), SOMAXCONN), 0);
     thread_ = std::thread([this] { serve(); });
   }
@@ -69,12 +73,16 @@ class Server {
   void serve() {
     while (true) {
       const int connection = accept(port_.fd(), nullptr, nullptr);
+      if (connection < 0 && errno == EMFILE) {
+        continue;
+      }
       if (connection < 0) {
         return;
       }
       char buffer[4096];
       const ssize_t size = read(connection, buffer, sizeof(buffer));
       request_.assign(buffer, size > 0 ? static_cast<std::size_t>(size) : 0);
+      std::this_thread::sleep_for(std::chrono::milliseconds(think_ms_));
       std::size_t sent = 0;
       while (sent < answer_.size()) {
         const ssize_t part =
@@ -93,6 +101,7 @@ class Server {
   Port port_;
   std::string answer_;
   After after_;
+  int think_ms_;
   std::string request_;  // Read it once the probe has ended.
   std::thread thread_;
 };
@@ -257,7 +266,101 @@ Test(curl_prober, a_probe_that_waits_for_its_turn_keeps_its_deadline, .timeout =
   });
   loop.run();
 
-  cr_assert(detail == "no answer within 30 ms");
+  cr_assert(detail == "not asked: 512 others were", "%s", detail.c_str());
+}
+
+// As a stopped process, or a machine that is busy with other things, leaves the loop.
+Test(curl_prober, a_pause_of_the_loop_gives_nobody_up, .timeout = 30) {
+  for (const int paused_at_ms : {1, 40, 120}) {
+    std::deque<Server> slow;  // One for each, since each takes its time.
+    Loop loop;
+    CurlProber prober(loop);
+    std::vector<ProbeResult> results;
+    for (const std::int64_t timeout_ms : {600, 700, 800}) {
+      slow.emplace_back("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Server::After::close, 80);
+      prober.probe(http(slow.back().port(), timeout_ms), [&](const ProbeResult& told) {
+        results.push_back(told);
+        if (results.size() == 3) {
+          loop.stop();
+        }
+      });
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    const auto pause = loop.timer();
+    pause->start(paused_at_ms,
+                 [] { std::this_thread::sleep_for(std::chrono::milliseconds(1300)); });
+    loop.run();
+
+    for (const ProbeResult& result : results) {
+      cr_expect(result.passed || !result.is_answer, "paused at %d ms: %s", paused_at_ms,
+                result.detail.c_str());
+    }
+  }
+}
+
+Test(curl_prober, one_who_hangs_is_given_up_however_often_the_loop_pauses, .timeout = 30) {
+  const Server silent("", Server::After::hang);
+  Loop loop;
+  CurlProber prober(loop);
+  ProbeResult result;
+  const auto pauses = loop.timer();
+  pauses->start_repeating(1, [] { std::this_thread::sleep_for(std::chrono::milliseconds(90)); });
+
+  prober.probe(http(silent.port(), 200), [&](const ProbeResult& told) {
+    result = told;
+    loop.stop();
+  });
+  loop.run();
+
+  cr_expect_not(result.passed);
+  cr_expect(result.is_answer);
+  cr_expect(result.detail == "no answer within 200 ms", "%s", result.detail.c_str());
+}
+
+Test(curl_prober, one_who_hung_up_while_the_loop_paused_has_not_answered, .timeout = 30) {
+  const Server mute("", Server::After::close, 50);
+  Loop loop;
+  CurlProber prober(loop);
+  ProbeResult result;
+  const auto pause = loop.timer();
+  pause->start(20, [] { std::this_thread::sleep_for(std::chrono::milliseconds(300)); });
+
+  prober.probe(http(mute.port()), [&](const ProbeResult& told) {
+    result = told;
+    loop.stop();
+  });
+  loop.run();
+
+  cr_expect_not(result.is_answer, "%s", result.detail.c_str());
+}
+
+Test(curl_prober, without_a_descriptor_nobody_was_asked, .timeout = 30) {
+  const Server server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  Loop loop;
+  CurlProber prober(loop);
+  std::vector<ProbeResult> results;
+  const auto take = [&](const ProbeResult& told) {
+    results.push_back(told);
+    loop.stop();
+  };
+
+  {
+    const rowlock::NoDescriptors none;
+    for (const Probe& probe : {http(server.port()), tcp(server.port())}) {
+      prober.probe(probe, take);
+      loop.run();
+    }
+  }
+  prober.probe(http(server.port()), take);
+  loop.run();
+
+  cr_assert_eq(results.size(), 3);
+  for (const ProbeResult& result : {results[0], results[1]}) {
+    cr_expect(!result.passed && !result.is_answer);
+    cr_expect(result.detail.starts_with("too many open files: this process may have "), "%s",
+              result.detail.c_str());
+  }
+  cr_expect(results[2].passed, "%s", results[2].detail.c_str());
 }
 
 Test(curl_prober, done_may_probe_again, .timeout = 30) {

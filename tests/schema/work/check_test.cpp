@@ -183,3 +183,67 @@ Test(check_plan, an_answer_for_what_no_longer_runs_is_dropped) {
   cr_expect(late.ok());
   cr_expect(world.text("SELECT count(*) FROM check_state") == "0");
 }
+
+// ---- What this machine could not ask ------------------------------------------------------------
+
+Test(check_plan, what_could_not_be_asked_is_neither_a_pass_nor_a_failure) {
+  PlanWorld world;
+  start(world, {"name, passes, failures) VALUES ('web', 'http', 'http', 'up', 2, 2)"});
+
+  world.check_passes("web", "up");
+  for (int i = 0; i < 10; ++i) world.check_unasked("web", "up");
+  world.check_passes("web", "up");
+  world.settle();
+  const std::string passed = state(world);
+  world.check_fails("web", "up");
+  for (int i = 0; i < 10; ++i) world.check_unasked("web", "up");
+  const std::string once = state(world);
+  world.check_fails("web", "up");
+
+  cr_expect(passed == "healthy", "%s", passed.c_str());
+  cr_expect(once == "healthy", "%s", once.c_str());
+  cr_expect(state(world) == "failing", "%s", state(world).c_str());
+}
+
+Test(check_plan, nobody_is_late_whom_this_machine_cannot_ask) {
+  PlanWorld world;
+  start(world, {"name) VALUES ('web', 'http', 'http', 'up')"});
+
+  world.check_unasked("web", "up");
+  world.pass_time(3'600'000);
+  const std::string unasked = state(world);
+  world.check_fails("web", "up");
+
+  cr_expect(unasked == "starting", "%s", unasked.c_str());
+  cr_expect(state(world) == "overdue", "%s", state(world).c_str());
+}
+
+Test(check_plan, what_cannot_be_asked_is_said_once_and_until_it_is_over) {
+  PlanWorld world;
+  start(world, {"name) VALUES ('web', 'http', 'http', 'up')",
+                "name) VALUES ('web', 'tcp', 'admin', 'admin')"});
+  world.check_passes("web", "up");
+  world.check_passes("web", "admin");
+  world.settle();
+  const auto status = [&] {
+    return world.text("SELECT state, detail FROM status WHERE name = 'web'");
+  };
+  const auto metric = [&] {
+    return world.text("SELECT value FROM metric WHERE name = 'rowlock_checks_unasked'");
+  };
+
+  for (const char* check : {"up", "admin", "up"}) world.check_unasked("web", check);
+  const std::string during = status();
+  const std::string counted = metric();
+  const std::string why = world.text("SELECT reason FROM why WHERE kind = 'check' LIMIT 1");
+  world.check_passes("web", "up");
+  world.check_passes("web", "admin");
+
+  cr_expect(during.starts_with("unknown|") && during.ends_with("too many open files"), "%s",
+            during.c_str());
+  cr_expect(counted == "2", "%s", counted.c_str());
+  cr_expect(why.find("cannot be asked") != std::string::npos, "%s", why.c_str());
+  cr_expect(world.text("SELECT count(*) FROM event WHERE what = 'unasked'") == "1");
+  cr_expect(status().find("open files") == std::string::npos, "%s", status().c_str());
+  cr_expect(metric() == "0", "%s", metric().c_str());
+}

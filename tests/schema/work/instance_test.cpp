@@ -161,6 +161,41 @@ Test(instance_plan, a_container_that_is_gone_has_failed_and_another_takes_its_sl
             "its container was removed behind Rowlock's back");
 }
 
+Test(instance_plan, a_list_that_lacks_what_is_there_is_not_believed) {
+  for (const bool is_empty : {true, false}) {
+    PlanWorld world;
+    converge(world);
+    const std::string before = container(world);
+    world.sql("INSERT INTO job (name, image, count) VALUES ('api', 'good:1', 2)");
+    world.settle();
+    const std::string all = world.text("SELECT group_concat(name) FROM instance");
+    world.engine().set_faults([&](const std::string& call, const std::string& name) {
+      const bool is_left_out = call == "listed" && (is_empty || name == before);
+      return is_left_out ? FaultPlan::fail_before : FaultPlan::none;
+    });
+
+    for (int i = 0; i < 3; ++i) world.look_at_nodes();
+
+    cr_expect(world.text("SELECT group_concat(name) FROM instance") == all);
+    cr_expect(world.text("SELECT count(*) FROM instance WHERE run = 1 AND container = 'running'") ==
+              world.text("SELECT count(*) FROM instance"));
+  }
+}
+
+Test(instance_plan, what_no_look_finds_is_gone_even_if_no_list_is_whole) {
+  PlanWorld world;
+  converge(world);
+  const std::string before = container(world);
+  world.engine().set_faults([](const std::string& call, const std::string&) {
+    return call == "listed" ? FaultPlan::fail_before : FaultPlan::none;
+  });
+
+  world.engine().erase(before);
+  world.look_at_nodes();
+
+  cr_expect(container(world) != before && !container(world).empty());
+}
+
 Test(instance_plan, a_paused_container_is_resumed) {
   PlanWorld world;
   converge(world);
