@@ -179,6 +179,7 @@ Result<> Service::open_with(const UnsealKey& key) {
 }
 
 Result<> Service::begin(const UnsealSource& source) {
+  TRY(resume_clock(world_.clock(), state_, schema_));
   TRY(begin_secrets());
   TRY(controller_.begin());
   TRY(api_.begin(home_.socket_path()));

@@ -74,9 +74,8 @@ SELECT i.id,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.delivers,
-       i.placed_at_ms,
-       i.started_at_ms,
        i.healthy_at_ms,
+       i.begun_from_ms,
        j.count,
        j.update_order,
        j.max_parallel,
@@ -85,12 +84,12 @@ SELECT i.id,
        j.name IS NOT NULL                                                      AS job_wanted,
        i.spec IS d.spec                                                        AS fresh,
        -- In a roll-out, time in which nobody asked its checks does not prove anything.
-       max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock) ELSE 0 END)
+       max(i.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock) ELSE 0 END)
          + j.min_healthy_ms                                                    AS proven_at_ms,
        -- One that the proxy gives no requests yet cannot take over from anybody.
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
                           AND i.unready = 0
-                          AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
+                          AND max(i.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock)
                                                                 ELSE 0 END) + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
@@ -147,14 +146,12 @@ SELECT i.id,
             WHEN i.proven_at_ms <= (SELECT now_ms FROM clock) AND i.unready > 0 THEN 'unready'
             WHEN i.proven_at_ms <= (SELECT now_ms FROM clock)         THEN 'proven'
             WHEN i.healthy_at_ms IS NOT NULL                          THEN 'healthy'
-            WHEN i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
-                                             (SELECT started_at_ms FROM clock))
+            WHEN i.healthy_deadline_ms + max(i.begun_from_ms, (SELECT watched_from_ms FROM clock))
                  <= (SELECT now_ms FROM clock)                        THEN 'overdue'
             ELSE                                                           'starting' END AS state,
        -- For all that wait for a moment: until it is proven, or has not become healthy in time.
        CASE WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
-            ELSE i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
-                                             (SELECT started_at_ms FROM clock)) END AS due_at_ms
+            ELSE i.healthy_deadline_ms + max(i.begun_from_ms, (SELECT watched_from_ms FROM clock)) END AS due_at_ms
 FROM instance_rank AS i
 LEFT JOIN node_state AS n ON n.node = i.node;
 
@@ -323,7 +320,9 @@ FROM instance AS i
 JOIN job AS j ON j.name = i.job
 WHERE i.id = :target AND deployment.job = i.job AND deployment.current = 1 AND deployment.spec = i.spec
   AND i.placed_at_ms >= deployment.started_at_ms
-  AND (i.healthy_at_ms IS NULL OR :now_ms < i.healthy_at_ms + j.min_healthy_ms);
+  AND (i.healthy_at_ms IS NULL
+       OR :now_ms < i.healthy_at_ms + j.min_healthy_ms
+                    + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > i.healthy_at_ms), 0));
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'failed', reason FROM instance WHERE id = :target;

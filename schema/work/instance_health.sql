@@ -17,6 +17,12 @@ SELECT i.id,
        i.hinted,
        i.delivers,
        i.placed_at_ms, i.started_at_ms, i.healthy_at_ms,
+       -- From when its proof and its deadline count: both move by every gap in which nobody looked.
+       i.healthy_at_ms
+         + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > i.healthy_at_ms), 0) AS proof_from_ms,
+       COALESCE(i.started_at_ms, i.placed_at_ms)
+         + COALESCE((SELECT sum(g.length_ms) FROM gap AS g
+                     WHERE g.until_ms > COALESCE(i.started_at_ms, i.placed_at_ms)), 0) AS begun_from_ms,
        -- In how many routes the proxy does not give it requests yet. Most jobs have none; specs are long to read.
        CASE WHEN NOT EXISTS (SELECT 1 FROM route AS r WHERE r.job = i.job OR r.next_job = i.job) THEN 0
             ELSE (SELECT count(*) FROM route_pair AS p
