@@ -4,11 +4,11 @@
 #include "controller/controller.h"
 
 #include "controller/outcome.h"
-#include "controller/ports/clock.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace rowlock {
 
@@ -19,6 +19,13 @@ constexpr std::int64_t kWalkEveryMs = 5000;  // How often the slow walk goes on,
 constexpr std::size_t kWalkNames = 20;       // and by how many names.
 constexpr std::int64_t kPruneEveryMs = 60000;
 constexpr std::size_t kNotesMax = 10000;
+// Somebody looks at least so often. Timers stand still while the machine is suspended, so that the
+// next pass after it is at most so late.
+constexpr std::int64_t kLookEveryMs = 1000;
+// A pause of the loop that is longer than that is a gap. A few looks that are missing are no harm
+// to any deadline, and a busy machine has them.
+constexpr std::int64_t kGapMs = 3000;
+constexpr std::int64_t kJumpMs = 1000;           // The wall clock was set by more: see state.clock.
 constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are over before.
 
 // The kinds that have a name, in the order in which their steps are taken.
@@ -31,6 +38,14 @@ Error defect(std::string what) {
 }
 
 }  // namespace
+
+Result<> resume_clock(Clock& clock, Database& state, const Schema& schema) {
+  for (const Row& last : TRY(state.query(*schema.script("state.last_moment")))) {
+    clock.resume({last.integer("now_ms"), last.integer("wall_ms"), last.integer("boot_ms"),
+                  last.text("boot")});
+  }
+  return Done{};
+}
 
 Controller::Controller(Parts parts)
     : parts_(std::move(parts)),
@@ -46,11 +61,13 @@ Controller::Controller(Parts parts)
 Controller::~Controller() { *alive_ = false; }
 
 Result<> Controller::begin() {
-  started_at_ms_ = parts_.world.clock().now_ms();
+  const Moment now = parts_.world.clock().moment();
+  started_at_ms_ = now.now_ms;
+  looked_ = now;
   auto transaction = TRY(Transaction::begin(parts_.state));
-  const Values values = {{"now_ms", started_at_ms_}, {"started_at_ms", started_at_ms_}};
-  for (const char* script : {"state.clock", "attempt.lose", "state.begin"}) {
-    TRY(parts_.state.run(*parts_.schema.script(script), values));
+  TRY(write_clock(now));
+  for (const char* script : {"attempt.lose", "state.begin"}) {
+    TRY(parts_.state.run(*parts_.schema.script(script), {{"now_ms", now.now_ms}}));
   }
   TRY(std::move(transaction).commit());
   const auto names = TRY(parts_.state.query("SELECT DISTINCT name FROM plan"));
@@ -71,8 +88,19 @@ void Controller::note(const std::string& script, Values values) {
   notes_.push_back({script, std::move(values)});
 }
 
-bool Controller::has_something_to_do(std::int64_t now_ms) const {
+Result<> Controller::write_clock(const Moment& now) {
+  return parts_.state.run(*parts_.schema.script("state.clock"), {{"now_ms", now.now_ms},
+                                                                 {"started_at_ms", started_at_ms_},
+                                                                 {"wall_ms", now.wall_ms},
+                                                                 {"boot_ms", now.boot_ms},
+                                                                 {"boot", now.boot}});
+}
+
+bool Controller::has_something_to_do(const Moment& now) const {
+  const std::int64_t now_ms = now.now_ms;
+  const std::int64_t set_by_ms = now.wall_ms - looked_.wall_ms - (now.boot_ms - looked_.boot_ms);
   return !names_.empty() || !finished_.empty() || !notes_.empty() || now_ms >= walk_at_ms_ ||
+         now_ms - looked_.now_ms > kGapMs || std::abs(set_by_ms) > kJumpMs ||
          std::any_of(due_at_ms_.begin(), due_at_ms_.end(),
                      [&](const auto& due) { return due.second <= now_ms; });
 }
@@ -82,13 +110,14 @@ Result<Controller::Pass> Controller::pass() {
   // What others on this thread wrote, such as the secret store, may be what a step waits for.
   TRY(parts_.state.run(*parts_.schema.script("retry.freed")));
   TRY(take_dirty());
-  const std::int64_t now_ms = parts_.world.clock().now_ms();
+  const Moment now = parts_.world.clock().moment();
+  const std::int64_t now_ms = now.now_ms;
   Pass pass;
-  if (has_something_to_do(now_ms)) {
+  if (has_something_to_do(now)) {
     std::vector<Step> to_make;
     planned_.clear();
     unpacked_.clear();
-    if (auto turned = turn(now_ms, to_make); !turned.ok()) {
+    if (auto turned = turn(now, to_make); !turned.ok()) {
       names_.insert(planned_.begin(), planned_.end());  // It was all rolled back.
       return turned.error();
     }
@@ -104,7 +133,8 @@ Result<Controller::Pass> Controller::pass() {
     }
   }
   write_progress(now_ms);
-  pass.due_at_ms = walk_at_ms_;
+  looked_ = now;
+  pass.due_at_ms = std::min(walk_at_ms_, now_ms + kLookEveryMs);
   for (const Telling& telling : telling_) {
     pass.due_at_ms = std::min(*pass.due_at_ms, telling.ask_at_ms);
   }
@@ -135,15 +165,19 @@ Result<> Controller::accept() {
 
 // One transaction: what ended is recorded, what changed is planned, what is to be made is marked.
 // Only then is it made.
-Result<> Controller::turn(std::int64_t now_ms, std::vector<Step>& to_make) {
+Result<> Controller::turn(const Moment& now, std::vector<Step>& to_make) {
+  const std::int64_t now_ms = now.now_ms;
   Transaction transaction = TRY(Transaction::begin(parts_.state));
-  const Values values = {{"now_ms", now_ms}, {"started_at_ms", started_at_ms_}};
-  TRY(parts_.state.run(*parts_.schema.script("state.clock"), values));
+  TRY(write_clock(now));
+  if (now_ms - looked_.now_ms > kGapMs) {
+    TRY(parts_.state.run(*parts_.schema.script("state.gap"),
+                         {{"now_ms", now_ms}, {"length_ms", now_ms - looked_.now_ms}}));
+  }
   TRY(record_all(now_ms));
   TRY(plan_names(now_ms, to_make));
   if (now_ms >= prune_at_ms_) {
     prune_at_ms_ = now_ms + kPruneEveryMs;
-    TRY(parts_.state.run(*parts_.schema.script("state.prune"), values));
+    TRY(parts_.state.run(*parts_.schema.script("state.prune"), {{"now_ms", now_ms}}));
   }
   return transaction.commit();
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "controller/base/log.h"
+#include "controller/ports/clock.h"
 #include "controller/reconciler.h"
 #include "controller/store/accept.h"
 
@@ -22,6 +23,9 @@
 #include <vector>
 
 namespace rowlock {
+
+// Has the clock go on where the last controller of this home left it. Before anything asks it.
+Result<> resume_clock(Clock& clock, Database& state, const Schema& schema);
 
 class Controller {
  public:
@@ -61,8 +65,10 @@ class Controller {
         due_at_ms;  // When the next one is due at the latest, by the plan's own word.
   };
 
-  // One turn of the loop. An error means that state.db could not be written: nothing of this turn
-  // has happened, outcomes are kept, and the next pass tries again.
+  // One turn of the loop. Requires: it is called at least every kLookEveryMs, whatever it said
+  // last: a time without it is one in which nobody looked, and deadlines move by it. An error means
+  // that state.db could not be written: nothing of this turn has happened, outcomes are kept, and
+  // the next pass tries again.
   Result<Pass> pass();
 
   // How many steps are being made now.
@@ -87,7 +93,8 @@ class Controller {
   };
 
   Result<> accept();
-  Result<> turn(std::int64_t now_ms, std::vector<Step>& to_make);
+  Result<> turn(const Moment& now, std::vector<Step>& to_make);
+  Result<> write_clock(const Moment& now);
   Result<> record_all(std::int64_t now_ms);
   Result<> record(const Finished& finished, std::int64_t now_ms);
   Result<> plan_names(std::int64_t now_ms, std::vector<Step>& to_make);
@@ -99,12 +106,13 @@ class Controller {
   void write_progress(std::int64_t now_ms);
   void make(Step step, std::int64_t now_ms);
   void log_outcome(const Finished& finished, std::int64_t now_ms);
-  bool has_something_to_do(std::int64_t now_ms) const;
+  bool has_something_to_do(const Moment& now) const;
 
   Parts parts_;
   Acceptor acceptor_;
   std::map<std::string, std::string> plan_of_kind_;  // What asks a kind for the plan of a name.
   std::int64_t started_at_ms_ = 0;
+  Moment looked_;                                  // The last pass that went well.
   std::set<std::string> names_;                    // To be planned in this or the next pass.
   std::set<std::string> planned_;                  // What this pass has planned.
   std::map<std::string, std::int64_t> due_at_ms_;  // When a name is to be planned again.

@@ -157,7 +157,10 @@ Result<> AuditLog::keys_written() {
 
 Result<> AuditLog::append(const AuditLine& line, std::int64_t now_ms) {
   Head head = TRY(this->head());
-  Values values = {{"seq", head.seq + 1},         {"at_ms", now_ms},       {"actor", line.actor},
+  const Value ahead = TRY(state_.scalar(script("audit.wall")));
+  const auto* ahead_ms = std::get_if<std::int64_t>(&ahead);
+  const std::int64_t at_ms = now_ms + (ahead_ms != nullptr ? *ahead_ms : 0);
+  Values values = {{"seq", head.seq + 1},         {"at_ms", at_ms},        {"actor", line.actor},
                    {"operation", line.operation}, {"path", line.path},     {"version", Value()},
                    {"outcome", line.outcome},     {"detail", line.detail}, {"value", line.value}};
   if (line.version.has_value()) {

@@ -40,8 +40,9 @@ Result<SignedIdentity> Identities::sign(std::int64_t instance, std::int64_t now_
                  ""};
   }
   const Row& row = rows.front();
-  const std::int64_t now_s = now_ms / 1000;
-  const std::int64_t expires_s = (now_ms + row.integer("identity_ttl_ms")) / 1000;
+  const std::int64_t ahead_ms = row.integer("wall_ahead_ms");
+  const std::int64_t now_s = (now_ms + ahead_ms) / 1000;
+  const std::int64_t expires_s = (now_ms + ahead_ms + row.integer("identity_ttl_ms")) / 1000;
   const Json claims = Json::object({
       {"iss", Json::string(row.text("issuer"))},
       {"sub",
@@ -55,7 +56,7 @@ Result<SignedIdentity> Identities::sign(std::int64_t instance, std::int64_t now_
       {"rowlock_home", Json::string(row.text("home"))},
   });
   return SignedIdentity{JwtSigner(keyring_.newest("identity").bytes).sign(claims),
-                        expires_s * 1000};
+                        expires_s * 1000 - ahead_ms};
 }
 
 std::vector<Json> Identities::public_keys() const {

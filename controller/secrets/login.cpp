@@ -85,7 +85,8 @@ Result<LoggedIn> Logins::log_in_instance(const std::string& role, const std::str
   }
   const Json& claims = verified.value().claims;
   const Row& row = setting.front();
-  if (auto fit = check_registered_claims(claims, row.text("issuer"), row.text("audience"), now_ms);
+  const std::int64_t wall_ms = now_ms + row.integer("wall_ahead_ms");
+  if (auto fit = check_registered_claims(claims, row.text("issuer"), row.text("audience"), wall_ms);
       !fit.ok()) {
     return invalid(fit.error());
   }
@@ -102,7 +103,7 @@ Result<LoggedIn> Logins::log_in_instance(const std::string& role, const std::str
     return refused(fmt::format("role '{}' is not the job of this instance, which is '{}'",
                                on_one_line(role), subject.job));
   }
-  const double left_ms = claims["exp"].as_number() * 1000 - static_cast<double>(now_ms);
+  const double left_ms = claims["exp"].as_number() * 1000 - static_cast<double>(wall_ms);
   TokenWish wish;
   wish.kind = "instance";
   wish.name = subject.instance;
@@ -152,8 +153,8 @@ Result<Json> Logins::believed(const Row& trust, const std::string& jwt, std::int
     return invalid(verified.error());
   }
   const Json& claims = verified.value().claims;
-  if (auto fit =
-          check_registered_claims(claims, trust.text("issuer"), trust.text("audience"), now_ms);
+  if (auto fit = check_registered_claims(claims, trust.text("issuer"), trust.text("audience"),
+                                         now_ms + trust.integer("wall_ahead_ms"));
       !fit.ok()) {
     return invalid(fit.error());
   }

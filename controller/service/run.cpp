@@ -197,6 +197,7 @@ Result<> Service::open_with(const UnsealKey& key) {
 }
 
 Result<> Service::begin(const RunOptions& options, const std::string& place) {
+  TRY(resume_clock(world_.clock(), state_, schema_));
   TRY(begin_claims(state_, schema_, place, options.takes_over, world_.clock().now_ms()));
   TRY(begin_secrets());
   TRY(controller_.begin());

@@ -78,7 +78,10 @@ Result<> make_home(Database& state, std::int64_t now_ms) {
       "INSERT OR IGNORE INTO home (only, id, created_at_ms) VALUES (1, (SELECT group_concat(substr("
       "'abcdefghjkmnpqrstuvwxyz23456789', 1 + abs(random() % 31), 1), '') FROM "
       "json_each('[1,2,3,4,5,6]')), :now_ms);"
-      "INSERT OR IGNORE INTO clock (only, now_ms, started_at_ms) VALUES (1, :now_ms, :now_ms);",
+      "INSERT OR IGNORE INTO clock (only, now_ms, started_at_ms, watched_from_ms, wall_ms) VALUES "
+      "(1, :now_ms, :now_ms, :now_ms, :now_ms);"
+      // One that an older Rowlock wrote had only the wall clock.
+      "UPDATE clock SET wall_ms = now_ms WHERE wall_ms = 0;",
       {{"now_ms", now_ms}});
 }
 

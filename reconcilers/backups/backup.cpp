@@ -127,7 +127,7 @@ Result<Json> write_content(const Step& step, World& world, MemberWriter& members
 // The object is completed last: it is seen once every stage before it has ended well.
 Outcome run(const Step& step, World& world) {
   const Row& input = *step.input;
-  const std::int64_t taken_at_ms = world.clock().now_ms();
+  const std::int64_t taken_at_ms = world.clock().wall_ms();
   const auto store = store_of(step, world);
   const auto upload = TRY(store->upload(input.text("object")));
   Upload& out = *upload;

@@ -4,6 +4,7 @@
 
 #include "controller/crypto/cipher.h"
 #include "controller/crypto/encoding.h"
+#include "controller/ports/clock.h"
 #include "controller/ports/database_dumps.h"
 #include "controller/ports/postgres.h"
 #include "controller/ports/secret_folders.h"
@@ -156,12 +157,17 @@ Packed pack_sweep(Secrets& secrets, const Step& step, std::int64_t now_ms) {
 std::string lane(const Step& step) { return step.input->text("url") + "/logins"; }
 std::string lane_of_looks(const Step& step) { return step.input->text("url") + "/look"; }
 
+// The server goes by the wall clock, as far as it agrees with ours.
+std::int64_t end_at_server(const LoginParcel& parcel, World& world) {
+  return parcel.until_ms + world.clock().wall_ms() - world.clock().now_ms();
+}
+
 Outcome create(const Step& step, World& world) {
   const auto& parcel = step.parcel_as<LoginParcel>();
   PostgresRole role;
   role.name = step.input->text("username");
   role.password = parcel.password;
-  role.valid_until_ms = parcel.until_ms;
+  role.valid_until_ms = end_at_server(parcel, world);
   role.statements = statements_of(*step.input, "create_statements");
   TRY(world.postgres().create_role(server_of(step), role));
   return Outcome::done(life_of(parcel));
@@ -169,8 +175,8 @@ Outcome create(const Step& step, World& world) {
 
 Outcome renew(const Step& step, World& world) {
   const auto& parcel = step.parcel_as<LoginParcel>();
-  const auto renewed =
-      world.postgres().renew_role(server_of(step), step.input->text("username"), parcel.until_ms);
+  const auto renewed = world.postgres().renew_role(server_of(step), step.input->text("username"),
+                                                   end_at_server(parcel, world));
   if (renewed.ok()) return Outcome::done(life_of(parcel));
   Outcome outcome = renewed;
   if (renewed.error().cause == Cause::not_found) outcome.result = "lost";

@@ -61,7 +61,7 @@ WHERE EXISTS (SELECT 1 FROM backup_asked AS q WHERE q.policy = n.policy AND q.st
                    WHERE b.policy = n.policy AND b.store = n.store AND b.id > n.newest_good
                      AND b.state = 'failed' AND b.stored_at_ms NOT NULL)
        AND ((s.verify_next_at_ms IS NULL AND g.state <> 'verified')
-            OR s.verify_next_at_ms <= (SELECT now_ms FROM clock)
+            OR s.verify_next_at_ms <= (SELECT wall_ms FROM clock)
             OR (g.state <> 'verified' AND g.reason LIKE 'in place of %')
             OR (g.state <> 'verified'
                 AND EXISTS (SELECT 1 FROM backup_forgettable AS f WHERE f.policy = n.policy AND f.store = n.store))));
@@ -86,7 +86,7 @@ SELECT b.policy AS name,
          WHEN b.state = 'running' OR b.unsettled = 1                                     THEN 'settle'
          WHEN b.state = 'due' THEN
            CASE WHEN p.enabled IS NOT 1 OR s.newest IS NOT b.id
-                  OR (p.window_ms > 0 AND b.due_at_ms + p.window_ms < (SELECT now_ms FROM clock)) THEN 'lapse'
+                  OR (p.window_ms > 0 AND b.due_at_ms + p.window_ms < (SELECT wall_ms FROM clock)) THEN 'lapse'
                 WHEN EXISTS (SELECT 1 FROM backup AS e
                              WHERE e.policy = b.policy AND e.id <> b.id AND e.state = 'running') THEN 'turn'
                 WHEN b.kind = 'postgres' AND (SELECT c.url FROM database_address AS c
@@ -114,9 +114,9 @@ LEFT JOIN retry_hold AS g ON g.kind = 'backup' AND g.target = CAST(b.id AS TEXT)
 WHERE b.state <> 'expired'
 UNION ALL
 -- A target whose next verification, by a cron of its own, is yet to come.
-SELECT s.policy, s.target, s.verify_next_at_ms, NULL, 'free', 'sleep'
+SELECT s.policy, s.target, s.verify_next_at_ms - (SELECT wall_ms - now_ms FROM clock), NULL, 'free', 'sleep'
 FROM backup_schedule AS s
-WHERE s.verify_next_at_ms > (SELECT now_ms FROM clock);
+WHERE s.verify_next_at_ms > (SELECT wall_ms FROM clock);
 
 -- '*' stands for every value.
 CREATE VIEW backup_rule (hold, want, step, reason) AS VALUES
@@ -216,7 +216,7 @@ UPDATE backup SET state = 'stored' WHERE state = 'verifying';
 
 -- @run backup.run
 
-UPDATE backup SET state = 'running', started_at_ms = :now_ms WHERE id = :target;
+UPDATE backup SET state = 'running', started_at_ms = (SELECT wall_ms FROM clock) WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
@@ -226,7 +226,7 @@ WHERE w.id = :target AND w.what = 'start' AND w.tries = 0;
 
 UPDATE backup
 SET state        = 'stored',
-    stored_at_ms = :now_ms,
+    stored_at_ms = (SELECT wall_ms FROM clock),
     taken_at_ms  = :taken_at_ms,
     taken_on     = :taken_on,
     size_bytes   = :size_bytes,
@@ -264,7 +264,7 @@ WHERE b.id = :target;
 -- What is visible in the store is whole: it is completed last. Its content is learned when it is verified.
 UPDATE backup
 SET state        = CASE :is_there WHEN 1 THEN 'stored' ELSE 'due' END,
-    stored_at_ms = CASE :is_there WHEN 1 THEN :now_ms END,
+    stored_at_ms = CASE :is_there WHEN 1 THEN (SELECT wall_ms FROM clock) END,
     taken_at_ms  = CASE :is_there WHEN 1 THEN started_at_ms END,
     taken_on     = CASE :is_there WHEN 1 THEN :taken_on END,
     size_bytes   = CASE :is_there WHEN 1 THEN :size_bytes END,
@@ -290,7 +290,7 @@ WHERE b.id = :target AND q.what = 'verify';
 
 UPDATE backup
 SET state          = 'verified',
-    verified_at_ms = :now_ms,
+    verified_at_ms = (SELECT wall_ms FROM clock),
     restore_ms     = :restore_ms,
     sha256         = :sha256,
     content        = :content,
@@ -301,7 +301,7 @@ WHERE id = :target;
 -- The time of the next one is to be worked out.
 UPDATE backup_schedule
 SET verify_next_at_ms = NULL, next_at_ms = NULL
-WHERE verify_next_at_ms <= :now_ms
+WHERE verify_next_at_ms <= (SELECT wall_ms FROM clock)
   AND (policy, store) = (SELECT policy, store FROM backup WHERE id = :target);
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
@@ -377,7 +377,7 @@ UPDATE backup SET expiring = 1 WHERE id = :target;
 UPDATE backup
 SET detail        = CASE state WHEN 'failed' THEN verify_detail ELSE '' END,
     state         = 'expired',
-    expired_at_ms = :now_ms,
+    expired_at_ms = (SELECT wall_ms FROM clock),
     expiring      = 0,
     unsettled     = 0
 WHERE id = :target;

@@ -50,7 +50,7 @@ SELECT b.world,
        substr(b.taken_on, 1, 7) IS NOT lag(substr(b.taken_on, 1, 7)) OVER newest                      AS begins_month,
        substr(b.taken_on, 1, 4) IS NOT lag(substr(b.taken_on, 1, 4)) OVER newest                      AS begins_year,
        -- One from a clock that was ahead must not make all the others look old.
-       max(b.taken_at_ms) FILTER (WHERE b.id IS NULL OR b.taken_at_ms <= (SELECT now_ms FROM clock)) OVER whole
+       max(b.taken_at_ms) FILTER (WHERE b.id IS NULL OR b.taken_at_ms <= (SELECT wall_ms FROM clock)) OVER whole
                                                                                                       AS latest_at_ms
 FROM backup_whole AS b
 LEFT JOIN backup_policy_now AS p ON p.name = b.policy

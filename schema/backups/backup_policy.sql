@@ -228,7 +228,7 @@ WHERE b.state = 'failed' AND b.stored_at_ms IS NOT NULL AND b.reason NOT LIKE 'i
 CREATE VIEW backup_schedule_fact AS
 SELECT t.policy AS name,
        t.target,
-       s.next_at_ms AS due_at_ms,
+       s.next_at_ms - (SELECT wall_ms - now_ms FROM clock) AS due_at_ms,
        CASE WHEN t.enabled = 0                                                                   THEN 'off'
             WHEN s.rule IS NOT t.rule OR s.next_at_ms IS NULL                                    THEN 'unset'
             WHEN EXISTS (SELECT 1 FROM backup AS b
@@ -242,7 +242,7 @@ SELECT t.policy AS name,
             WHEN NOT EXISTS (SELECT 1 FROM backup AS b WHERE b.policy = t.policy AND b.store = t.store)
               THEN 'due'
             WHEN EXISTS (SELECT 1 FROM backup_to_replace AS b WHERE b.target = t.target)        THEN 'due'
-            WHEN s.next_at_ms <= (SELECT now_ms FROM clock)                                      THEN 'due'
+            WHEN s.next_at_ms <= (SELECT wall_ms FROM clock)                                     THEN 'due'
             ELSE                                                                                      'later'
             END AS state
 FROM backup_target AS t
@@ -262,7 +262,7 @@ CREATE VIEW backup_schedule_rule (state, step, reason) AS VALUES
   ('gone',   'forget',   'the policy does not name this store any more');
 
 CREATE VIEW backup_schedule_input AS
-SELECT t.target, p.schedule, p.verify_schedule, p.time_zone, (SELECT now_ms FROM clock) AS after_ms
+SELECT t.target, p.schedule, p.verify_schedule, p.time_zone, (SELECT wall_ms FROM clock) AS after_ms
 FROM backup_target AS t
 JOIN backup_policy_now AS p ON p.name = t.policy;
 
@@ -297,10 +297,17 @@ CREATE TEMP TRIGGER wake_backup_request_insert AFTER INSERT ON backup_request BE
   INSERT INTO dirty VALUES (NEW.policy);
 END;
 
+-- A wall clock that was ahead has worked out moments that are far away now.
+CREATE TEMP TRIGGER backup_schedule_set_back AFTER UPDATE OF wall_ms ON clock
+WHEN NEW.wall_ms < OLD.wall_ms - 1000
+  OR (NEW.boot = OLD.boot AND NEW.wall_ms - NEW.boot_ms < OLD.wall_ms - OLD.boot_ms - 1000) BEGIN
+  UPDATE backup_schedule SET next_at_ms = NULL;
+END;
+
 -- @run backup_schedule.schedule
 
 INSERT OR IGNORE INTO backup_schedule (target, policy, store, since_ms)
-SELECT target, policy, store, :now_ms FROM backup_target WHERE target = :target;
+SELECT target, policy, store, (SELECT wall_ms FROM clock) FROM backup_target WHERE target = :target;
 
 -- Which times of verifying are over stays known when only the next backup is worked out.
 UPDATE backup_schedule
@@ -330,7 +337,7 @@ WHERE h.kind = 'backup_schedule' AND h.target = :target AND h.tries = 1;
 INSERT INTO backup (name, policy, store, kind, source, object, reason, due_at_ms)
 SELECT n.name, n.policy, n.store, n.kind, n.source,
        (SELECT id FROM home) || '/' || n.policy || '/' || n.name || '.tar.zst.age', n.reason, n.due_at_ms
-FROM (SELECT t.policy || '-' || strftime('%Y%m%dT%H%M%SZ', :now_ms / 1000, 'unixepoch') || '-'
+FROM (SELECT t.policy || '-' || strftime('%Y%m%dT%H%M%SZ', (SELECT wall_ms FROM clock) / 1000, 'unixepoch') || '-'
                || (COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'backup'), 0) + 1) AS name,
              t.policy, t.store, t.kind, t.source,
              COALESCE((SELECT 'asked for: ' || min(q.name) FROM backup_asked AS q
@@ -339,13 +346,13 @@ FROM (SELECT t.policy || '-' || strftime('%Y%m%dT%H%M%SZ', :now_ms / 1000, 'unix
                              THEN 'the first one'
                            ELSE COALESCE((SELECT 'in place of ' || b.name FROM backup_to_replace AS b
                                           WHERE b.target = t.target), 'scheduled') END) AS reason,
-             min(s.next_at_ms, :now_ms) AS due_at_ms
+             min(s.next_at_ms, (SELECT wall_ms FROM clock)) AS due_at_ms
       FROM backup_target AS t
       JOIN backup_schedule AS s ON s.target = t.target
       WHERE t.target = :target) AS n;
 
 -- A request does not move the times of the schedule; what is over by now is made up for by this one.
-UPDATE backup_schedule SET next_at_ms = NULL WHERE target = :target AND next_at_ms <= :now_ms;
+UPDATE backup_schedule SET next_at_ms = NULL WHERE target = :target AND next_at_ms <= (SELECT wall_ms FROM clock);
 
 INSERT INTO backup_request_heard (name, store)
 SELECT q.name, q.store

@@ -24,13 +24,15 @@ SELECT s.target,
        p.rpo_ms,
        p.rto_ms,
        p.unverified_ms,
-       (SELECT now_ms FROM clock) - COALESCE(g.taken_at_ms, h.since_ms, (SELECT now_ms FROM clock)) > p.rpo_ms
+       (SELECT wall_ms FROM clock) - COALESCE(g.taken_at_ms, h.since_ms, (SELECT wall_ms FROM clock)) > p.rpo_ms
          AS is_late,
-       (SELECT now_ms FROM clock) - COALESCE(v.verified_at_ms, h.since_ms, (SELECT now_ms FROM clock)) > p.unverified_ms
+       (SELECT wall_ms FROM clock) - COALESCE(v.verified_at_ms, h.since_ms, (SELECT wall_ms FROM clock))
+         > p.unverified_ms
          AS is_unverified,
        (SELECT count(*) FROM backup AS k
         WHERE k.policy = s.policy AND k.store = s.store AND k.state IN ('stored', 'verifying', 'verified')) AS kept,
-       COALESCE(w.stored_at_ms, w.started_at_ms, h.since_ms, (SELECT now_ms FROM clock)) AS since_ms
+       COALESCE(w.stored_at_ms, w.started_at_ms, h.since_ms, (SELECT wall_ms FROM clock))
+         - (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM backup_standing AS s
 JOIN backup_policy_now AS p ON p.name = s.policy
 LEFT JOIN backup_schedule AS h ON h.target = s.target
@@ -52,8 +54,8 @@ SELECT o.target,
             WHEN o.good_age_ms < 172800000 THEN (o.good_age_ms / 3600000) || ' h ago'
             ELSE                                (o.good_age_ms / 86400000) || ' days ago' END AS good
 FROM (SELECT target,
-             (SELECT now_ms FROM clock) - verified_at_ms AS age_ms,
-             (SELECT now_ms FROM clock) - good_at_ms AS good_age_ms
+             (SELECT wall_ms FROM clock) - verified_at_ms AS age_ms,
+             (SELECT wall_ms FROM clock) - good_at_ms AS good_age_ms
       FROM backup_outlook) AS o;
 
 CREATE VIEW backup_status AS
@@ -98,17 +100,19 @@ SELECT 'backup' AS kind,
        b.name AS target,
        'backup ' || b.name || CASE b.state WHEN 'failed' THEN ' failed: ' ELSE ' is not settled: ' END || b.detail
          AS reason,
-       COALESCE(b.started_at_ms, b.due_at_ms) AS since_ms
+       COALESCE(b.started_at_ms, b.due_at_ms) - (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM backup AS b
 JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest = b.id
 WHERE b.detail <> '' AND b.state IN ('failed', 'running', 'due')
 UNION ALL
-SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be verified: ' || b.verify_detail, b.stored_at_ms
+SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be verified: ' || b.verify_detail,
+       b.stored_at_ms - (SELECT wall_ms - now_ms FROM clock)
 FROM backup AS b
 JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest_good = b.id
 WHERE b.verify_detail <> '' AND b.state IN ('stored', 'verifying')
 UNION ALL
-SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be deleted: ' || b.detail, b.stored_at_ms
+SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be deleted: ' || b.detail,
+       b.stored_at_ms - (SELECT wall_ms - now_ms FROM clock)
 FROM backup AS b
 WHERE b.expiring = 1 AND b.detail <> ''
 UNION ALL
@@ -136,11 +140,11 @@ CREATE VIEW rpo_rto AS
 SELECT o.policy,
        o.store,
        o.rpo_ms,
-       (SELECT now_ms FROM clock) - o.verified_taken_at_ms AS lost_ms,        -- since the last one that was proven
+       (SELECT wall_ms FROM clock) - o.verified_taken_at_ms AS lost_ms,        -- since the last one that was proven
        o.rto_ms,
        o.restore_ms,
        CASE WHEN o.restore_ms IS NULL                                          THEN 'unknown'
-            WHEN (SELECT now_ms FROM clock) - o.verified_taken_at_ms > o.rpo_ms THEN 'loses too much'
+            WHEN (SELECT wall_ms FROM clock) - o.verified_taken_at_ms > o.rpo_ms THEN 'loses too much'
             WHEN o.restore_ms > o.rto_ms                                       THEN 'takes too long'
             ELSE                                                                    'kept' END AS target
 FROM backup_outlook AS o

@@ -109,7 +109,7 @@ SELECT o.name AS target,
        o.secret AS store_secret,
        o.bytes_per_s,
        (SELECT id FROM home) || '/' AS prefix,
-       (SELECT now_ms FROM clock) - 86400000 AS stale_before_ms
+       (SELECT wall_ms FROM clock) - 86400000 AS stale_before_ms
 FROM object_store AS o;
 
 CREATE VIEW object_store_status AS
@@ -190,7 +190,8 @@ WHERE store = :target;
 INSERT INTO backup (name, policy, store, kind, source, object, reason, state, due_at_ms, taken_at_ms, taken_on,
                     stored_at_ms, size_bytes)
 SELECT f.name, t.policy, t.store, t.kind, t.source, f.object, 'found in its store', 'stored', f.taken_at_ms,
-       f.taken_at_ms, date(f.taken_at_ms / 1000, 'unixepoch'), :now_ms, f.size_bytes
+       f.taken_at_ms, date(f.taken_at_ms / 1000, 'unixepoch'),
+       (SELECT wall_ms FROM clock), f.size_bytes
 FROM backup_target AS t
 JOIN (SELECT n.object, n.size_bytes, n.name, n.policy,
              unixepoch(substr(n.stamp, 1, 4) || '-' || substr(n.stamp, 5, 2) || '-' || substr(n.stamp, 7, 2) || 'T'
@@ -218,7 +219,7 @@ ORDER BY f.taken_at_ms, f.name;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'object_store', :target, :target, 'backups found', count(*) || ' that no row spoke of'
 FROM backup
-WHERE store = :target AND reason = 'found in its store' AND stored_at_ms = :now_ms
+WHERE store = :target AND reason = 'found in its store' AND stored_at_ms = (SELECT wall_ms FROM clock)
 HAVING count(*) > 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)

@@ -1,11 +1,11 @@
 -- What the verbs that look (controller/cli/look, controller/cli/secrets) ask of state.db. What a script selects is what
--- is shown, in this order and under these names; -- @run cli.NAME is asked by the verb that begins its name, or by
--- several. What is asked of one kind alone stands in the kind's own file.
+-- is shown, in this order and under these names, moments by the wall clock as it is now; -- @run cli.NAME is asked by
+-- the verb that begins its name, or by several. What is asked of one kind alone stands in the kind's own file.
 
 -- @run cli.seen_at
 
--- When the controller last wrote.
-SELECT now_ms FROM clock;
+-- When the controller last wrote, by the wall clock.
+SELECT wall_ms FROM clock;
 
 -- @run cli.revision
 
@@ -14,7 +14,9 @@ SELECT COALESCE(max(id), 0) FROM revision;
 
 -- @run cli.status
 
-SELECT kind, name, state, detail, since_ms FROM status ORDER BY kind, name;
+SELECT kind, name, state, detail, since_ms + (SELECT wall_ms - now_ms FROM clock) AS since_ms
+FROM status
+ORDER BY kind, name;
 
 -- @run cli.status_refused
 
@@ -22,7 +24,9 @@ SELECT message FROM violation ORDER BY table_name, row_key, message LIMIT 5;
 
 -- @run cli.plan
 
-SELECT kind, name, target, step, reason, due_at_ms FROM plan ORDER BY step = 'wait', kind, name, target;
+SELECT kind, name, target, step, reason, due_at_ms + (SELECT wall_ms - now_ms FROM clock) AS due_at_ms
+FROM plan
+ORDER BY step = 'wait', kind, name, target;
 
 -- @run cli.plan_count
 
@@ -57,14 +61,14 @@ ORDER BY name;
 
 -- @run cli.wait_status
 
-SELECT kind, name, state, detail, since_ms
+SELECT kind, name, state, detail, since_ms + (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM status
 WHERE (:name = '' OR name = :name) AND kind <> 'desired'
 ORDER BY kind, name;
 
 -- @run cli.wait_moment
 
-SELECT now_ms, (SELECT COALESCE(max(id), 0) FROM revision) AS revision FROM clock;
+SELECT wall_ms, (SELECT COALESCE(max(id), 0) FROM revision) AS revision FROM clock;
 
 -- @run cli.wait_telling
 
@@ -84,12 +88,15 @@ ORDER BY name;
 
 -- @run cli.why_status
 
-SELECT kind, name, state, detail, since_ms FROM status WHERE name = :name ORDER BY kind;
+SELECT kind, name, state, detail, since_ms + (SELECT wall_ms - now_ms FROM clock) AS since_ms
+FROM status
+WHERE name = :name
+ORDER BY kind;
 
 -- @run cli.why_reasons
 
 -- A refused edit is in the way of everything that is waited for.
-SELECT kind, name, target, reason, since_ms
+SELECT kind, name, target, reason, since_ms + (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM why
 WHERE name IN (:name, 'desired.db')
 ORDER BY name <> :name, since_ms, target, reason;
@@ -97,7 +104,7 @@ ORDER BY name <> :name, since_ms, target, reason;
 -- @run cli.why_attempts
 
 -- The last ones that failed.
-SELECT kind, target, step, outcome, detail, finished_at_ms
+SELECT kind, target, step, outcome, detail, finished_at_ms + (SELECT wall_ms - now_ms FROM clock) AS finished_at_ms
 FROM attempt
 WHERE name = :name AND finished_at_ms IS NOT NULL AND outcome <> 'done'
 ORDER BY id DESC

@@ -8,7 +8,7 @@ SELECT 'rowlock_desired_revision' AS name, 'Number of the accepted revision of d
        '' AS labels, COALESCE((SELECT max(id) FROM revision), 0) AS value
 UNION ALL
 SELECT 'rowlock_last_pass_timestamp_seconds', 'When the controller looked last.', 'gauge', '',
-       (SELECT now_ms FROM clock) / 1000.0
+       (SELECT wall_ms FROM clock) / 1000.0
 UNION ALL
 SELECT 'rowlock_resource_state', 'State of each resource, as in status; always 1.', 'gauge',
        json_object('kind', s.kind, 'name', s.name, 'state', s.state), 1

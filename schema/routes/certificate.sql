@@ -54,13 +54,13 @@ CREATE VIEW certificate_status AS
 SELECT 'certificate' AS kind,
        c.file AS name,
        CASE WHEN c.error <> ''                                             THEN 'failed'
-            WHEN c.not_after_ms < (SELECT now_ms FROM clock)               THEN 'failed'
+            WHEN c.not_after_ms < (SELECT wall_ms FROM clock)               THEN 'failed'
             WHEN c.stale                                                   THEN 'converging'
             ELSE                                                                'converged' END AS state,
        CASE WHEN c.error <> '' THEN c.error
             ELSE c.names || ', until ' || strftime('%Y-%m-%d', c.not_after_ms / 1000, 'unixepoch')
-                   || CASE WHEN c.not_after_ms < (SELECT now_ms FROM clock) THEN ': it has expired'
-                           WHEN c.not_after_ms < (SELECT now_ms FROM clock) + 14 * 86400000
+                   || CASE WHEN c.not_after_ms < (SELECT wall_ms FROM clock) THEN ': it has expired'
+                           WHEN c.not_after_ms < (SELECT wall_ms FROM clock) + 14 * 86400000
                            THEN ': put a new one in its file soon' ELSE '' END END AS detail,
        (SELECT observed_at_ms FROM proxy_state) AS since_ms
 FROM certificate_state AS c;

@@ -77,7 +77,8 @@ SELECT t.target,
                                                                                 AS is_last,
        t.lent_at_ms,
        -- So long it has for that.
-       t.lent_at_ms + COALESCE((SELECT max(j.progress_deadline_ms) FROM route AS r
+       t.lent_at_ms + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > t.lent_at_ms), 0)
+                    + COALESCE((SELECT max(j.progress_deadline_ms) FROM route AS r
                                 JOIN job AS j ON j.name IN (r.job, r.next_job)
                                 WHERE r.name = t.route), 0)                     AS lent_until_ms,
        -- As the proxy takes it: the larger share is 256, and 0 is none at all. A route to one job needs no shares.

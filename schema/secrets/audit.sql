@@ -11,6 +11,11 @@ SELECT 'rowlock_audit_lines_total' AS name, 'Lines of the audit log.' AS help, '
 
 SELECT seq, hash, rows, sum, keys, mac FROM audit_head;
 
+-- @run audit.wall
+
+-- A line is dated by people's clock.
+SELECT wall_ms - now_ms FROM clock;
+
 -- @run audit.set_head
 
 INSERT INTO audit_head (only, seq, hash, rows, sum, keys, mac)

@@ -29,7 +29,7 @@ CREATE TABLE database_login (
   kek               INTEGER NOT NULL DEFAULT 0,
   -- begun: the server may have it, its answer is not known
   state             TEXT NOT NULL DEFAULT 'wanted' CHECK (state IN ('wanted', 'begun', 'made')),
-  until_ms          INTEGER,                          -- its end as the server knows it
+  until_ms          INTEGER,                          -- its end
   renew_at_ms       INTEGER,
   -- as they were when it was prepared; used when their rows were deleted since
   url               TEXT NOT NULL,
@@ -160,6 +160,12 @@ CREATE TEMP TRIGGER wake_database_role_insert AFTER INSERT ON database_role BEGI
 END;
 CREATE TEMP TRIGGER wake_database_role_update AFTER UPDATE ON database_role BEGIN
   INSERT INTO dirty SELECT job FROM database_login WHERE role = NEW.name;
+END;
+
+-- The server counts the life of a login by its own wall clock: what was agreed on by another one is agreed on anew.
+CREATE TEMP TRIGGER database_login_clock_set AFTER UPDATE OF wall_ms ON clock
+WHEN NEW.boot = OLD.boot AND abs((NEW.wall_ms - NEW.boot_ms) - (OLD.wall_ms - OLD.boot_ms)) > 1000 BEGIN
+  UPDATE database_login SET renew_at_ms = NEW.now_ms WHERE state = 'made';
 END;
 
 -- @run database_login.sealed

@@ -102,7 +102,10 @@ FROM (SELECT d.instance, d.job, d.run, d.is_wanted, d.container, d.state, d.has_
                                OR EXISTS (SELECT 1 FROM attempt AS a
                                           WHERE a.kind = 'delivery' AND a.target = CAST(i.id AS TEXT)
                                             AND a.finished_at_ms IS NULL)
-                               OR o.changed_at_ms + j.min_healthy_ms > (SELECT now_ms FROM clock)))
+                               OR o.changed_at_ms + j.min_healthy_ms
+                                  + COALESCE((SELECT sum(g.length_ms) FROM gap AS g
+                                              WHERE g.until_ms > o.changed_at_ms), 0)
+                                  > (SELECT now_ms FROM clock)))
                        + (SELECT count(*) FROM delivery_state AS b
                           WHERE b.job = d.job AND b.is_behind AND b.instance < d.instance)
                        < j.max_parallel THEN NULL
@@ -216,6 +219,14 @@ UPDATE delivery SET state = 'unseen' WHERE state = 'there';
 DELETE FROM secret_use
 WHERE until_ms < (SELECT until_ms FROM secret_use WHERE until_ms IS NOT NULL
                   ORDER BY until_ms DESC LIMIT 1 OFFSET 10000);
+
+-- @wake
+
+-- Identities that were dated by another wall clock are made anew.
+CREATE TEMP TRIGGER delivery_clock_set AFTER UPDATE OF wall_ms ON clock
+WHEN NEW.boot = OLD.boot AND abs((NEW.wall_ms - NEW.boot_ms) - (OLD.wall_ms - OLD.boot_ms)) > 1000 BEGIN
+  UPDATE delivery SET identity_at_ms = NEW.now_ms WHERE state = 'there' AND identity_at_ms IS NOT NULL;
+END;
 
 -- @run delivery.deliver
 

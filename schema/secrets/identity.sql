@@ -9,11 +9,13 @@ SELECT i.name,
        (SELECT h.id FROM home AS h)                                            AS home,
        a.issuer,
        a.audience,
-       a.identity_ttl_ms
+       a.identity_ttl_ms,
+       -- Whoever reads the token goes by the wall clock.
+       (SELECT wall_ms - now_ms FROM clock)                                    AS wall_ahead_ms
 FROM instance AS i
 JOIN api_setting AS a
 WHERE i.id = :instance AND i.run = 1;
 
 -- @run identity.setting
 
-SELECT issuer, audience FROM api_setting;
+SELECT issuer, audience, (SELECT wall_ms - now_ms FROM clock) AS wall_ahead_ms FROM api_setting;

@@ -19,6 +19,8 @@ SELECT t.name,
        t.policies,
        t.ttl_ms,
        CASE WHEN k.source = t.keys THEN k.keys ELSE '' END AS keys,
+       -- Whoever signed the token went by the wall clock.
+       (SELECT wall_ms - now_ms FROM clock) AS wall_ahead_ms,
        COALESCE((SELECT h.detail FROM retry AS h WHERE h.kind = 'trust' AND h.target = t.name), '') AS detail
 FROM trust AS t
 LEFT JOIN trust_keys AS k ON k.trust = t.name

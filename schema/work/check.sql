@@ -200,7 +200,10 @@ WHERE id = :instance AND spared_at_ms IS NOT NULL
 -- A failure before the check counts (grace_ms) resets the passes, and is remembered as no failure.
 INSERT INTO check_state (instance, name, passes, failures, detail, since_ms)
 SELECT i.id, :name, 0,
-       CASE WHEN i.healthy_at_ms IS NOT NULL OR COALESCE(i.started_at_ms, i.placed_at_ms) + c.grace_ms <= :now_ms THEN 1
+       CASE WHEN i.healthy_at_ms IS NOT NULL
+              OR COALESCE(i.started_at_ms, i.placed_at_ms) + c.grace_ms
+                 + COALESCE((SELECT sum(g.length_ms) FROM gap AS g
+                             WHERE g.until_ms > COALESCE(i.started_at_ms, i.placed_at_ms)), 0) <= :now_ms THEN 1
             ELSE 0 END,
        :detail, :now_ms
 FROM instance AS i

@@ -47,18 +47,18 @@ SELECT d.id,
        t.stopping,
        t.failures,
        t.rejections,
+       j.progress_deadline_ms,
        -- Progress is a healthy instance. Time in which the controller, a node or the proxy was away does not count.
-       j.progress_deadline_ms
-         + max(d.started_at_ms,
-               (SELECT started_at_ms FROM clock),
-               COALESCE((SELECT max(i.healthy_at_ms) + j.min_healthy_ms FROM instance AS i
-                         WHERE i.job = d.job AND i.spec = d.spec
-                           AND (i.run = 1 OR i.ended_at_ms >= i.healthy_at_ms + j.min_healthy_ms)), 0),
-               COALESCE((SELECT max(p.since_ms) FROM route AS r JOIN proxy_state AS p
-                         WHERE r.job = d.job OR r.next_job = d.job), 0),
-               COALESCE((SELECT max(n.since_ms) FROM instance AS i JOIN node_state AS n ON n.node = i.node
-                         WHERE i.job = d.job AND i.run = 1), 0),
-               COALESCE((SELECT s.since_ms FROM seal AS s), 0)) AS deadline_at_ms,
+       max(d.started_at_ms,
+           (SELECT started_at_ms FROM clock),
+           COALESCE((SELECT max(i.healthy_at_ms) + j.min_healthy_ms FROM instance AS i
+                     WHERE i.job = d.job AND i.spec = d.spec
+                       AND (i.run = 1 OR i.ended_at_ms >= i.healthy_at_ms + j.min_healthy_ms)), 0),
+           COALESCE((SELECT max(p.since_ms) FROM route AS r JOIN proxy_state AS p
+                     WHERE r.job = d.job OR r.next_job = d.job), 0),
+           COALESCE((SELECT max(n.since_ms) FROM instance AS i JOIN node_state AS n ON n.node = i.node
+                     WHERE i.job = d.job AND i.run = 1), 0),
+           COALESCE((SELECT s.since_ms FROM seal AS s), 0)) AS moved_at_ms,
        -- Whether the nodes that matter to it, and the proxy, can be seen at all.
        EXISTS (SELECT 1 FROM instance AS i JOIN node_state AS n ON n.node = i.node
                WHERE i.job = d.job AND i.run = 1 AND n.reach <> 'reached')
@@ -95,7 +95,10 @@ SELECT job AS name,
             WHEN deadline_at_ms <= (SELECT now_ms FROM clock)                                  THEN 'stalled'
             ELSE 'moving' END AS progress,
        CASE WHEN auto_revert = 1 AND cause = 'edit' AND fallback IS NOT NULL THEN 'yes' ELSE 'no' END AS revertible
-FROM deployment_count;
+FROM (SELECT c.*,
+             c.moved_at_ms + c.progress_deadline_ms
+               + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > c.moved_at_ms), 0) AS deadline_at_ms
+      FROM deployment_count AS c);
 
 -- '*' stands for every value. A roll-out under way ends in one of four ways (a); so does the first one that is put to
 -- the test after it had succeeded with no instance at all (b); what has succeeded is kept so by other kinds (c); what

@@ -113,16 +113,14 @@ SELECT i.id,
             WHEN i.healthy_at_ms IS NOT NULL                          THEN 'healthy'
             -- Nobody is late who was not asked.
             WHEN i.unasked                                            THEN 'starting'
-            WHEN i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
-                                             (SELECT started_at_ms FROM clock))
+            WHEN i.healthy_deadline_ms + max(i.begun_from_ms, (SELECT watched_from_ms FROM clock))
                  <= (SELECT now_ms FROM clock)                        THEN 'overdue'
             ELSE                                                           'starting' END AS state,
        -- For all that wait for a moment: until it is proven, or has not become healthy in time.
        CASE WHEN i.run = 1 AND i.lent_until_ms < 9e15 THEN i.lent_until_ms
             WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
             WHEN i.unasked                   THEN NULL
-            ELSE i.healthy_deadline_ms + max(COALESCE(i.started_at_ms, i.placed_at_ms),
-                                             (SELECT started_at_ms FROM clock)) END AS due_at_ms
+            ELSE i.healthy_deadline_ms + max(i.begun_from_ms, (SELECT watched_from_ms FROM clock)) END AS due_at_ms
 FROM instance_rank AS i
 LEFT JOIN node_state AS n ON n.node = i.node;
 
@@ -329,7 +327,9 @@ FROM instance AS i
 JOIN job AS j ON j.name = i.job
 WHERE i.id = :target AND deployment.job = i.job AND deployment.current = 1 AND deployment.spec = i.spec
   AND i.placed_at_ms >= deployment.started_at_ms
-  AND (i.healthy_at_ms IS NULL OR :now_ms < i.healthy_at_ms + j.min_healthy_ms);
+  AND (i.healthy_at_ms IS NULL
+       OR :now_ms < i.healthy_at_ms + j.min_healthy_ms
+                    + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > i.healthy_at_ms), 0));
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'failed', reason FROM instance WHERE id = :target;

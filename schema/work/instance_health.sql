@@ -21,6 +21,12 @@ SELECT i.id,
                WHERE a.kind = 'instance' AND a.target = CAST(i.id AS TEXT) AND a.finished_at_ms IS NULL) AS is_busy,
        i.delivers,
        i.placed_at_ms, i.started_at_ms, i.healthy_at_ms,
+       -- From when its proof and its deadline count: both move by every gap in which nobody looked.
+       i.healthy_at_ms
+         + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > i.healthy_at_ms), 0) AS proof_from_ms,
+       COALESCE(i.started_at_ms, i.placed_at_ms)
+         + COALESCE((SELECT sum(g.length_ms) FROM gap AS g
+                     WHERE g.until_ms > COALESCE(i.started_at_ms, i.placed_at_ms)), 0) AS begun_from_ms,
        -- Whether all its routes have it: 2 for each in which the proxy does not give it requests, 1 for one in which it
        -- did when it was asked last, before the file was written. Most jobs have no route; specs are long to read.
        CASE WHEN NOT EXISTS (SELECT 1 FROM route AS r WHERE r.job = i.job OR r.next_job = i.job) THEN 0
@@ -63,9 +69,8 @@ SELECT i.id,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.delivers,
-       i.placed_at_ms,
-       i.started_at_ms,
        i.healthy_at_ms,
+       i.begun_from_ms,
        j.count,
        o.update_order,
        o.least,
@@ -75,12 +80,12 @@ SELECT i.id,
        j.name IS NOT NULL                                                      AS job_wanted,
        i.spec IS d.spec                                                        AS fresh,
        -- In a roll-out, time in which nobody asked its checks does not prove anything.
-       max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock) ELSE 0 END)
+       max(i.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock) ELSE 0 END)
          + j.min_healthy_ms                                                    AS proven_at_ms,
        -- One that the proxy gives no requests yet cannot take over from anybody.
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
                           AND i.unready = 0
-                          AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
+                          AND max(i.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock)
                                                                 ELSE 0 END) + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
        -- Those that can take over as soon as they are started, or have been.

@@ -25,7 +25,7 @@ SELECT d.job,
        count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec)                                        AS fresh_live,
        count(*) FILTER (WHERE i.run = 1 AND i.spec = d.spec
                           AND i.container = 'running' AND i.failing = 0 AND i.unready = 0
-                          AND max(i.healthy_at_ms, CASE d.state WHEN 'running' THEN (SELECT started_at_ms FROM clock)
+                          AND max(i.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock)
                                                                 ELSE 0 END) + j.min_healthy_ms
                               <= (SELECT now_ms FROM clock))                                        AS fresh_proven,
        count(*) FILTER (WHERE i.run = 1 AND i.spec <> d.spec)                                       AS stale_live,

@@ -7,7 +7,7 @@ SELECT id,
        node,
        exit_code,
        reason,
-       since_ms
+       since_ms + (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM instance
 WHERE job = :name
 ORDER BY run DESC, id DESC;
@@ -15,7 +15,7 @@ ORDER BY run DESC, id DESC;
 -- @run cli.why_failed
 
 -- The last instance that failed, with its log.
-SELECT name, exit_code, reason, log, ended_at_ms
+SELECT name, exit_code, reason, log, ended_at_ms + (SELECT wall_ms - now_ms FROM clock) AS ended_at_ms
 FROM instance
 WHERE job = :name AND verdict = 'failed'
 ORDER BY id DESC
@@ -29,7 +29,7 @@ SELECT i.id AS instance,
        c.passes AS needed,
        COALESCE(s.failures, 0) AS failed,
        COALESCE(s.detail, '') AS detail,
-       COALESCE(s.since_ms, i.since_ms) AS since_ms
+       COALESCE(s.since_ms, i.since_ms) + (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM instance AS i
 JOIN job_check AS c ON c.job = i.job
 LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name

@@ -150,9 +150,9 @@ Test(backup_keep, one_from_the_future_is_not_the_latest) {
   rows.set({.within_ms = 2 * kDayMs});
 
   cr_expect(rows.kept_text() == "9 within 2 days");
-  rows.sql(fmt::format("UPDATE clock SET now_ms = {}", kMs + 4 * kDayMs));
+  rows.sql(fmt::format("UPDATE clock SET wall_ms = {}", kMs + 4 * kDayMs));
   cr_expect(rows.kept_text() == "2 within 2 days · 3 within 2 days · 9 within 2 days");
-  rows.sql(fmt::format("UPDATE clock SET now_ms = {}", kMs - kDayMs));
+  rows.sql(fmt::format("UPDATE clock SET wall_ms = {}", kMs - kDayMs));
   cr_expect(rows.kept().size() == 4);
 }
 

@@ -38,11 +38,12 @@ std::set<std::string> words_of(const std::string& reasons,
 }  // namespace
 
 KeptRows::KeptRows() : rows_(opened(schema_)) {
-  sql(
-      fmt::format("INSERT OR REPLACE INTO clock (only, now_ms, started_at_ms) VALUES (1, {0}, {0});"
-                  "INSERT INTO backup_policy (name, store, keep_daily, keep_weekly, keep_monthly) "
-                  "VALUES ('nightly', 'here', 0, 0, 0)",
-                  kNowMs));
+  sql(fmt::format(
+      "INSERT OR REPLACE INTO clock (only, now_ms, started_at_ms, wall_ms) VALUES (1, {0}, "
+      "{0}, {0});"
+      "INSERT INTO backup_policy (name, store, keep_daily, keep_weekly, keep_monthly) "
+      "VALUES ('nightly', 'here', 0, 0, 0)",
+      kNowMs));
 }
 
 void KeptRows::sql(const std::string& statements) {

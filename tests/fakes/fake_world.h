@@ -21,11 +21,13 @@
 
 namespace rowlock {
 
-// Stands still until a test moves it.
+// Stands still until a test moves it, or sets its wall clock.
 class HandClock final : public Clock {
  public:
   std::int64_t now_ms() const override { return ms; }
+  std::int64_t wall_ms() const override { return ms + wall_ahead_ms; }
   std::int64_t ms = 1'000'000;
+  std::int64_t wall_ahead_ms = 0;
 };
 
 class FakeWorld : public World {

@@ -72,7 +72,11 @@ std::string PlanWorld::steps() {
 }
 
 void PlanWorld::set_clock() {
-  run(*schema_.script("state.clock"), {{"now_ms", now_ms_}, {"started_at_ms", started_at_ms_}});
+  run(*schema_.script("state.clock"), {{"now_ms", now_ms_},
+                                       {"started_at_ms", started_at_ms_},
+                                       {"wall_ms", now_ms_ + wall_ahead_ms_},
+                                       {"boot_ms", now_ms_},
+                                       {"boot", ""}});
 }
 
 bool PlanWorld::turn() {
@@ -100,6 +104,16 @@ void PlanWorld::settle() {
 void PlanWorld::pass_time_without_settling(std::int64_t ms) {
   now_ms_ += ms;
   set_clock();
+}
+
+void PlanWorld::set_wall_clock(std::int64_t by_ms) {
+  wall_ahead_ms_ += by_ms;
+  set_clock();
+}
+
+void PlanWorld::look_away(std::int64_t ms) {
+  pass_time_without_settling(ms);
+  run(*schema_.script("state.gap"), {{"now_ms", now_ms_}, {"length_ms", ms}});
 }
 
 void PlanWorld::begin_again() {

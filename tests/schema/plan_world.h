@@ -43,7 +43,9 @@ class PlanWorld : public FakeWorld {
   // Lets the time go by in slices of a second, settling after each.
   void pass_time(std::int64_t ms);
   void pass_time_without_settling(std::int64_t ms);
-  void begin_again();  // As a controller that starts on these rows.
+  void begin_again();                       // As a controller that starts on these rows.
+  void set_wall_clock(std::int64_t by_ms);  // Forth, or back.
+  void look_away(std::int64_t ms);          // Time goes by, and nobody looks.
 
   // -- Eyes.
   void check_passes(const std::string& job, const std::string& check);
@@ -69,11 +71,13 @@ class PlanWorld : public FakeWorld {
  private:
   class RowClock final : public Clock {
    public:
-    explicit RowClock(const std::int64_t& ms) : ms_(ms) {}
+    RowClock(const std::int64_t& ms, const std::int64_t& ahead_ms) : ms_(ms), ahead_ms_(ahead_ms) {}
     std::int64_t now_ms() const override { return ms_; }
+    std::int64_t wall_ms() const override { return ms_ + ahead_ms_; }
 
    private:
     const std::int64_t& ms_;
+    const std::int64_t& ahead_ms_;
   };
 
   void set_clock();
@@ -82,13 +86,14 @@ class PlanWorld : public FakeWorld {
 
   std::int64_t now_ms_ = 1'000'000;
   std::int64_t started_at_ms_ = 1'000'000;
+  std::int64_t wall_ahead_ms_ = 0;
   Schema schema_;
   Database rows_;
   Secrets secrets_{rows_, schema_};
   Reconcilers reconcilers_ = all_reconcilers(secrets_, rows_, schema_);
   std::map<std::string, std::unique_ptr<FakeRuntime>> engines_;  // By endpoint: unix:///NODE.
   std::set<std::string> lost_;
-  RowClock clock_{now_ms_};
+  RowClock clock_{now_ms_, wall_ahead_ms_};
 };
 
 }  // namespace rowlock

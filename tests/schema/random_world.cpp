@@ -144,7 +144,8 @@ std::string random_rows(unsigned int seed) {
   for (const std::string job : {"a", "b", "c"}) {
     rows += random_work(dice, job);
   }
-  rows += fmt::format("UPDATE clock SET started_at_ms = {};", dice.one_of({"0", "1000000"}));
+  rows += fmt::format("UPDATE clock SET started_at_ms = {0}, watched_from_ms = {0};",
+                      dice.one_of({"0", "1000000"}));
   rows +=
       "INSERT INTO check_state (instance, name, passes, failures, since_ms) "
       "SELECT id, 'up', id % 2, id % 4, 0 FROM instance;";

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace rowlock::simulator {
 
 namespace {
@@ -60,7 +62,8 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       keeper_(stage, timeline_, engines_, seed),
       archivist_(stage, engines_, seed),
       reconcilers_(all_reconcilers(keeper_.secrets(), stage.state(), stage.schema())),
-      invariants_(all_invariants()) {
+      invariants_(all_invariants()),
+      clock_dice_(seed ^ 0xC10C) {
   engines_.on_call([this](const Call& call) { judge(call); });
   engines_.on_hint([this](const std::string& container) { hint("instance", container); });
   traffic_.on_call([this](const ProxyCall& call) { judge(call); });
@@ -89,6 +92,8 @@ Violated Simulation::run() {
   traffic_.calm();
   hands_.calm();
   archivist_.calm();
+  awaken();
+  wake(1);
   engineer_.tidy_up();
   tell("all is calm");
   if (Violated violated = settle(Standard::lenient)) return violated;
@@ -129,6 +134,7 @@ void Simulation::play_until(std::int64_t moment_ms) {
 // ---- The controller -----------------------------------------------------------------------------
 
 void Simulation::restart() {
+  awaken();
   process_ = std::make_unique<Process>(*this, [this] { wake(1); });
   tell("the controller starts");
   keeper_.controller_starts();
@@ -187,6 +193,7 @@ void Simulation::wake(std::int64_t after_ms) {
 
 void Simulation::pass() {
   process_->pass_at_ms.reset();
+  if (is_suspended()) return wake(asleep_until_ms_ - timeline_.now_ms());
   auto passed = process_->controller.pass();
   if (!passed.ok()) return violate("a pass failed: " + passed.error().message);
   const std::set<std::string>& planned = passed.value().names;
@@ -217,9 +224,38 @@ void Simulation::look() {
   for (const auto& invariant : invariants_) {
     if (Violated found = invariant->after(turn)) violate(*found);
   }
+  if (Violated found = judge_deadlines(after)) violate(*found);
   if (Violated found = keeper_.look()) violate(*found);
   if (Violated found = archivist_.look()) violate(*found);
   rows_ = std::move(after);
+}
+
+// Time in which nobody looked is not held against an instance.
+Violated Simulation::judge_deadlines(const Snapshot& after) {
+  for (const auto& [id, row] : after.instances) {
+    const auto was = rows_.instances.find(id);
+    if (row.reason != "it was not healthy within healthy_deadline_ms" || row.verdict != "failed" ||
+        was == rows_.instances.end() || was->second.verdict == row.verdict) {
+      continue;
+    }
+    const auto times = stage_.state().query(
+        "SELECT COALESCE(i.started_at_ms, i.placed_at_ms) AS began_ms, j.healthy_deadline_ms AS "
+        "most_ms FROM instance AS i JOIN job AS j ON j.name = i.job WHERE i.id = :id",
+        {{"id", id}});
+    CHECK(times.ok());
+    for (const Row& time : times.value()) {
+      const std::int64_t began_ms = time.integer("began_ms");
+      std::int64_t watched_ms = timeline_.now_ms() - began_ms;
+      for (const auto& [from_ms, until_ms] : naps_) {
+        watched_ms -= std::max<std::int64_t>(0, until_ms - std::max(from_ms, began_ms));
+      }
+      if (watched_ms < time.integer("most_ms")) {
+        return fmt::format("{} failed by its deadline after {} ms in which somebody looked",
+                           row.name, watched_ms);
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 void Simulation::judge(const Call& call) {
@@ -255,17 +291,37 @@ void Simulation::hint(const std::string& kind, const std::string& target) {
 
 // ---- What goes wrong by itself ------------------------------------------------------------------
 
-void Simulation::now_and_then(std::int64_t every_ms, std::function<void()> happens) {
+void Simulation::now_and_then(std::int64_t every_ms, Random& dice, std::function<void()> happens) {
   if (every_ms == 0) return;
-  timeline_.after(random_.between(1, 2 * every_ms), [this, every_ms, happens] {
+  timeline_.after(dice.between(1, 2 * every_ms), [this, every_ms, &dice, happens] {
     if (is_calm_) return;
     happens();
-    now_and_then(every_ms, happens);
+    now_and_then(every_ms, dice, happens);
+  });
+}
+
+void Simulation::suspend(std::int64_t for_ms) {
+  if (!process_ || is_suspended()) return;
+  tell(fmt::format("the controller stands still for {} ms", for_ms));
+  asleep_until_ms_ = timeline_.now_ms() + for_ms;
+  naps_.emplace_back(timeline_.now_ms(), asleep_until_ms_);
+}
+
+void Simulation::stir_clocks() {
+  now_and_then(weather_.suspend_ms, clock_dice_,
+               [this] { suspend(clock_dice_.between(4000, 90000)); });
+  // A backup from a clock that was ahead is kept until that moment comes: nothing to be judged.
+  if (archivist_.is_at_work()) return;
+  now_and_then(weather_.wall_ms, clock_dice_, [this] {
+    const std::int64_t ahead_ms = clock_dice_.between(-7'200'000, 7'200'000);
+    tell(fmt::format("the wall clock is {} ms ahead", ahead_ms));
+    timeline_.set_wall_clock(ahead_ms);
   });
 }
 
 void Simulation::stir() {
   stir_proxy();
+  stir_clocks();
   if (keeper_.is_at_work()) stir_secrets();
   if (archivist_.is_at_work()) stir_backups();
   carry_requests();

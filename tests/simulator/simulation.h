@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rowlock::simulator {
@@ -60,12 +61,23 @@ class Simulation {
   void judge(const ProxyCall& call);
   void restart();
   void stir();  // Starts all that goes wrong by itself.
-  void now_and_then(std::int64_t every_ms, std::function<void()> happens);
+  void now_and_then(std::int64_t every_ms, std::function<void()> happens) {
+    now_and_then(every_ms, random_, std::move(happens));
+  }
+  void now_and_then(std::int64_t every_ms, Random& dice, std::function<void()> happens);
   void harm(const std::string& what);
   void lose_a_row();
   void stir_proxy();
   void stir_secrets();
   void stir_backups();
+  void stir_clocks();
+  void suspend(std::int64_t for_ms);
+  void awaken() {
+    if (is_suspended()) naps_.back().second = timeline_.now_ms();
+    asleep_until_ms_ = 0;
+  }
+  bool is_suspended() const { return timeline_.now_ms() < asleep_until_ms_; }
+  Violated judge_deadlines(const Snapshot& after);
   void hint(const std::string& kind, const std::string& target);
   void violate(const std::string& what);
   void tell(const std::string& what);
@@ -91,6 +103,9 @@ class Simulation {
   Violated violated_;
   std::map<std::string, std::string> proven_;  // See Engineer::set_exam().
   std::deque<std::string> story_;
+  Random clock_dice_;  // Of its own: other weather is as it would be without.
+  std::vector<std::pair<std::int64_t, std::int64_t>> naps_;  // From when to when it stood still.
+  std::int64_t asleep_until_ms_ = 0;
   bool is_calm_ = false;
   bool tells_all_ = false;
 };

@@ -81,7 +81,8 @@ void Stage::clear() {
                        "UPDATE secret_config SET digest = '';\n"
                        "DELETE FROM revision; DELETE FROM change; DELETE FROM sqlite_sequence;\n"
                        "UPDATE home SET id = :home;\n"
-                       "UPDATE clock SET now_ms = :now_ms, started_at_ms = :now_ms;\n"
+                       "UPDATE clock SET now_ms = :now_ms, started_at_ms = :now_ms, "
+                       "watched_from_ms = 0, wall_ms = 0, boot_ms = 0;\n"
                        "DELETE FROM temp.dirty; COMMIT;",
                    values));
   must(desired_->run("BEGIN IMMEDIATE;\n" + emptied + "COMMIT;"));

@@ -16,6 +16,8 @@ constexpr std::int64_t kBeginningMs = 1'700'000'000'000;
 class Timeline final : public Clock {
  public:
   std::int64_t now_ms() const override { return now_ms_; }
+  std::int64_t wall_ms() const override { return now_ms_ + wall_ahead_ms_; }
+  void set_wall_clock(std::int64_t ahead_ms) { wall_ahead_ms_ = ahead_ms; }
   std::int64_t elapsed_ms() const { return now_ms_ - kBeginningMs; }
 
   void after(std::int64_t delay_ms, std::function<void()> happens) {
@@ -35,6 +37,7 @@ class Timeline final : public Clock {
 
  private:
   std::int64_t now_ms_ = kBeginningMs;
+  std::int64_t wall_ahead_ms_ = 0;
   std::uint64_t sequence_ = 0;
   std::map<std::pair<std::int64_t, std::uint64_t>, std::function<void()>> events_;
 };

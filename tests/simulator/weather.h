@@ -31,6 +31,8 @@ struct Weather {
   std::int64_t proxy_away_ms = 0;      // not to be reached for a while,
   std::int64_t refuses_ms = 0;         // or refuses what is saved for a while.
   std::int64_t lingers_ms = 0;         // Its workers from before a reload stay for a while.
+  std::int64_t wall_ms = 0;            // Somebody sets the wall clock, forth or back.
+  std::int64_t suspend_ms = 0;         // The controller stands still for a while.
   std::int64_t request_ms = 700;       // A request begins,
   std::int64_t request_max_ms = 2000;  // and takes up to so long.
   std::int64_t latency_ms = 20;        // A call takes up to so long, and so does its answer.
@@ -62,6 +64,9 @@ struct Weather {
     drawn.edit_ms = random.between(3000, 20000);
     perhaps(drawn.unheard, 50, 900);
     perhaps(drawn.unlisted, 10, 1000);
+    // Last, so that what was drawn before stays what it was.
+    perhaps(drawn.wall_ms, 5000, 30000);
+    perhaps(drawn.suspend_ms, 10000, 40000);
     return drawn;
   }
 };

@@ -194,7 +194,7 @@ Test(home, a_table_whose_text_has_changed_is_rebuilt_with_its_rows) {
   constexpr EmbeddedFile kClock = {
       "schema/a.sql",
       "-- @observed\nCREATE TABLE clock (\n  only INTEGER PRIMARY KEY,\n  now_ms INTEGER,\n"
-      "  started_at_ms INTEGER\n);\n"};
+      "  started_at_ms INTEGER,\n  watched_from_ms INTEGER,\n  wall_ms INTEGER\n);\n"};
   constexpr EmbeddedFile kOld = {
       "schema/b.sql",
       "-- @observed\nCREATE TABLE boat (\n  id INTEGER PRIMARY KEY AUTOINCREMENT,\n  name TEXT,\n  "

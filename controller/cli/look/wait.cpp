@@ -185,7 +185,7 @@ Result<Glance> glance_at(const Call& call, const std::string& name) {
   glance.deploying = deploying.value();
   if (!moment.value().empty()) {
     glance.revision = moment.value().front().integer("revision");
-    glance.clock_ms = moment.value().front().integer("now_ms");
+    glance.clock_ms = moment.value().front().integer("wall_ms");
   }
   return glance;
 }
