@@ -90,6 +90,12 @@ SELECT 'node',
 FROM node AS n
 JOIN node AS other ON other.driver = n.driver AND other.endpoint = n.endpoint AND other.name < n.name;
 
+-- What deleting a node would end.
+CREATE VIEW node_stake AS
+SELECT DISTINCT 'node' AS table_name, json_array(i.node) AS row_key, 'on which instances run' AS what
+FROM instance AS i
+WHERE i.run = 1;
+
 -- Those that are desired, and those that are still known.
 CREATE VIEW node_fact AS
 SELECT k.name,

@@ -235,6 +235,12 @@ JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.p
                       AND (other.job < p.job OR (other.job = p.job AND other.label < p.label))
 WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
 
+-- What deleting a job would end.
+CREATE VIEW job_stake AS
+SELECT DISTINCT 'job' AS table_name, json_array(i.job) AS row_key, 'that run' AS what
+FROM instance AS i
+WHERE i.run = 1;
+
 -- How the spec in the engineer's rows relates to the one that is rolled out.
 CREATE VIEW job_asked AS
 SELECT p.job,
