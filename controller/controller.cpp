@@ -26,6 +26,8 @@ constexpr std::int64_t kLookEveryMs = 1000;
 // to any deadline, and a busy machine has them.
 constexpr std::int64_t kGapMs = 3000;
 constexpr std::int64_t kJumpMs = 1000;           // The wall clock was set by more: see state.clock.
+constexpr std::int64_t kHeldTellMs = 1000;  // Writers hold desired.db for a moment: that is none.
+constexpr std::int64_t kHeldRetryMs = 20;
 constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are over before.
 
 // The kinds that have a name, in the order in which their steps are taken.
@@ -119,10 +121,16 @@ Result<Controller::Pass> Controller::pass() {
     unpacked_.clear();
     if (auto turned = turn(now, to_make); !turned.ok()) {
       names_.insert(planned_.begin(), planned_.end());  // It was all rolled back.
+      finished_.insert(finished_.end(), revoked_.begin(), revoked_.end());
+      revoked_.clear();
+      // Those that are not made: no worker has a share in them.
+      std::erase_if(waiting_, [](const Waiting& each) { return each.claim.use_count() == 1; });
       return turned.error();
     }
     pass.names = planned_;
     finished_ = std::move(unpacked_);
+    finished_.insert(finished_.end(), revoked_.begin(), revoked_.end());
+    revoked_.clear();
     notes_.clear();
     for (const Finished& unpacked : finished_) {
       log_outcome(unpacked, now_ms);
@@ -135,6 +143,7 @@ Result<Controller::Pass> Controller::pass() {
   write_progress(now_ms);
   looked_ = now;
   pass.due_at_ms = std::min(walk_at_ms_, now_ms + kLookEveryMs);
+  if (held_since_ms_ > 0) pass.due_at_ms = std::min(*pass.due_at_ms, now_ms + kHeldRetryMs);
   for (const Telling& telling : telling_) {
     pass.due_at_ms = std::min(*pass.due_at_ms, telling.ask_at_ms);
   }
@@ -151,6 +160,7 @@ Result<> Controller::accept() {
   const std::int64_t now_ms = parts_.world.clock().now_ms();
   const auto accepted = TRY(acceptor_.accept(parts_.desired, now_ms));
   const Acceptance& acceptance = accepted;
+  TRY(tell_held(acceptance.held, now_ms));
   if (acceptance.revision > 0) {
     parts_.log.info("accepted",
                     {{"revision", acceptance.revision}, {"changes", acceptance.changes}});
@@ -160,6 +170,23 @@ Result<> Controller::accept() {
         "refused",
         {{"table", violation.table_name}, {"row", violation.row_key}, {"err", violation.message}});
   }
+  return Done{};
+}
+
+// What runs is kept running meanwhile, by the rows in force.
+Result<> Controller::tell_held(const std::string& why, std::int64_t now_ms) {
+  const bool is_held = !why.empty();
+  if (is_held && held_since_ms_ == 0) held_since_ms_ = now_ms;
+  if (is_held && (is_held_told_ || now_ms < held_since_ms_ + kHeldTellMs)) return Done{};
+  if (is_held || is_held_told_) {
+    auto transaction = TRY(Transaction::begin(parts_.state));
+    TRY(parts_.state.run(*parts_.schema.script(is_held ? "desired.held" : "desired.free"),
+                         {{"why", why}, {"since_ms", held_since_ms_}, {"now_ms", now_ms}}));
+    TRY(std::move(transaction).commit());
+    is_held_told_ = is_held;
+    if (is_held) parts_.log.warn("desired.db cannot be read", {{"err", why}});
+  }
+  if (!is_held) held_since_ms_ = 0;
   return Done{};
 }
 
@@ -187,7 +214,7 @@ Result<> Controller::record_all(std::int64_t now_ms) {
     TRY(record(finished, now_ms));
   }
   for (const Note& note : notes_) {
-    Values values = note.values;
+    Values values = as_text(note.values);
     values.emplace_back("now_ms", now_ms);
     const std::string* script = parts_.schema.script(note.script);
     CHECK(script != nullptr);
@@ -198,6 +225,11 @@ Result<> Controller::record_all(std::int64_t now_ms) {
 
 Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
   names_.insert(finished.step.name);
+  if (finished.is_revoked) {
+    return parts_.state.run(
+        *parts_.schema.script("attempt.revoke"),
+        {{"kind", finished.step.kind}, {"target", finished.step.target}, {"now_ms", now_ms}});
+  }
   return record_outcome(parts_.state, parts_.schema, finished.step, finished.outcome,
                         finished.started_at_ms, now_ms);
 }
@@ -249,6 +281,7 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
 Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
                                std::vector<Step>& to_make) {
   due_at_ms_.erase(name);
+  TRY(reconsider(name, now_ms));
   for (const Row& kind : TRY(parts_.state.query(kKindsOfName, {{"name", name}}))) {
     const std::string& question = plan_of_kind_.at(kind.text("kind"));
     for (const Row& row : TRY(parts_.state.query(question, {{"name", name}}))) {
@@ -309,8 +342,40 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
   TRY(parts_.state.run(*parts_.schema.script("attempt.begin"), values));
   const auto packed = TRY(pack(step, now_ms));
   if (packed) {
+    waiting_.push_back({step, TRY(answer_to(step, now_ms)),
+                        std::make_shared<std::atomic<Claim>>(Claim::waiting), now_ms});
     to_make.push_back(std::move(step));
   }
+  return Done{};
+}
+
+// What the plan would say of the step's target if nothing were under way for it.
+Result<std::string> Controller::answer_to(const Step& step, std::int64_t now_ms) {
+  TRY(parts_.state.run("SAVEPOINT answer"));
+  TRY(parts_.state.run(*parts_.schema.script("attempt.revoke"),
+                       {{"kind", step.kind}, {"target", step.target}, {"now_ms", now_ms}}));
+  std::string answer;
+  const auto rows = TRY(parts_.state.query(plan_of_kind_.at(step.kind), {{"name", step.name}}));
+  for (const Row& row : rows) {
+    if (row.text("target") == step.target) answer += row.text("step") + ";";
+  }
+  TRY(parts_.state.run("ROLLBACK TO answer"));
+  TRY(parts_.state.run("RELEASE answer"));
+  return answer;
+}
+
+// A step that still waits for its turn in a lane is taken back when the plan has come to say
+// something else: what nobody wants any more is not begun, and holds up nothing that is wanted now.
+Result<> Controller::reconsider(const std::string& name, std::int64_t now_ms) {
+  for (const Waiting& each : waiting_) {
+    if (each.step.name != name || each.claim->load() != Claim::waiting) continue;
+    if (TRY(answer_to(each.step, now_ms)) == each.answer) continue;
+    Claim claim = Claim::waiting;
+    if (each.claim->compare_exchange_strong(claim, Claim::revoked)) {
+      revoked_.push_back({each.step, Outcome(), each.started_at_ms, true});
+    }
+  }
+  std::erase_if(waiting_, [](const Waiting& each) { return each.claim->load() != Claim::waiting; });
   return Done{};
 }
 
@@ -354,6 +419,12 @@ Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
 }
 
 void Controller::make(Step step, std::int64_t now_ms) {
+  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) {
+    return each.step.kind == step.kind && each.step.target == step.target &&
+           each.step.step == step.step;
+  });
+  if (waiting == waiting_.end()) return;  // It was taken back in the turn that marked it.
+  const auto claim = waiting->claim;
   const Hand* hand = hand_of(parts_.reconcilers, step);
   CHECK(hand != nullptr);
   World& world = parts_.world;
@@ -363,14 +434,22 @@ void Controller::make(Step step, std::int64_t now_ms) {
   }
   ++under_way_;
   parts_.executor.submit(
-      hand->lane(step), [step, hand, &world] { return hand->make(step, world); },
-      [this, step, now_ms, alive = alive_](Outcome outcome) {
+      hand->lane(step),
+      [step, hand, &world, claim] {
+        Claim held = Claim::waiting;
+        return claim->compare_exchange_strong(held, Claim::begun) ? hand->make(step, world)
+                                                                  : Outcome();
+      },
+      [this, step, now_ms, claim, alive = alive_](Outcome outcome) {
         if (!*alive) {
           return;
         }
         --under_way_;
         std::erase_if(telling_,
                       [&](const Telling& telling) { return telling.progress == step.progress; });
+        if (claim->load() == Claim::revoked) {
+          return;  // Written down when it was taken back.
+        }
         finished_.push_back({step, std::move(outcome), now_ms});
         log_outcome(finished_.back(), parts_.world.clock().now_ms());
         parts_.wake();
@@ -381,7 +460,9 @@ void Controller::log_outcome(const Finished& finished, std::int64_t now_ms) {
   const Step& step = finished.step;
   const std::int64_t took_ms = now_ms - finished.started_at_ms;
   const std::string resource = step.kind + "/" + step.name + "/" + step.target;
-  if (finished.outcome.kind != Outcome::Kind::done) {
+  if (finished.is_revoked) {
+    parts_.log.info("step taken back", {{"resource", resource}, {"step", step.step}});
+  } else if (finished.outcome.kind != Outcome::Kind::done) {
     parts_.log.warn("step failed", {{"resource", resource},
                                     {"step", step.step},
                                     {"outcome", name_of(finished.outcome.kind)},

@@ -14,6 +14,7 @@
 #include "controller/reconciler.h"
 #include "controller/store/accept.h"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -79,6 +80,15 @@ class Controller {
     Step step;
     Outcome outcome;
     std::int64_t started_at_ms;
+    bool is_revoked = false;  // It was not begun: by its turn it was not wanted any more.
+  };
+  // Whose a step in a lane is: a worker's once it has begun it, or the loop's that took it back.
+  enum class Claim { waiting, begun, revoked };
+  struct Waiting {
+    Step step;
+    std::string answer;  // What the plan says of its target if nothing is under way.
+    std::shared_ptr<std::atomic<Claim>> claim;
+    std::int64_t started_at_ms;
   };
   struct Note {
     std::string script;
@@ -95,6 +105,9 @@ class Controller {
   Result<> accept();
   Result<> turn(const Moment& now, std::vector<Step>& to_make);
   Result<> write_clock(const Moment& now);
+  Result<> tell_held(const std::string& why, std::int64_t now_ms);
+  Result<std::string> answer_to(const Step& step, std::int64_t now_ms);
+  Result<> reconsider(const std::string& name, std::int64_t now_ms);
   Result<> record_all(std::int64_t now_ms);
   Result<> record(const Finished& finished, std::int64_t now_ms);
   Result<> plan_names(std::int64_t now_ms, std::vector<Step>& to_make);
@@ -118,12 +131,16 @@ class Controller {
   std::map<std::string, std::int64_t> due_at_ms_;  // When a name is to be planned again.
   std::deque<Finished> unpacked_;                  // Steps of this turn that ended unmade.
   std::deque<Finished> finished_;                  // Steps that ended and are not recorded yet.
+  std::deque<Finished> revoked_;                   // Steps that were taken back in this turn.
+  std::vector<Waiting> waiting_;                   // Steps that no worker has begun yet.
   std::deque<Note> notes_;
   std::vector<Telling> telling_;
   std::string walked_to_;  // Where the slow walk over all names stands.
   std::int64_t walk_at_ms_ = 0;
   std::int64_t prune_at_ms_ = 0;
   std::size_t under_way_ = 0;
+  std::int64_t held_since_ms_ = 0;  // Since when desired.db cannot be read; 0: it can.
+  bool is_held_told_ = false;
   std::shared_ptr<bool> alive_;  // False once this is destroyed: a late outcome is dropped.
 };
 

@@ -2,7 +2,11 @@
 // taken from a step that ends in the same moment.
 #include "controller/outcome.h"
 
+#include "controller/base/utf8.h"
+
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace rowlock {
 
@@ -55,6 +59,16 @@ const std::string* script_after(const Schema& schema, const Step& step, const Ou
 
 }  // namespace
 
+Values as_text(Values values) {
+  for (auto& [name, value] : values) {
+    auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr) continue;
+    if (utf8_first_fault(*text) != std::string::npos) *text = utf8_sanitised(*text);
+    std::replace(text->begin(), text->end(), '\0', ' ');
+  }
+  return values;
+}
+
 Result<> record_outcome(Database& state, const Schema& schema, const Step& step,
                         const Outcome& outcome, std::int64_t started_at_ms, std::int64_t now_ms) {
   Values values = {{"kind", step.kind},
@@ -68,6 +82,7 @@ Result<> record_outcome(Database& state, const Schema& schema, const Step& step,
                    {"detail", outcome.detail},
                    {"mendable", std::int64_t{outcome.is_mendable}}};
   values.insert(values.end(), outcome.values.begin(), outcome.values.end());
+  values = as_text(std::move(values));
   const bool has_failed = outcome.kind != Outcome::Kind::done;
   const std::string* own = script_after(schema, step, outcome);
   CHECK(own != nullptr || has_failed);

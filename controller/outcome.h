@@ -7,6 +7,9 @@
 
 namespace rowlock {
 
+// What the world answered, as values that state.db may keep: bytes that are no text become U+FFFD.
+Values as_text(Values values);
+
 // Within the transaction that is open: what failed is noted, to be tried again; the kind's own
 // script runs, with the step, the outcome and its values bound by name; what succeeded is not held
 // up any more; and the attempt is finished. Requires: a step that can succeed has a script for

@@ -102,6 +102,9 @@ Error not_json(std::string_view what, std::size_t at) {
 
 void write_string(std::string_view value, std::string& out) {
   constexpr char kHex[] = "0123456789abcdef";
+  if (utf8_first_fault(value) != std::string_view::npos) {
+    return write_string(utf8_sanitised(value), out);  // No reader would take it as it is.
+  }
   out += '"';
   for (const char c : value) {
     switch (c) {

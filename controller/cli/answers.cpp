@@ -1,6 +1,7 @@
 // What several verbs say alike: whether a controller runs, and rows as a table.
 #include "controller/cli/answers.h"
 
+#include "controller/base/disk_room.h"
 #include "controller/base/time.h"
 #include "controller/store/shell.h"
 
@@ -19,6 +20,12 @@ std::string ControllerSight::warning(std::int64_t now_ms) const {
   switch (presence) {
     case Presence::runs: return "";
     case Presence::hangs:
+      if (is_full) {
+        return fmt::format(
+            "the disk is full: nothing can be written down, states are {} old; make "
+            "room, the controller ({}) goes on by itself",
+            age, holder);
+      }
       return fmt::format("the controller ({}) has not answered for {}; states are that old", holder,
                          age);
     case Presence::absent: return fmt::format("no controller runs; states are {} old", age);
@@ -35,7 +42,8 @@ Result<ControllerSight> sight_of_controller(const Call& call, Database& state) {
   sight.holder = HomeLock::holder(call.home);
   const bool is_fresh = system_now_ms() - sight.seen_at_ms <= kStaleMs;
   if (!sight.holder.empty()) {
-    sight.presence = is_fresh ? Presence::runs : Presence::hangs;
+    sight.is_full = has_no_room(call.home.folder());
+    sight.presence = is_fresh && !sight.is_full ? Presence::runs : Presence::hangs;
   }
   return sight;
 }

@@ -18,7 +18,7 @@ constexpr std::int64_t kStaleMs = 15'000;
 
 enum class Presence {
   runs,
-  hangs,  // A process holds the lock, but has not written the clock for kStaleMs.
+  hangs,  // A process holds the lock, but has not written the clock for kStaleMs, or cannot.
   absent,
 };
 
@@ -26,6 +26,7 @@ struct ControllerSight {
   Presence presence = Presence::absent;
   std::int64_t seen_at_ms = 0;  // The last moment that it wrote.
   std::string holder;           // "process 4711, since …"
+  bool is_full = false;         // The disk has no room: nothing can be written down.
 
   bool is_old() const { return presence != Presence::runs; }
   // "no controller runs; states are 3 min old", or "" when all is well.

@@ -6,6 +6,7 @@
 #include "controller/adapters/haproxy/proxy_watch.h"
 #include "controller/adapters/real_world.h"
 #include "controller/backup/home_copies.h"
+#include "controller/base/disk_room.h"
 #include "controller/base/exit_code.h"
 #include "controller/base/version.h"
 #include "controller/controller.h"
@@ -25,14 +26,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <malloc.h>
+#include <optional>
 #include <thread>
 
 namespace rowlock {
 
 namespace {
 
-constexpr std::int64_t kRetryMs = 1000;      // After state.db could not be written.
-constexpr std::int64_t kRetryLockedMs = 20;  // After desired.db was held by its writer.
+constexpr std::int64_t kRetryMs = 1000;  // After state.db could not be written.
 
 constexpr int kGraceMs = 2000;  // For what takes long, to take back what it has begun.
 constexpr int kLookMs = 10;
@@ -69,6 +70,7 @@ class Service {
     return exit_code_;
   }
   bool is_busy() const { return workers_.running() > 0; }
+  bool has_lost_rows() const { return has_lost_rows_; }
 
  private:
   void schedule_pass();
@@ -110,6 +112,7 @@ class Service {
   std::int64_t sealed_at_ = 0;  // SealKeeper::changes() when the key was asked for.
   std::string last_error_;
   int exit_code_ = kExitOk;
+  bool has_lost_rows_ = false;  // A table of state.db is gone: all of it is to be opened anew.
 };
 
 Service::Service(const Home& home, Database state, const Schema& schema, Log& log, OpenFiles files)
@@ -317,14 +320,18 @@ void Service::watch_what_there_is() {
 }
 
 void Service::failed(const Error& error) {
-  const bool is_locked =
-      error.fault == Fault::transient && error.message.find(home_.desired_path()) == 0;
-  if (!is_locked && error.message != last_error_) {
+  if (error.message != last_error_) {
     log_.error("the pass failed and is tried again",
                {{"err", error.message}, {"hint", error.hint}});
     last_error_ = error.message;
   }
-  due_->start(is_locked ? kRetryLockedMs : kRetryMs, [this] { schedule_pass(); });
+  if (error.message.find("no such table") != std::string::npos ||
+      error.message.find("no such column") != std::string::npos) {
+    has_lost_rows_ = true;
+    loop_.stop();
+    return;
+  }
+  due_->start(kRetryMs, [this] { schedule_pass(); });
 }
 
 void Service::stop(const char* signal) {
@@ -356,10 +363,59 @@ int refused(const Error& error, int code) {
   return code;
 }
 
+// Neither a terminal that is closed nor a reader that has gone ends what keeps a platform alive. A
+// handler and no SIG_IGN: programs that are started from here begin with signals as they should be.
+void outlive_terminals() {
+  struct sigaction nothing {};
+  nothing.sa_handler = [](int) {};
+  nothing.sa_flags = SA_RESTART;
+  sigaction(SIGPIPE, &nothing, nullptr);
+  sigaction(SIGHUP, &nothing, nullptr);
+}
+
+// A start needs to write a little: in the lock, in state.db, in the log beside it.
+void await_room(const Home& home, Log& log) {
+  for (bool is_told = false; has_no_room(home.folder()); is_told = true) {
+    if (!is_told) {
+      log.error("the disk is full: waits for room, and then starts", {{"folder", home.folder()}});
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(kRetryMs));
+  }
+}
+
+// One service, from its start until it is told to end. Nothing: rows were lost, begin again.
+std::optional<int> serve(const Home& home, const RunOptions& options, const Schema& schema,
+                         Log& log, const OpenFiles& files, const std::string& place) {
+  auto state = open_state(home.state_path(), schema, SystemClock().now_ms());
+  if (!state.ok()) {
+    return refused(state.error(), kExitConfiguration);
+  }
+  auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log, files);
+  if (auto begun = service->begin(options, place); !begun.ok()) {
+    return refused(begun.error(), begun.error().cause == Cause::exists ? kExitBusy : kExitFailed);
+  }
+  log.info("runs", {{"home", home.folder()}, {"version", version()}});
+  const int code = service->run();
+  for (int waited_ms = 0; service->is_busy() && waited_ms < kGraceMs; waited_ms += kLookMs) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
+  }
+  if (service->has_lost_rows()) {
+    return std::nullopt;
+  }
+  if (service->is_busy()) {
+    // A call is under way that may take minutes. It is marked in state.db, and the next controller
+    // looks what came of it.
+    std::fflush(stderr);
+    std::_Exit(code);
+  }
+  return code;
+}
+
 }  // namespace
 
 int run(const Home& home, const RunOptions& options) {
   keep_memory_private();
+  outlive_terminals();
   // Each thread would keep for itself what a long step of it once needed.
   ::mallopt(M_ARENA_MAX, kArenasMax);
   // And what a transfer needs is to go back to the system when it has ended, however often.
@@ -371,7 +427,6 @@ int run(const Home& home, const RunOptions& options) {
              {{"limit", static_cast<std::int64_t>(files.limit)},
               {"hint", "raise it with LimitNOFILE= in the unit of the service, or ulimit -n"}});
   }
-  const SystemClock clock;
   const Schema schema;
   if (auto safe = home.check_file_system(); !safe.ok()) {
     return refused(safe.error(), kExitConfiguration);
@@ -379,31 +434,19 @@ int run(const Home& home, const RunOptions& options) {
   if (auto known = home.check_state(); !known.ok()) {
     return refused(with_what_runs(known.error(), home), kExitConfiguration);
   }
-  auto lock = HomeLock::take(home, clock.now_ms());
+  auto lock = HomeLock::take(home, SystemClock().now_ms());
   if (!lock.ok()) {
     return refused(lock.error(),
                    lock.error().fault == Fault::rejected ? kExitBusy : kExitPermission);
   }
-  auto state = open_state(home.state_path(), schema, clock.now_ms());
-  if (!state.ok()) {
-    return refused(state.error(), kExitConfiguration);
+  await_room(home, log);
+  for (;;) {
+    if (const auto code = serve(home, options, schema, log, files, lock.value().place()); code.has_value()) {
+      return *code;
+    }
+    log.warn("a table of state.db is gone: what can be made again is made again");
+    std::this_thread::sleep_for(std::chrono::milliseconds(kRetryMs));
   }
-  auto service = std::make_unique<Service>(home, std::move(state).value(), schema, log, files);
-  if (auto begun = service->begin(options, lock.value().place()); !begun.ok()) {
-    return refused(begun.error(), begun.error().cause == Cause::exists ? kExitBusy : kExitFailed);
-  }
-  log.info("runs", {{"home", home.folder()}, {"version", version()}});
-  const int code = service->run();
-  for (int waited_ms = 0; service->is_busy() && waited_ms < kGraceMs; waited_ms += kLookMs) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
-  }
-  if (service->is_busy()) {
-    // A call is under way that may take minutes. It is marked in state.db, and the next controller
-    // looks what came of it.
-    std::fflush(stderr);
-    std::_Exit(code);
-  }
-  return code;
 }
 
 }  // namespace rowlock

@@ -3,6 +3,9 @@
 #include "controller/store/accept.h"
 
 #include "controller/base/json.h"
+#include "controller/store/brake.h"
+#include "controller/store/cell_fault.h"
+#include "controller/store/filled_text.h"
 
 #include <fmt/format.h>
 
@@ -16,27 +19,6 @@ namespace {
 constexpr int kInvariantRowsMax = 1000;
 constexpr int kInvariantTimeMs = 200;
 constexpr std::size_t kViolationsMax = 1000;  // More are cut off; the first ones are reason enough.
-
-std::string filled_in(std::string text,
-                      const std::vector<std::pair<std::string, std::string>>& places) {
-  for (const auto& [name, value] : places) {
-    const std::string place = "{" + name + "}";
-    for (std::size_t at = text.find(place); at != std::string::npos;
-         at = text.find(place, at + value.size())) {
-      text.replace(at, place.size(), value);
-    }
-  }
-  return text;
-}
-
-std::string joined(const std::vector<std::string>& columns, const std::string& format,
-                   const std::string& between) {
-  std::string all;
-  for (const std::string& column : columns) {
-    all += (all.empty() ? "" : between) + fmt::format(fmt::runtime(format), column);
-  }
-  return all;
-}
 
 Json json_of(const std::vector<Violation>& violations) {
   std::vector<Json> items;
@@ -100,6 +82,15 @@ RowChanges changes_between(const std::vector<Row>& before, const std::vector<Row
   return changes;
 }
 
+// As messages and `refusal` name a row: the columns of its key, with '/' between.
+std::string key_in_words(const std::vector<std::string>& key, const Row& row) {
+  std::string words;
+  for (const std::string& column : key) {
+    words += (words.empty() ? "" : "/") + in_a_message(row.text(column));
+  }
+  return words;
+}
+
 std::string sentence(const Error& error) {
   return error.hint.empty() ? error.message : error.message + ": " + error.hint;
 }
@@ -111,14 +102,14 @@ Acceptor::Acceptor(Database& state, const Schema& schema) : state_(state), schem
 Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
   const auto info = TRY(state_.query("SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid",
                                      {{"name", text.name}}));
-  Table table{text.name, {}, "", "", "", ""};
-  std::vector<std::string> key;
+  Table table{text.name, {}, {}, {}, "", "", "", ""};
   for (const Row& column : info) {
-    table.columns.push_back(column.text("name"));
-    if (column.integer("pk") > 0) {
-      key.push_back(column.text("name"));
-    }
+    const std::string name = column.text("name");
+    table.columns.push_back(name);
+    if (column.integer("pk") > 0) table.key.push_back(name);
+    if (text.sql.find("json_valid(" + name + ")") != std::string::npos) table.json.push_back(name);
   }
+  const std::vector<std::string>& key = table.key;
   const std::vector<std::pair<std::string, std::string>> places = {
       {"table", text.name},
       {"columns", joined(table.columns, "\"{}\"", ", ")},
@@ -130,27 +121,15 @@ Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
       {"same", joined(table.columns, "o.\"{0}\" IS n.\"{0}\"", " AND ")},
       {"object_of_n", joined(table.columns, "'{0}', n.\"{0}\"", ", ")},
       {"object_of_o", joined(table.columns, "'{0}', o.\"{0}\"", ", ")},
-      {"stays_with_its_owner", owner_is_there(text.name)},
       {"assignments", joined(table.columns, "\"{0}\" = excluded.\"{0}\"", ", ")},
   };
   table.remove = fmt::format("DELETE FROM temp.incoming_{} WHERE {}", text.name,
                              joined(key, "\"{0}\" = :{0}", " AND "));
   table.differences = filled_in(*schema_.script("accept.differences"), places);
-  table.brake = filled_in(*schema_.script("accept.brake"), places);
+  table.brake =
+      brake_text(schema_, text.name, table.columns, key, {"main.", "temp.incoming_", ":now_ms"});
   table.take = filled_in(*schema_.script("accept.take"), places);
   return table;
-}
-
-// Whether the rows that a deleted row belongs to are still there, by `before`, its columns as JSON.
-std::string Acceptor::owner_is_there(const std::string& table) const {
-  std::string all;
-  for (const Reference& reference : schema_.references()) {
-    if (reference.table != table || !reference.deletes) continue;
-    all += fmt::format("{}json_extract(before, '$.{}') IN (SELECT \"{}\" FROM temp.incoming_{})",
-                       all.empty() ? "" : " AND ", reference.column, reference.to_column,
-                       reference.to_table);
-  }
-  return all.empty() ? "1" : all;
 }
 
 // The incoming tables carry the CHECKs of this binary, so that a file whose own ones are older or
@@ -176,7 +155,9 @@ Result<Acceptance> Acceptor::accept(DesiredFile& file, std::int64_t now_ms) {
   auto incoming = file.read();
   if (!incoming.ok()) {
     if (incoming.error().fault == Fault::transient) {
-      return incoming.error();
+      Acceptance later;
+      later.held = sentence(incoming.error());
+      return later;
     }
     return refuse({{"desired.db", "desired.db", sentence(incoming.error())}}, now_ms);
   }
@@ -228,15 +209,36 @@ Result<> Acceptor::insert_rows(const Table& table, const std::vector<std::string
       fmt::format("INSERT INTO temp.incoming_{} ({}) VALUES ({})", table.name,
                   joined(columns, "\"{}\"", ", "), joined(columns, ":{}", ", "));
   for (const Row* row : rows) {
-    auto inserted = state_.run(insert, values_of(*row));
-    if (inserted.ok()) continue;
+    TRY(insert_row(table, insert, *row, unfit));
+  }
+  return Done{};
+}
+
+Result<> Acceptor::insert_row(const Table& table, const std::string& insert, const Row& row,
+                              std::vector<Violation>& unfit) {
+  const std::size_t before = unfit.size();
+  const auto refuse_column = [&](const std::string& column, const std::string& what) {
+    const std::string key = key_in_words(table.key, row);
+    unfit.push_back(
+        {table.name, key, fmt::format("{}.{} of {} {}", table.name, column, key, what)});
+  };
+  for (const std::string& column : table.columns) {
+    if (const auto fault = text_fault(row.at(column))) refuse_column(column, *fault);
+  }
+  if (unfit.size() > before) return Done{};
+  auto inserted = state_.run(insert, values_of(row));
+  if (!inserted.ok()) {
     constexpr std::string_view kRefused = "constraint failed: ";
     const std::string& said = inserted.error().message;
     if (said.find(kRefused) == std::string::npos) {
       return inserted.error();
     }
-    unfit.push_back({table.name, text_of(row->cells().front()),
+    unfit.push_back({table.name, key_in_words(table.key, row),
                      said.substr(said.find(kRefused) + kRefused.size())});
+    return Done{};
+  }
+  for (const std::string& column : table.json) {
+    if (const auto fault = json_fault(row.at(column))) refuse_column(column, *fault);
   }
   return Done{};
 }
@@ -262,13 +264,13 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
         TRY(state_.scalar("SELECT count(*) FROM change WHERE revision = :revision", values));
     const std::int64_t count = std::get<std::int64_t>(changes);
     if (found.empty() && count > 0) {
-      found = TRY(violations(std::get<std::int64_t>(revision.value())));
+      found = TRY(violations(std::get<std::int64_t>(revision.value()), now_ms));
     }
     if (found.empty() && count > 0) {
       TRY(state_.run(*schema_.script("accept.revision"), values));
       TRY(transaction.commit());
       for (const auto& [name, mark] : differing_) held_[name] = incoming.at(name);
-      return Acceptance{std::get<std::int64_t>(revision.value()), count, {}};
+      return Acceptance{std::get<std::int64_t>(revision.value()), count, {}, {}};
     }
   }  // Rolled back: what is in force stays as it is.
   return refuse(std::move(found), now_ms);
@@ -276,9 +278,9 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
 
 // Requires: the incoming tables are filled and compared. Takes them over, then asks what that
 // violates.
-Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision) {
+Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision, std::int64_t now_ms) {
   std::vector<Violation> found;
-  const Values values = {{"revision", revision}};
+  const Values values = {{"revision", revision}, {"now_ms", now_ms}};
   for (const Table& table : tables_) {
     if (!differing_.contains(table.name)) continue;
     const auto braked = TRY(state_.query(table.brake, values));
@@ -338,7 +340,7 @@ Result<Acceptance> Acceptor::refuse(std::vector<Violation> violations, std::int6
   TRY(state_.run(*schema_.script("accept.refused"),
                  {{"violations", json_of(violations).text()}, {"now_ms", now_ms}}));
   TRY(std::move(transaction).commit());
-  return Acceptance{0, 0, std::move(violations)};
+  return Acceptance{0, 0, std::move(violations), {}};
 }
 
 }  // namespace rowlock

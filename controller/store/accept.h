@@ -24,6 +24,8 @@ struct Acceptance {
   std::int64_t revision = 0;          // The new revision; 0: nothing was accepted.
   std::int64_t changes = 0;           // Rows that it changed.
   std::vector<Violation> violations;  // Why it was refused; empty when it was not.
+  // Why the file cannot be read just now, as while another program holds it; "": it was. Ask again.
+  std::string held = {};
 };
 
 class Acceptor {
@@ -32,8 +34,7 @@ class Acceptor {
   Acceptor(Database& state, const Schema& schema);
 
   // Compares the file with what is in force, and takes it over or refuses it. An unreadable file is
-  // a refusal too. An error means that state.db could not be written, or that the file is held by
-  // another program just now: nothing has changed, try again.
+  // a refusal too. An error means that state.db could not be written: nothing has changed.
   Result<Acceptance> accept(DesiredFile& file, std::int64_t now_ms);
 
  private:
@@ -41,7 +42,9 @@ class Acceptor {
   struct Table {
     std::string name;
     std::vector<std::string> columns;
-    std::string remove;  // One row of incoming_NAME, by its key.
+    std::vector<std::string> key;
+    std::vector<std::string> json;  // The columns whose CHECK asks for JSON.
+    std::string remove;             // One row of incoming_NAME, by its key.
     std::string differences;
     std::string brake;
     std::string take;
@@ -49,12 +52,14 @@ class Acceptor {
 
   Result<> prepare();
   Result<Table> table_of(const TableText& text);
-  std::string owner_is_there(const std::string& table) const;
   Result<std::vector<Violation>> copy_in(const std::map<std::string, TableRows>& incoming);
   Result<> copy_table(const Table& table, const TableRows& rows, std::vector<Violation>& unfit);
+  // A row that the table does not take is in `unfit` afterwards, with the reason.
+  Result<> insert_row(const Table& table, const std::string& insert, const Row& row,
+                      std::vector<Violation>& unfit);
   Result<> insert_rows(const Table& table, const std::vector<std::string>& there,
                        const std::vector<const Row*>& rows, std::vector<Violation>& unfit);
-  Result<std::vector<Violation>> violations(std::int64_t revision);
+  Result<std::vector<Violation>> violations(std::int64_t revision, std::int64_t now_ms);
   void ask_invariants(std::vector<Violation>& found);
   Result<Acceptance> refuse(std::vector<Violation> violations, std::int64_t now_ms);
   Result<Acceptance> take(const std::map<std::string, TableRows>& incoming, std::int64_t now_ms);

@@ -2,6 +2,8 @@
 // after the other, since a later one may need a table that an earlier one makes.
 #include "controller/store/database.h"
 
+#include "controller/base/disk_room.h"
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
@@ -24,15 +26,19 @@ using Script = std::vector<sqlite3_stmt*>;
 Error error_of(sqlite3* handle, int code, const std::string& path) {
   const char* said = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   Error error{Fault::broken, Cause::other, fmt::format("{}: {}", path, said), ""};
+  const int kind = code & 0xff;
+  const bool may_be_full = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN || kind == SQLITE_FULL;
+  if (may_be_full && (kind == SQLITE_FULL || has_no_room(path))) {
+    error.message += kind == SQLITE_FULL ? "" : " (the disk is full)";
+    error.fault = Fault::transient;
+    error.hint = "the disk is full: make room, Rowlock goes on by itself";
+    return error;
+  }
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       error.fault = Fault::transient;
       error.hint = "another program is writing to it: end its transaction, or try again";
-      break;
-    case SQLITE_FULL:
-      error.fault = Fault::transient;
-      error.hint = "the disk is full: make room, Rowlock goes on by itself";
       break;
     case SQLITE_IOERR:
       error.fault = Fault::transient;

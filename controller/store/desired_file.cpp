@@ -2,11 +2,15 @@
 // by commits alone. Else the file is opened anew, after a look at the log that lies beside it.
 #include "controller/store/desired_file.h"
 
+#include "controller/store/came_with.h"
+#include "controller/store/cell_fault.h"
 #include "controller/store/home.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fstream>
+#include <set>
 #include <sys/stat.h>
 
 namespace rowlock {
@@ -15,6 +19,19 @@ namespace {
 
 constexpr std::size_t kLogHeadBytes =
     32;  // With its salts: https://www.sqlite.org/fileformat2.html#walformat
+
+// The columns of every desired table as this binary knows them.
+Result<std::map<std::string, std::vector<std::string>>> columns_of(const Schema& schema) {
+  Database empty = TRY(Database::open(":memory:", Database::Mode::create));
+  std::map<std::string, std::vector<std::string>> all;
+  for (const TableText& table : schema.desired_tables()) {
+    TRY(empty.run(table.sql));
+    const auto columns = TRY(empty.query(
+        "SELECT lower(name) AS name FROM pragma_table_info(:table)", {{"table", table.name}}));
+    for (const Row& column : columns) all[table.name].push_back(column.text("name"));
+  }
+  return all;
+}
 
 }  // namespace
 
@@ -65,8 +82,12 @@ Result<std::map<std::string, TableRows>> DesiredFile::read() {
       return opened.error();
     }
   }
+  const std::int64_t version = version_;
   auto tables = read_tables();
-  if (!tables.ok() && tables.error().fault != Fault::transient) {
+  if (!tables.ok() && tables.error().fault == Fault::transient) {
+    version_ = version;  // It was not read: whatever it is then, it is to be read again.
+  }
+  if (!tables.ok() && tables.error().fault == Fault::broken) {
     database_.reset();
     version_ = 0;
   }
@@ -104,6 +125,7 @@ Result<> DesiredFile::check_log() {
 
 Result<> DesiredFile::open() {
   database_.reset();
+  shape_.clear();
   if (stamp_ == Stamp{}) {
     return Error{Fault::rejected, Cause::not_found, path_ + " is not there",
                  "put it back, or make it anew from the rows in force with `rowlock revert --all`"};
@@ -131,32 +153,71 @@ Result<std::int64_t> DesiredFile::check_version() {
   return found;
 }
 
+// What reads the table, by the columns that the file has of it.
+Result<std::string> DesiredFile::question_for(const std::string& table, std::int64_t found) {
+  const auto there = TRY(database_->query(
+      "SELECT lower(name) AS name FROM pragma_table_info(:table)", {{"table", table}}));
+  std::set<std::string> columns;
+  for (const Row& row : there) columns.insert(row.text("name"));
+  if (columns.empty()) {
+    if (came_with(table) > found) return std::string();
+    return Error{Fault::rejected, Cause::other, fmt::format("{} has no table {}", path_, table),
+                 "put back a copy, or make it anew from the rows in force with "
+                 "`rowlock revert --all`"};
+  }
+  std::string list;
+  std::string lost;
+  for (const std::string& column : known_.at(table)) {
+    if (columns.erase(column) == 1) {
+      list += fmt::format(
+          "{0}CASE typeof(\"{1}\") WHEN 'blob' THEN char({2}) ELSE \"{1}\" END AS \"{1}\"",
+          list.empty() ? "" : ", ", column, int{kBlobMark});
+    } else if (came_with(table, column) <= found) {
+      lost += (lost.empty() ? "" : ", ") + column;
+    }
+  }
+  if (lost.empty()) return fmt::format("SELECT {} FROM \"{}\"", list, table);
+  return Error{
+      Fault::rejected, Cause::other,
+      fmt::format("{}: the table {} has no column {}{}", path_, table, lost,
+                  columns.empty()
+                      ? ""
+                      : fmt::format("; Rowlock does not know its {}", fmt::join(columns, ", "))),
+      "give it its name again with ALTER TABLE … RENAME COLUMN, or put back a copy; columns "
+      "of your own are welcome beside Rowlock's"};
+}
+
+// Asked of SQLite's own count of changes of the schema, so that it costs nothing in between.
+Result<> DesiredFile::check_shape() {
+  const auto found = TRY(check_version());
+  const auto schema_version = TRY(database_->scalar("PRAGMA schema_version"));
+  const std::string shape = fmt::format("{} {}", found, text_of(schema_version));
+  if (shape == shape_) return Done{};
+  questions_.clear();
+  shape_.clear();
+  if (known_.empty()) known_ = TRY(columns_of(schema_));
+  for (const TableText& table : schema_.desired_tables()) {
+    // A file without a number was made by hand, from a dump say: nothing may be missing.
+    questions_[table.name] = TRY(question_for(table.name, found == 0 ? kDesiredVersion : found));
+  }
+  shape_ = shape;
+  return Done{};
+}
+
 Result<std::map<std::string, TableRows>> DesiredFile::read_tables() {
   TRY(database_->run("BEGIN"));
   std::map<std::string, TableRows> tables;
   auto read_all = [&]() -> Result<> {
-    const auto found = TRY(check_version());
-    for (const TableText& table : schema_.desired_tables()) {
-      auto rows = database_->query("SELECT * FROM " + table.name);
-      if (!rows.ok()) {
-        const bool lost = rows.error().message.find("no such table") != std::string::npos;
-        if (lost && found > 0 && found < kDesiredVersion) {
-          tables[table.name];  // It came with a later version: there is no row of it yet.
-          continue;
-        }
-        return lost ? Error{Fault::rejected, Cause::other,
-                            fmt::format("{} has no table {}", path_, table.name),
-                            "put back a copy, or make it anew from the rows in force with "
-                            "`rowlock revert --all`"}
-                    : rows.error();
-      }
-      TableRows& taken = tables[table.name];
-      taken.rows = std::move(rows).value();
+    version_ = TRY(database_->data_version());
+    TRY(check_shape());
+    for (const auto& [table, question] : questions_) {
+      TableRows& taken = tables[table];
+      if (question.empty()) continue;  // It came with a later version: there is no row of it yet.
+      taken.rows = TRY(database_->query(question));
       if (!taken.rows.empty()) {
         taken.columns = taken.rows.front().columns();
       }
     }
-    version_ = TRY(database_->data_version());
     return Done{};
   };
   auto result = read_all();

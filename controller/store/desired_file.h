@@ -37,7 +37,8 @@ class DesiredFile {
   bool changed();
 
   // Every desired table as of one moment. A file that is not there, is no database, is damaged, is
-  // from a newer Rowlock or has lost a table is an error that says so and what to do.
+  // from a newer Rowlock or has lost a table or a column is an error that says so and what to do.
+  // What is not there because the file is older is left out. A BLOB reads as kBlobMark.
   // Fault::transient: another program holds it just now.
   Result<std::map<std::string, TableRows>> read();
 
@@ -58,11 +59,17 @@ class DesiredFile {
 
   Result<> open();
   Result<std::int64_t> check_version();
+  Result<> check_shape();
+  Result<std::string> question_for(const std::string& table, std::int64_t found);
   Result<std::map<std::string, TableRows>> read_tables();
 
   std::string path_;
   const Schema& schema_;
   std::optional<Database> database_;
+  std::map<std::string, std::vector<std::string>>
+      known_;                                     // Columns of every table, by this binary.
+  std::map<std::string, std::string> questions_;  // What reads a table that the file has.
+  std::string shape_;                             // Of the file when they were made.
   Stamp stamp_;
   std::int64_t version_ = -1;  // data_version at the last read; -1: never read
   Stamp owner_;                // Of the file that was last read whole,

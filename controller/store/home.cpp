@@ -3,6 +3,7 @@
 #include "controller/store/home.h"
 
 #include "controller/base/time.h"
+#include "controller/store/brake.h"
 
 #include <fmt/format.h>
 
@@ -197,11 +198,12 @@ Result<HomeLock> HomeLock::take(const Home& home, std::int64_t now_ms) {
                  "stop that one first; two controllers on one home would undo each other's work"};
   }
   const std::string text = fmt::format("process {}, since {}\n", getpid(), rfc3339(now_ms));
-  if (ftruncate(fd, 0) != 0 ||
-      pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+  const bool is_written = ftruncate(fd, 0) == 0 && pwrite(fd, text.data(), text.size(), 0) ==
+                                                       static_cast<ssize_t>(text.size());
+  if (!is_written && errno != ENOSPC && errno != EDQUOT) {  // For people; the lock is what counts.
     return Error{Fault::broken, Cause::other,
                  fmt::format("{}: {}", home.lock_path(), std::strerror(errno)),
-                 "is the disk full or read-only?"};
+                 "is the disk mounted read-only?"};
   }
   return lock;
 }
@@ -262,17 +264,45 @@ Result<Database> open_desired_for_editing(const Home& home) {
   return desired;
 }
 
+namespace {
+
+// What refuses the edit at hand beside the rows that violate something: the brake. What was refused
+// for other reasons stands as long as nothing more is edited here.
+Result<std::string> refusal_view(Database& database, const Schema& schema) {
+  std::string parts;
+  for (const TableText& table : schema.desired_tables()) {
+    const auto info = TRY(database.query(
+        "SELECT name, pk FROM pragma_table_info(:table) ORDER BY cid", {{"table", table.name}}));
+    std::vector<std::string> columns;
+    std::vector<std::string> key;
+    for (const Row& column : info) {
+      columns.push_back(column.text("name"));
+      if (column.integer("pk") > 0) key.push_back(column.text("name"));
+    }
+    if (columns.empty()) continue;
+    parts += fmt::format(
+        "SELECT table_name, row_key, message, (SELECT now_ms FROM clock) AS since_ms FROM ({})\n"
+        "UNION ALL\n",
+        brake_text(schema, table.name, columns, key,
+                   {"state.", "main.", "(SELECT now_ms FROM clock)"}));
+  }
+  const auto edited = TRY(database.scalar("SELECT total_changes()"));
+  return fmt::format(
+      "CREATE TEMP VIEW refusal AS {}"
+      "SELECT table_name, row_key, message, since_ms FROM state.refusal\n"
+      "WHERE total_changes() = {} AND (table_name <> row_key OR table_name = 'desired.db')",
+      parts, text_of(edited));
+}
+
+}  // namespace
+
 Result<Database> open_for_what_if(const Home& home, const Schema& schema) {
   Database database = TRY(open_desired_for_editing(home));
   TRY(open_state_for_reading(home, schema));
-  // An empty TEMP table stands in front of the refusals of state.db: what counts here is the edit
-  // at hand.
-  const std::string script =
-      "ATTACH :state AS state;\n"
-      "CREATE TEMP TABLE refusal (table_name TEXT, row_key TEXT, message TEXT, since_ms "
-      "INTEGER);\n" +
-      schema.views(true);
-  TRY(database.run(script, {{"state", read_only_uri(home.state_path())}}));
+  TRY(database.run("ATTACH :state AS state", {{"state", read_only_uri(home.state_path())}}));
+  TRY(database.run(schema.views(true)));
+  const auto refusal = TRY(refusal_view(database, schema));
+  TRY(database.run(refusal));
   return database;
 }
 

@@ -28,6 +28,7 @@ constexpr Union kUnions[] = {
     {"planned_name", "_name", "name"},
     {"metric", "_metric", "name, help, type, labels, value"},
     {"violation_now", "_violation", "table_name, row_key, message"},
+    {"stake", "_stake", "table_name, row_key, what"},
 };
 
 // The line at `at` without its end; `at` is moved to the next one.

@@ -33,6 +33,27 @@ Result<> migrate(Database& state, const Schema& schema, std::int64_t now_ms) {
   return Done{};
 }
 
+// What stands in migrations/ is what nothing can be made from again: history, secrets, backups.
+Result<> check_kept_tables(Database& state, const Schema& schema) {
+  Database whole = TRY(Database::open(":memory:", Database::Mode::create));
+  for (const Migration& migration : schema.migrations()) {
+    TRY(whole.run(migration.sql, {{"now_ms", std::int64_t{0}}}));
+  }
+  const auto kept = TRY(whole.query("SELECT name FROM sqlite_schema WHERE type = 'table'"));
+  for (const Row& table : kept) {
+    const auto found =
+        TRY(state.scalar("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = :name",
+                         {{"name", table.text("name")}}));
+    if (std::get<std::int64_t>(found) == 1) continue;
+    return Error{
+        Fault::rejected, Cause::other,
+        fmt::format("{} has no table {} any more, and what stood in it cannot be made again",
+                    state.path(), table.text("name")),
+        "put back a copy of state.db, such as `rowlock recover` takes from a backup of the home"};
+  }
+  return Done{};
+}
+
 // The columns that a table has in the file and in the binary's text alike.
 std::string columns_in_both(Database& state, const std::string& old_table,
                             const std::string& new_table) {
@@ -111,6 +132,7 @@ Result<Database> open_state(const std::string& path, const Schema& schema, std::
     TRY(state.query(setting));
   }
   TRY(migrate(state, schema, now_ms));
+  TRY(check_kept_tables(state, schema));
   auto transaction = TRY(Transaction::begin(state));
   TRY(make_all(state, schema, now_ms));
   TRY(std::move(transaction).commit());

@@ -61,10 +61,8 @@ ProxyRoute route_of(const Json& json) {
   return route;
 }
 
-ProxyConfig config_of(const std::string& text) {
-  const auto parsed = Json::parse(text);
-  CHECK(parsed.ok());
-  const Json& json = parsed.value();
+Result<ProxyConfig> config_of(const std::string& text) {
+  const Json json = TRY(Json::parse(text));
   const Json settings = json["settings"];
   ProxyConfig config;
   config.home = json["home"].as_string();
@@ -126,7 +124,7 @@ Outcome observe(const Step& step, World& world) {
 }
 
 Outcome save(const Step& step, World& world) {
-  return proxy_of(step, world).save(config_of(step.input->text("config")));
+  return proxy_of(step, world).save(TRY(config_of(step.input->text("config"))));
 }
 
 Outcome start(const Step& step, World& world) { return proxy_of(step, world).start(); }

@@ -31,10 +31,8 @@ PortBinding port_of(const Json& port) {
 }
 
 // The container that an instance is, from the body of its spec as the view job_spec wrote it.
-ContainerSpec spec_of(const Row& input) {
-  const auto parsed = Json::parse(input.text("spec"));
-  CHECK(parsed.ok());
-  const Json& body = parsed.value();
+Result<ContainerSpec> spec_of(const Row& input) {
+  const Json body = TRY(Json::parse(input.text("spec")));
   ContainerSpec spec;
   spec.name = input.text("container");
   spec.home = input.text("home");
@@ -111,7 +109,7 @@ Outcome pull(const Step& step, World& world) {
 
 Outcome create(const Step& step, World& world) {
   const Row& input = *step.input;
-  ContainerSpec spec = spec_of(input);
+  ContainerSpec spec = TRY(spec_of(input));
   if (input.integer("delivers") == 1) {
     spec.secrets_folder = TRY(world.secret_folders().path(spec.name));
   }

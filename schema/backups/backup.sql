@@ -32,6 +32,16 @@ CREATE INDEX backup_ping_by_policy ON backup_ping (policy);
 
 -- @views
 
+-- What deleting a policy or a store would take out of care.
+CREATE VIEW backup_stake AS
+SELECT DISTINCT 'backup_policy' AS table_name, json_array(b.policy) AS row_key, 'that have backups' AS what
+FROM backup AS b
+WHERE b.state IN ('stored', 'verifying', 'verified')
+UNION ALL
+SELECT DISTINCT 'object_store', json_array(b.store), 'that hold backups'
+FROM backup AS b
+WHERE b.state IN ('stored', 'verifying', 'verified');
+
 -- Where each target stands: its newest one, the newest good one, and the last one that was verified.
 CREATE VIEW backup_standing AS
 SELECT t.target,

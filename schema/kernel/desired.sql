@@ -42,9 +42,23 @@ CREATE TABLE naming (
   table_name TEXT PRIMARY KEY NOT NULL
 );
 
+-- Why desired.db cannot be read, as long as it cannot: one row at most.
+CREATE TABLE desired_hold (
+  only     INTEGER PRIMARY KEY CHECK (only = 1),
+  why      TEXT NOT NULL,
+  since_ms INTEGER NOT NULL
+);
+
 -- @views
 
 CREATE VIEW desired_status AS
+SELECT 'desired' AS kind,
+       'desired.db' AS name,
+       'unknown' AS state,
+       why || '; revision ' || COALESCE((SELECT max(id) FROM revision), 0) || ' stays in force' AS detail,
+       since_ms
+FROM desired_hold
+UNION ALL
 SELECT 'desired' AS kind,
        'desired.db' AS name,
        'refused' AS state,
@@ -53,7 +67,7 @@ SELECT 'desired' AS kind,
          || '; revision ' || COALESCE((SELECT max(id) FROM revision), 0) || ' stays in force' AS detail,
        min(since_ms) AS since_ms
 FROM refusal
-HAVING count(*) > 0;
+HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM desired_hold);
 
 -- Every reason that is now in the way of something, as a sentence, with the row behind it.
 CREATE VIEW desired_why AS
@@ -64,4 +78,25 @@ SELECT 'desired' AS kind,
        r.table_name || ' ' || r.row_key AS target,
        'the last change of desired.db was refused: ' || r.message AS reason,
        r.since_ms
-FROM refusal AS r;
+FROM refusal AS r
+UNION ALL
+SELECT 'desired', 'desired.db', 'desired.db', 'edits of desired.db cannot be read: ' || h.why, h.since_ms
+FROM desired_hold AS h;
+
+-- @begin
+
+DELETE FROM desired_hold;
+
+-- @run desired.held
+
+INSERT OR REPLACE INTO desired_hold (only, why, since_ms) VALUES (1, :why, :since_ms);
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'revision', 'desired.db', 'desired.db', 'unread', :why);
+
+-- @run desired.free
+
+DELETE FROM desired_hold;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+VALUES (:now_ms, 'revision', 'desired.db', 'desired.db', 'read again', '');

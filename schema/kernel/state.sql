@@ -38,7 +38,7 @@ CREATE TABLE attempt (
   reason         TEXT NOT NULL,
   started_at_ms  INTEGER NOT NULL,
   finished_at_ms INTEGER,
-  -- lost: Rowlock was stopped
+  -- lost: Rowlock was stopped, or the step was taken back before it was begun
   outcome        TEXT CHECK (outcome IN ('done', 'transient', 'rejected', 'broken', 'lost')),
   detail         TEXT NOT NULL DEFAULT '',
   -- While it is under way, how far it is by its own word: at most once a second, and only for what takes longer.
@@ -189,4 +189,12 @@ WHERE kind = :kind AND target = :target AND finished_at_ms IS NULL;
 
 UPDATE attempt
 SET finished_at_ms = :now_ms, outcome = :outcome, detail = :detail, phase = '', done_bytes = 0, all_bytes = 0
+WHERE kind = :kind AND target = :target AND finished_at_ms IS NULL;
+
+-- @run attempt.revoke
+
+-- It waited for its turn and was not begun.
+UPDATE attempt
+SET finished_at_ms = :now_ms, outcome = 'lost', detail = 'was not begun: by its turn it was not wanted any more',
+    phase = '', done_bytes = 0, all_bytes = 0
 WHERE kind = :kind AND target = :target AND finished_at_ms IS NULL;

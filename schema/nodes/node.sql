@@ -105,6 +105,12 @@ SELECT s.node,
             ELSE                                                              'theirs' END AS standing
 FROM node_state AS s;
 
+-- What deleting a node would end.
+CREATE VIEW node_stake AS
+SELECT DISTINCT 'node' AS table_name, json_array(i.node) AS row_key, 'on which instances run' AS what
+FROM instance AS i
+WHERE i.run = 1;
+
 -- Those that are desired, and those that are still known.
 CREATE VIEW node_fact AS
 SELECT k.name,

@@ -220,6 +220,12 @@ SELECT 'route_header', h.route || '/' || h.name,
 FROM route_header AS h
 WHERE h.route NOT IN (SELECT name FROM route);
 
+-- What deleting a route would cut off.
+CREATE VIEW route_stake AS
+SELECT 'route' AS table_name, json_array(s.route) AS row_key, 'that take requests' AS what
+FROM route_state AS s
+WHERE s.structure <> '';
+
 -- All of a route that takes a reload to change.
 CREATE VIEW route_structure AS
 SELECT r.name AS route,

@@ -54,7 +54,8 @@ SELECT i.id AS instance,
                          WHERE n.instance = i.id AND n.on_change <> 'restart' AND n.held IS NOT n.wanted
                            AND n.path NOT GLOB 'database/creds/*')
                  OR (json_array_length(s.body, '$.secrets.services') > 0
-                     AND d.services <> (SELECT v.services FROM delivery_service AS v WHERE v.instance = i.id)) END
+                     AND EXISTS (SELECT 1 FROM delivery_move AS m
+                                 WHERE m.instance = i.id AND (m.on_change <> 'restart' OR m.is_settled))) END
          AS is_behind
 FROM instance AS i
 JOIN spec AS s ON s.id = i.spec
@@ -184,8 +185,9 @@ SELECT d.instance AS target,
                              WHERE e.instance = d.instance AND e.path = json_extract(p.value, '$.call[1]')
                                AND e.on_change = 'signal' AND e.held IS NOT e.wanted)
                      OR (json_extract(p.value, '$.call[0]') = 'service'
-                         AND d.services <> (SELECT v.services FROM delivery_service AS v
-                                            WHERE v.instance = d.instance)))) AS g) AS due_signals
+                         AND EXISTS (SELECT 1 FROM delivery_move AS m
+                                     WHERE m.instance = d.instance
+                                       AND m.file = json_extract(t.value, '$.name'))))) AS g) AS due_signals
 FROM delivery AS d
 LEFT JOIN instance AS i ON i.id = d.instance
 LEFT JOIN spec AS s ON s.id = i.spec
@@ -241,6 +243,31 @@ SET state   = 'begun',
                      SELECT value FROM json_each((SELECT n.due_signals FROM delivery_input AS n
                                                   WHERE n.target = delivery.instance))) AS g)
 WHERE instance = :target;
+
+-- One with a template that is read at the start alone makes way for another, as if its spec had changed: under the
+-- update policy of its job, and made with the addresses of now.
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'instance', m.job, i.name, 'outdated',
+       'an address in ' || group_concat(DISTINCT m.file) || ' has changed: another takes over'
+FROM delivery_move AS m
+JOIN instance AS i ON i.id = m.instance
+WHERE m.instance = CAST(:target AS INTEGER) AND m.on_change = 'restart' AND m.is_settled
+  AND i.run = 1 AND i.container = 'running'
+GROUP BY m.instance;
+
+INSERT OR IGNORE INTO spec (job, body)
+SELECT i.job, json_set(s.body, '$.secrets.outdated', 1)
+FROM instance AS i
+JOIN spec AS s ON s.id = i.spec
+WHERE i.id = :target AND i.run = 1 AND i.container = 'running'
+  AND EXISTS (SELECT 1 FROM delivery_move AS m WHERE m.instance = i.id AND m.on_change = 'restart' AND m.is_settled);
+
+UPDATE instance
+SET spec = (SELECT o.id FROM spec AS o JOIN spec AS s ON s.id = instance.spec
+            WHERE o.job = instance.job AND o.body = json_set(s.body, '$.secrets.outdated', 1))
+WHERE id = :target AND run = 1 AND container = 'running'
+  AND EXISTS (SELECT 1 FROM delivery_move AS m
+              WHERE m.instance = instance.id AND m.on_change = 'restart' AND m.is_settled);
 
 -- @run delivery.needs
 

@@ -112,3 +112,42 @@ SELECT i.id AS instance,
         FROM json_each(s.body, '$.secrets.services') AS c) AS services
 FROM instance AS i
 JOIN spec AS s ON s.id = i.spec;
+
+-- Every address in an instance's files that is another one now. `is_settled`: the job that it is of has come to rest, or
+-- nothing of what the file says answers any more, and there is something better to say. One that makes way for another
+-- is told nothing more.
+CREATE VIEW delivery_move AS
+SELECT i.id AS instance,
+       i.job,
+       json_extract(t.value, '$.name')      AS file,
+       json_extract(t.value, '$.on_change') AS on_change,
+       json_extract(w.value, '$[2]') <> ''
+         AND (EXISTS (SELECT 1 FROM job AS j
+                      JOIN deployment AS o ON o.job = j.name AND o.current = 1
+                      WHERE j.name = json_extract(w.value, '$[0]')
+                        AND o.state <> 'running'
+                        AND j.count <= (SELECT count(*) FROM instance AS e
+                                        WHERE e.job = j.name AND e.run = 1 AND e.spec = o.spec
+                                          AND e.container = 'running' AND e.healthy_at_ms IS NOT NULL)
+                        AND NOT EXISTS (SELECT 1 FROM instance AS e
+                                        WHERE e.job = j.name AND e.run = 1 AND e.spec <> o.spec)
+                        AND NOT EXISTS (SELECT 1 FROM instance AS e
+                                        WHERE e.job = j.name AND e.run = 0 AND e.container IN ('running', 'paused')))
+              OR NOT EXISTS (SELECT 1 FROM service AS a
+                             WHERE a.job = json_extract(w.value, '$[0]')
+                               AND a.port_label = json_extract(w.value, '$[1]')
+                               AND instr(',' || json_extract(h.value, '$[2]') || ',',
+                                         ',' || a.address || ':' || a.port || ',') > 0)) AS is_settled
+FROM instance AS i
+JOIN spec AS s ON s.id = i.spec
+JOIN delivery AS d ON d.instance = i.id
+JOIN delivery_service AS v ON v.instance = i.id
+JOIN json_each(s.body, '$.secrets.templates') AS t
+JOIN json_each(t.value, '$.pieces') AS p
+JOIN json_each(v.services) AS w ON json_extract(w.value, '$[0]') = json_extract(p.value, '$.call[1]')
+                               AND json_extract(w.value, '$[1]') = json_extract(p.value, '$.call[2]')
+LEFT JOIN json_each(d.services) AS h ON json_extract(h.value, '$[0]') = json_extract(w.value, '$[0]')
+                                    AND json_extract(h.value, '$[1]') = json_extract(w.value, '$[1]')
+WHERE json_extract(p.value, '$.call[0]') = 'service'
+  AND json_extract(h.value, '$[2]') IS NOT json_extract(w.value, '$[2]')
+  AND json_extract(s.body, '$.secrets.outdated') IS NULL;

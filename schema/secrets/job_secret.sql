@@ -94,6 +94,13 @@ SELECT p.job, p.name, p.on_change, json_extract(p.call, '$[1]') AS path, json_ex
 FROM job_template_piece AS p
 WHERE p.number > 0 AND json_extract(p.call, '$[0]') = 'secret';
 
+-- Which job restarts when the addresses of which other one change.
+CREATE VIEW job_template_lookup AS
+SELECT DISTINCT p.job, p.name, json_extract(p.call, '$[1]') AS other
+FROM job_template_piece AS p
+WHERE p.number > 0 AND p.on_change = 'restart' AND json_extract(p.call, '$[0]') = 'service'
+  AND json_type(p.call, '$[1]') = 'text';
+
 -- What a job's instances are given, for its spec: `needs` are the versions, `files` how they are shown, `services` what
 -- the templates look up.
 CREATE VIEW job_secret_spec AS
@@ -155,6 +162,18 @@ FROM job_template_piece AS p
 WHERE p.number > 0 AND json_array_length(p.call) = 3 AND json_extract(p.call, '$[0]') = 'service'
   AND NOT EXISTS (SELECT 1 FROM job_port AS o
                   WHERE o.job = json_extract(p.call, '$[1]') AND o.label = json_extract(p.call, '$[2]'))
+UNION ALL
+-- Each restart gives new addresses, so that a circle of them would never end.
+SELECT 'job_template', l.job || '/' || l.name,
+       'the template ' || l.name || ' of job ' || l.job || ' looks up job ' || l.other || ', which in the end looks up '
+         || l.job || ': with on_change ''restart'' they would restart each other for ever; set it to ''signal'' or '
+         || '''replace'' in one of them'
+FROM job_template_lookup AS l
+WHERE l.job IN (WITH RECURSIVE reached (job) AS (
+                  SELECT l.other
+                  UNION
+                  SELECT n.other FROM reached AS r JOIN job_template_lookup AS n ON n.job = r.job)
+                SELECT job FROM reached)
 UNION ALL
 SELECT 'job_secret', n.job || '/' || n.path,
        'job ' || n.job || ' needs secrets on node ' || d.name || ', which is not this machine (' || d.endpoint

@@ -256,6 +256,12 @@ FROM (SELECT j.name AS job,
                   ELSE j.update_order END AS update_order
       FROM job AS j) AS o;
 
+-- What deleting a job would end.
+CREATE VIEW job_stake AS
+SELECT DISTINCT 'job' AS table_name, json_array(i.job) AS row_key, 'that run' AS what
+FROM instance AS i
+WHERE i.run = 1;
+
 -- How the spec in the engineer's rows relates to the one that is rolled out.
 CREATE VIEW job_asked AS
 SELECT p.job,

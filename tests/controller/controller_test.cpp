@@ -1,101 +1,11 @@
 // The loop on a real home, with an executor that the test steps by hand: one turn after the other,
 // and what a controller that was stopped in between leaves to the next one.
-#include "controller/controller.h"
-
-#include "reconcilers/registry.h"
 #include "tests/backup/backup_files.h"
-#include "tests/fakes/fake_world.h"
-#include "tests/store/files.h"
+#include "tests/controller/boat.h"
 
-#include <criterion/criterion.h>
 #include <fmt/format.h>
 
-#include <deque>
-
 using namespace rowlock;
-
-namespace {
-
-// Work waits until the test says so.
-class HandExecutor final : public Executor {
- public:
-  void submit(const std::string&, std::function<Outcome()> work,
-              std::function<void(Outcome)> done) override {
-    waiting_.emplace_back(std::move(work), std::move(done));
-  }
-  bool make_one() {
-    if (waiting_.empty()) {
-      return false;
-    }
-    auto [work, done] = std::move(waiting_.front());
-    waiting_.pop_front();
-    done(work());
-    return true;
-  }
-  void forget() { waiting_.clear(); }
-  std::size_t waiting() const { return waiting_.size(); }
-
- private:
-  std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;
-};
-
-struct OneEngine final : FakeWorld {
-  OneEngine() {
-    engine.add_image("good:1");
-    engine.add_image("good:2");
-  }
-  FakeRuntime& engine = fake_engine();
-};
-
-struct Boat {
-  MadeHome made;
-  Database state = made.state();
-  DesiredFile desired{made.home.desired_path(), made.schema};
-  Secrets secrets{state, made.schema};
-  Reconcilers reconcilers = all_reconcilers(secrets, state, made.schema);
-  OneEngine world;
-  HandExecutor executor;
-  std::FILE* nowhere = std::fopen("/dev/null", "w");
-  Log log{Log::Format::json, nowhere};
-  std::unique_ptr<Controller> controller;
-  Shell shell{made.home.desired_path()};
-
-  Boat() { start(); }
-  ~Boat() { std::fclose(nowhere); }
-
-  // A controller takes over, whatever the last one left.
-  void start() {
-    executor.forget();
-    controller = std::make_unique<Controller>(
-        Controller::Parts{state, made.schema, desired, reconcilers, world, executor, log, [] {}});
-    cr_assert(controller->begin().ok());
-  }
-  Controller::Pass pass() {
-    auto passed = controller->pass();
-    cr_assert(passed.ok(), "%s", passed.ok() ? "" : passed.error().message.c_str());
-    return std::move(passed).value();
-  }
-  void settle() {
-    pass();
-    while (executor.make_one()) {
-      ++world.time.ms;
-      pass();
-    }
-  }
-  // Lets time go by as the loop would: to the moment that a pass names, and no further.
-  void pass_time(std::int64_t ms) {
-    const std::int64_t end_ms = world.time.ms + ms;
-    settle();
-    while (world.time.ms < end_ms) {
-      world.time.ms =
-          std::min(end_ms, std::max(world.time.ms + 1, pass().due_at_ms.value_or(end_ms)));
-      settle();
-    }
-  }
-  std::string text(const std::string& query) { return text_of(state.scalar(query).value()); }
-};
-
-}  // namespace
 
 Test(controller, an_edited_row_becomes_a_running_container) {
   Boat boat;
@@ -335,4 +245,71 @@ Test(controller, a_step_that_nobody_can_make_ends_as_broken_and_is_tried_again_l
   cr_expect(ended.find("broken: no hand is there to make the step instance.create") == 0, "%s",
             ended.c_str());
   cr_expect(ended.find("defect of Rowlock") != std::string::npos, "%s", ended.c_str());
+}
+
+// With a rollback journal, a person's BEGIN EXCLUSIVE keeps every reader out.
+Test(controller, a_desired_file_that_is_held_is_said_and_stops_no_healing) {
+  Boat boat;
+  boat.shell.value("PRAGMA journal_mode=delete");
+  cr_assert(boat.shell.run("INSERT INTO job (name, image) VALUES ('web', 'good:1')").empty());
+  boat.pass_time(20000);
+  cr_assert(boat.shell.run("BEGIN EXCLUSIVE; UPDATE job SET image = 'good:2'").empty());
+  boat.settle();
+  const std::string at_first = boat.text("SELECT count(*) FROM status WHERE kind = 'desired'");
+
+  boat.world.engine.kill(boat.world.engine.containers()[0].name, 1);
+  boat.pass_time(30000);
+  const std::string state =
+      boat.text("SELECT state || ': ' || detail FROM status WHERE kind = 'desired'");
+  const std::string healed =
+      boat.text("SELECT count(*) FROM instance WHERE run = 1 AND container = 'running'");
+  const std::string events = boat.text("SELECT count(*) FROM event WHERE what = 'unread'");
+  cr_assert(boat.shell.run("COMMIT").empty());
+  boat.pass_time(60000);
+
+  cr_expect(at_first == "0", "a writer that is quick");
+  cr_expect(state.find("unknown: ") == 0 && state.find("stays in force") != std::string::npos, "%s",
+            state.c_str());
+  cr_expect(healed == "1", "%s", healed.c_str());
+  cr_expect(events == "1", "%s", events.c_str());
+  cr_expect(boat.text("SELECT count(*) FROM status WHERE kind = 'desired'") == "0");
+  cr_expect(boat.text("SELECT count(*) FROM event WHERE what = 'read again'") == "1");
+  cr_expect(boat.world.engine.containers().back().image == "good:2");
+}
+
+Test(controller, a_step_that_waits_for_its_turn_is_taken_back_when_nobody_wants_it_any_more) {
+  Boat boat;
+  boat.settle();
+  cr_assert(boat.shell.run("INSERT INTO job (name, image) VALUES ('web', 'good:1')").empty());
+  boat.pass();
+  cr_assert_eq(boat.executor.waiting(), 1);
+
+  cr_assert(boat.shell.run("DELETE FROM job").empty());
+  boat.pass();
+  const std::string taken_back = boat.text(
+      "SELECT group_concat(step || ' ' || outcome) FROM attempt WHERE kind = 'instance' "
+      "AND finished_at_ms IS NOT NULL");
+  boat.pass();
+  boat.settle();
+
+  cr_expect(
+      boat.text("SELECT count(*) FROM attempt WHERE step = 'create' AND outcome = 'lost'") == "1",
+      "%s", taken_back.c_str());
+  cr_expect(boat.world.engine.changes() == 0, "it was begun all the same");
+  cr_expect(boat.world.engine.containers().empty());
+  cr_expect(boat.text("SELECT count(*) FROM instance") == "0");
+  cr_expect_eq(boat.controller->steps_under_way(), 0);
+}
+
+Test(controller, a_step_that_waits_and_is_still_wanted_is_made) {
+  Boat boat;
+  boat.settle();
+  cr_assert(boat.shell.run("INSERT INTO job (name, image) VALUES ('web', 'good:1')").empty());
+  boat.pass();
+
+  cr_assert(boat.shell.run("UPDATE job SET count = 2").empty());
+  boat.settle();
+
+  cr_expect(boat.text("SELECT count(*) FROM attempt WHERE outcome = 'lost'") == "0");
+  cr_expect_eq(boat.world.engine.containers().size(), 2);
 }

@@ -333,3 +333,66 @@ Test(delivery, one_on_its_way_out_keeps_what_it_has_and_is_asked_for_nothing_mor
 
   cr_expect(planned.empty(), "%s", planned.c_str());
 }
+
+// It was exchanged in the file, and the program kept the address that it had read at its start.
+Test(delivery, an_address_that_moved_brings_new_instances_where_a_template_says_restart) {
+  Armed world;
+  world.insert_job(", count", ", 2");
+  world.sql(
+      "INSERT INTO job (name, image, min_healthy_ms) VALUES ('db', 'good:2', 1000);"
+      "INSERT INTO job_port (job, label, port) VALUES ('db', 'sql', 5432);"
+      "INSERT INTO job_template (job, name, text) VALUES ('web', 'conf', "
+      "'at {{ service \"db\" \"sql\" }}'), ('web', 'plain', 'x');"
+      "INSERT INTO job_template (job, name, text, on_change) VALUES ('web', 'told', "
+      "'at {{ service \"db\" \"sql\" }}', 'signal')");
+  world.settle();
+  world.pass_time(30000);
+  const auto address = [&] {
+    return "at " + world.text("SELECT address || ':' || port FROM service WHERE job = 'db'");
+  };
+  const std::string first_address = address();
+  const std::string first = world.text("SELECT id FROM instance WHERE job = 'web' AND run = 1");
+  const std::string first_file = world.file("conf", 1);
+  const std::int64_t before = world.number("SELECT count(*) FROM event WHERE what = 'outdated'");
+
+  world.edit("UPDATE job SET restart = 1 WHERE name = 'db'");
+  world.settle();
+  world.pass_time(60000);
+  const std::string second = world.text("SELECT id FROM instance WHERE job = 'web' AND run = 1");
+  world.pass_time(60000);
+
+  cr_expect(first_file.find("at ") == 0, "%s", first_file.c_str());
+  cr_expect(address() != first_address, "%s", address().c_str());
+  cr_expect(world.number("SELECT count(*) FROM instance WHERE job = 'web' AND run = 1") == 2);
+  cr_expect(second != first, "%s", second.c_str());
+  cr_expect(world.text("SELECT id FROM instance WHERE job = 'web' AND run = 1") == second,
+            "once is enough");
+  cr_expect(world.text("SELECT DISTINCT state FROM status WHERE kind = 'job'") == "converged", "%s",
+            world.text("SELECT name, state, detail FROM status").c_str());
+  cr_expect(world.number("SELECT count(*) FROM event WHERE what = 'outdated'") == before + 2, "%s",
+            world.text("SELECT what, detail FROM event WHERE kind = 'instance'").c_str());
+  cr_expect(world.number("SELECT count(*) FROM deployment WHERE job = 'web'") == 1,
+            "the spec is the same");
+}
+
+Test(delivery, templates_that_would_restart_each_other_for_ever_are_refused) {
+  Armed world;
+  world.insert_job();
+  world.sql(
+      "INSERT INTO job (name, image) VALUES ('db', 'good:2');"
+      "INSERT INTO job_port (job, label, port) VALUES ('db', 'sql', 5432), ('web', 'http', 80);"
+      "INSERT INTO job_template (job, name, text) VALUES "
+      "('web', 'conf', '{{ service \"db\" \"sql\" }}')");
+  const std::string one_way = world.text("SELECT message FROM violation_now");
+
+  world.sql(
+      "INSERT INTO job_template (job, name, text) VALUES "
+      "('db', 'conf', '{{ service \"web\" \"http\" }}')");
+  const std::string both = world.text("SELECT message FROM violation_now");
+  world.sql("UPDATE job_template SET on_change = 'signal' WHERE job = 'db'");
+
+  cr_expect(one_way.empty(), "%s", one_way.c_str());
+  cr_expect(both.find("they would restart each other for ever") != std::string::npos, "%s",
+            both.c_str());
+  cr_expect(world.text("SELECT message FROM violation_now").empty());
+}

@@ -1,0 +1,49 @@
+// One row for what came later. A new one is written down together with the new kDesiredVersion;
+// tests/store/upgrade_test.cpp has the columns of every version.
+#include "controller/store/came_with.h"
+
+namespace rowlock {
+
+namespace {
+
+struct Came {
+  std::int64_t version;
+  std::string_view table;
+  std::string_view column;  // "": the table with all that was in it then
+};
+
+constexpr Came kCame[] = {
+    {2, "certificate", ""},
+    {2, "proxy", ""},
+    {2, "route", ""},
+    {2, "route_header", ""},
+    {2, "job", "drain_timeout_ms"},
+    {3, "api", ""},
+    {3, "database", ""},
+    {3, "database_role", ""},
+    {3, "job_policy", ""},
+    {3, "job_secret", ""},
+    {3, "job_template", ""},
+    {3, "policy", ""},
+    {3, "trust", ""},
+    {4, "backup_assertion", ""},
+    {4, "backup_policy", ""},
+    {4, "backup_request", ""},
+    {4, "database", "job"},
+    {4, "database", "port"},
+    {4, "object_store", ""},
+    {4, "restore", ""},
+};
+
+}  // namespace
+
+std::int64_t came_with(std::string_view table, std::string_view column) {
+  std::int64_t version = 1;
+  for (const Came& came : kCame) {
+    const bool is_it = came.table == table && (came.column == column || came.column.empty());
+    if (is_it && came.version > version) version = came.version;
+  }
+  return version;
+}
+
+}  // namespace rowlock

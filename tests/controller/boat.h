@@ -1,0 +1,96 @@
+// The loop on a real home, with a fake world and an executor that the test steps by hand.
+#pragma once
+
+#include "controller/controller.h"
+#include "reconcilers/registry.h"
+#include "tests/fakes/fake_world.h"
+#include "tests/store/files.h"
+
+#include <criterion/criterion.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+
+namespace rowlock {
+
+// Work waits until the test says so.
+class HandExecutor final : public Executor {
+ public:
+  void submit(const std::string&, std::function<Outcome()> work,
+              std::function<void(Outcome)> done) override {
+    waiting_.emplace_back(std::move(work), std::move(done));
+  }
+  bool make_one() {
+    if (waiting_.empty()) {
+      return false;
+    }
+    auto [work, done] = std::move(waiting_.front());
+    waiting_.pop_front();
+    done(work());
+    return true;
+  }
+  void forget() { waiting_.clear(); }
+  std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;
+};
+
+struct OneEngine final : FakeWorld {
+  OneEngine() {
+    engine.add_image("good:1");
+    engine.add_image("good:2");
+  }
+  FakeRuntime& engine = fake_engine();
+};
+
+struct Boat {
+  MadeHome made;
+  Database state = made.state();
+  DesiredFile desired{made.home.desired_path(), made.schema};
+  Secrets secrets{state, made.schema};
+  Reconcilers reconcilers = all_reconcilers(secrets, state, made.schema);
+  OneEngine world;
+  HandExecutor executor;
+  std::FILE* nowhere = std::fopen("/dev/null", "w");
+  Log log{Log::Format::json, nowhere};
+  std::unique_ptr<Controller> controller;
+  Shell shell{made.home.desired_path()};
+
+  Boat() { start(); }
+  ~Boat() { std::fclose(nowhere); }
+
+  // A controller takes over, whatever the last one left.
+  void start() {
+    executor.forget();
+    controller = std::make_unique<Controller>(
+        Controller::Parts{state, made.schema, desired, reconcilers, world, executor, log, [] {}});
+    cr_assert(controller->begin().ok());
+  }
+  Controller::Pass pass() {
+    auto passed = controller->pass();
+    cr_assert(passed.ok(), "%s", passed.ok() ? "" : passed.error().message.c_str());
+    return std::move(passed).value();
+  }
+  void settle() {
+    pass();
+    while (executor.make_one()) {
+      ++world.time.ms;
+      pass();
+    }
+  }
+  // Lets time go by as the loop would: to the moment that a pass names, and no further.
+  void pass_time(std::int64_t ms) {
+    const std::int64_t end_ms = world.time.ms + ms;
+    settle();
+    while (world.time.ms < end_ms) {
+      world.time.ms =
+          std::min(end_ms, std::max(world.time.ms + 1, pass().due_at_ms.value_or(end_ms)));
+      settle();
+    }
+  }
+  std::string text(const std::string& query) { return text_of(state.scalar(query).value()); }
+};
+
+}  // namespace rowlock
