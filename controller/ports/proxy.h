@@ -44,6 +44,11 @@ struct ProxyRoute {
   std::string sticky_cookie;     // A client stays with its instance by it. Empty: no cookie.
   std::string maintenance_page;  // HTML, shown with 503 in that mode.
   std::int64_t response_timeout_ms = 0;
+  // To how many others an idempotent request goes when an instance ended it without an answer; one
+  // that could not be sent goes to another in any case.
+  std::int64_t retries = 1;
+  // Requests are held so long after the last slot stopped being ready. 0: they get 503 at once.
+  std::int64_t hold_max_ms = 0;
   std::string mode;              // "", "maintenance", or "pause:MS": requests are held so long.
   std::vector<ProxySlot> slots;  // All there are, free ones too, by number.
 };
@@ -64,7 +69,8 @@ struct ProxyConfig {
 struct SlotReport {
   std::string route;
   int number = 0;
-  bool ready = false;
+  bool ready = false;    // It was told to give it requests, and may at any moment.
+  bool failing = false;  // For now it gives none: it has found that none arrive.
   std::string address;
   int port = 0;
   int weight = 0;

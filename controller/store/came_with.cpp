@@ -33,6 +33,10 @@ constexpr Came kCame[] = {
     {4, "database", "port"},
     {4, "object_store", ""},
     {4, "restore", ""},
+    {5, "job_check", "on_failure"},
+    {5, "job_mount", "shared"},
+    {5, "route", "hold_max_ms"},
+    {5, "route", "retries"},
 };
 
 }  // namespace

@@ -58,6 +58,8 @@ ProxyRoute route_of(const Json& json) {
   route.sticky_cookie = structure["sticky_cookie"].as_string();
   route.maintenance_page = structure["maintenance_page"].as_string();
   route.response_timeout_ms = structure["response_timeout_ms"].as_integer();
+  route.hold_max_ms = structure["hold_max_ms"].as_integer();
+  route.retries = structure["retries"].as_integer(route.retries);
   return route;
 }
 

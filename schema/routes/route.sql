@@ -72,6 +72,15 @@ CREATE TABLE route (
   response_timeout_ms INTEGER NOT NULL DEFAULT 60000   -- so long an instance may be silent
                       CONSTRAINT "route.response_timeout_ms must be a whole number of milliseconds from 1 to one day"
                       CHECK (typeof(response_timeout_ms) = 'integer' AND response_timeout_ms BETWEEN 1 AND 86400000),
+  -- To how many other instances a request goes when the first ended without a byte of an answer: it may be what ends
+  -- them. Only GET, HEAD, OPTIONS, PUT, DELETE and TRACE. 0: none, but for requests that could not be sent.
+  retries             INTEGER NOT NULL DEFAULT 1
+                      CONSTRAINT "route.retries must be a whole number from 0 to 3"
+                      CHECK (typeof(retries) = 'integer' AND retries BETWEEN 0 AND 3),
+  -- When its last ready instance has gone, requests are held for the next one, until so long after that. 0: 503 at once
+  hold_max_ms         INTEGER NOT NULL DEFAULT 10000
+                      CONSTRAINT "route.hold_max_ms must be a whole number of milliseconds from 0 to ten minutes"
+                      CHECK (typeof(hold_max_ms) = 'integer' AND hold_max_ms BETWEEN 0 AND 600000),
 
   maintenance         INTEGER NOT NULL DEFAULT 0       -- 1: 503 and the page, no request reaches the job
                       CONSTRAINT "route.maintenance must be 0 or 1"
@@ -240,6 +249,8 @@ SELECT r.name AS route,
          'rate_window_ms', r.rate_window_ms,
          'sticky_cookie', r.sticky_cookie,
          'response_timeout_ms', r.response_timeout_ms,
+         'retries', r.retries,
+         'hold_max_ms', r.hold_max_ms,
          'maintenance_page', r.maintenance_page,
          'headers', (SELECT json_group_array(json_array(h.name, h.value))
                      FROM (SELECT name, value FROM route_header WHERE route = r.name ORDER BY name) AS h)) AS structure
@@ -361,11 +372,15 @@ LEFT JOIN retry AS h ON h.kind = 'route' AND h.target = f.target
 WHERE r.step <> 'none'
 UNION ALL
 SELECT 'route', c.route, c.route,
-       'route ' || c.route || ' has no ready instance: '
-         || CASE WHEN c.lent = 0 THEN 'its requests get 503'
-                 ELSE 'its requests go to what it led to before, for another '
+       'route ' || c.route || ' has no ready instance: its requests '
+         || CASE WHEN c.lent > 0
+                 THEN 'go to what it led to before, for another '
                         || max(0, ((SELECT max(s.lent_until_ms) FROM route_target_now AS s WHERE s.route = c.route)
-                                   - (SELECT now_ms FROM clock) + 999) / 1000) || ' s; then they get 503' END
+                                   - (SELECT now_ms FROM clock) + 999) / 1000) || ' s; then they get 503'
+                 WHEN r.hold_max_ms > 0
+                 THEN 'wait for one until ' || (r.hold_max_ms + 999) / 1000
+                        || ' s after the last one went, then they get 503'
+                 ELSE 'get 503' END
          || CASE WHEN (SELECT count FROM job AS j WHERE j.name = r.job) = 0 THEN ': job ' || r.job || ' has count 0'
                  ELSE '; see why ' || r.job END,
        (SELECT now_ms FROM clock)

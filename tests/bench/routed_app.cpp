@@ -161,7 +161,7 @@ double RoutedApp::ms_until_a_dead_instance_is_out() {
   engine_.kill(name);
   while (true) {
     const auto said = proxy.look("app", slot);
-    if (said.ok() && !said.value().ready) break;
+    if (said.ok() && (!said.value().ready || said.value().failing)) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const std::int64_t out_at_ms = wall_ms();

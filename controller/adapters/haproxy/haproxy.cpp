@@ -31,6 +31,7 @@ SlotReport report_of(const ServerState& server, const std::string& route, int nu
   slot.route = route;
   slot.number = number;
   slot.ready = server.ready;
+  slot.failing = server.failing;
   slot.weight = server.weight;
   if (server.address != kFreeAddress || server.port != kFreePort) {
     slot.address = server.address;
@@ -73,7 +74,12 @@ std::vector<std::string> slot_commands(const std::string& backend, const ProxySl
   commands.push_back("set server " + server + " addr " + (is_free ? kFreeAddress : slot.address) +
                      " port " + std::to_string(is_free ? kFreePort : slot.port));
   commands.push_back("set weight " + server + " " + std::to_string(slot.weight));
-  if (slot.ready) commands.push_back("set server " + server + " state ready");
+  if (slot.ready) {
+    commands.push_back("set server " + server + " state ready");
+    // What comes out of `maint` is taken out again by the first look that fails, and the next look
+    // may be long in coming.
+    commands.push_back("set server " + server + " health up");
+  }
   return commands;
 }
 
@@ -114,7 +120,7 @@ Result<> HaproxyProxy::add_old_workers(const Told& told, const std::string& home
       if (old.sessions == 0 && !old.ready) return;
       const bool lingers = old.ready;
       const std::int64_t sessions = std::exchange(old.sessions, 0);
-      old.ready = false;  // For the current worker this slot is no more, unless it is in there.
+      old.ready = old.failing = false;  // For the current worker this slot is no more.
       SlotReport& slot = slots.try_emplace({old.route, old.number}, std::move(old)).first->second;
       slot.sessions += sessions;
       slot.lingers = slot.lingers || lingers;

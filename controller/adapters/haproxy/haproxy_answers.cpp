@@ -157,8 +157,10 @@ std::vector<ServerState> parse_servers(std::string_view answer) {
     server.address = table.cell("srv_addr");
     server.port = static_cast<int>(number(table.cell("srv_port")));
     server.weight = static_cast<int>(number(table.cell("srv_uweight")));
-    server.ready = number(table.cell("srv_op_state")) == kOperatesRunning &&
-                   (number(table.cell("srv_admin_state")) & kAdminBlocks) == 0;
+    // One that only the checks leave out is back at once when something listens at its address: for
+    // one that has ended, that is somebody else.
+    server.ready = (number(table.cell("srv_admin_state")) & kAdminBlocks) == 0;
+    server.failing = server.ready && number(table.cell("srv_op_state")) != kOperatesRunning;
     servers.push_back(std::move(server));
   });
   return servers;

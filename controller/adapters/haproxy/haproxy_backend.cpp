@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kClientsMax = 100'000;  // Whose requests are counted; the oldest are forgotten.
 constexpr int kMaintenanceRetryS = 60;
+constexpr int kConnectRetries = 3;  // Where they are all there is: nothing was sent.
 
 constexpr char kMaintenancePage[] =
     "<!doctype html><title>Maintenance</title><p>Back in a few minutes.\\n";
@@ -50,14 +51,24 @@ std::string mode_rules(const ProxyRoute& route, const std::string& page) {
   const std::string answer = route.maintenance_page.empty()
                                  ? fmt::format("string \"{}\"", kMaintenancePage)
                                  : "file " + quoted(page);
-  return fmt::format(
-      "    http-request lua.rowlock-hold if {{ var(txn.mode) -m beg pause: }}\n"
-      "    http-request return status 503 content-type text/plain string \"held too long\\n\""
-      " hdr Retry-After 1 if {{ var(txn.held_out) -m bool }}\n"
-      "    http-request set-var(txn.mode) var(txn.route),map({})\n"
-      "    http-request return status 503 content-type \"text/html; charset=utf-8\" {}"
-      " hdr Retry-After {} hdr Cache-Control no-store if {{ var(txn.mode) -m str maintenance }}\n",
-      kModeMap, answer, kMaintenanceRetryS);
+  std::string when_empty;
+  std::string rules;
+  if (route.hold_max_ms > 0) {
+    rules = fmt::format("    http-request set-var(txn.hold_max_ms) int({})\n", route.hold_max_ms);
+    when_empty = " || { nbsrv lt 1 }";
+  }
+  rules +=
+      "    http-request lua.rowlock-hold if { var(txn.mode) -m beg pause: }" + when_empty + "\n";
+  return rules +
+         fmt::format(
+             "    http-request return status 503 content-type text/plain string \"held too "
+             "long\\n\""
+             " hdr Retry-After 1 if {{ var(txn.held_out) -m bool }}\n"
+             "    http-request set-var(txn.mode) var(txn.route),map({})\n"
+             "    http-request return status 503 content-type \"text/html; charset=utf-8\" {}"
+             " hdr Retry-After {} hdr Cache-Control no-store if {{ var(txn.mode) -m str "
+             "maintenance }}\n",
+             kModeMap, answer, kMaintenanceRetryS);
 }
 
 // What comes after the prefix and its slash, behind a slash.
@@ -76,6 +87,20 @@ std::string header_rules(const ProxyRoute& route) {
                                          quoted(format_literal(value)));
   }
   return rules;
+}
+
+// A request that its instance did not answer may be what ended it, so it is let near few others,
+// and one that may change something near none. HAProxy has one number for both kinds of retries.
+std::string retry_rules(const ProxyRoute& route) {
+  if (route.retries == 0) {
+    return fmt::format("    retries {}\n    retry-on conn-failure\n", kConnectRetries);
+  }
+  return fmt::format(
+      "    retries {}\n"
+      "    retry-on conn-failure empty-response\n"
+      "    http-request disable-l7-retry unless"
+      " {{ method GET HEAD OPTIONS PUT DELETE TRACE }}\n",
+      route.retries);
 }
 
 std::string server_line(const ProxyRoute& route, const ProxySlot& slot) {
@@ -102,11 +127,7 @@ std::string backend_section(const std::string& home, const ProxyRoute& route,
   }
   section +=
       rate_rules(route) + redirect_rules(route) + mode_rules(route, page) + strip_rule(route);
-  // A request that may change something is not sent twice, unless it has never arrived.
-  section +=
-      "    http-request disable-l7-retry unless"
-      " { method GET HEAD OPTIONS PUT DELETE TRACE }\n";
-  section += header_rules(route);
+  section += retry_rules(route) + header_rules(route);
   if (!route.sticky_cookie.empty()) {
     section += fmt::format("    cookie {} insert indirect nocache httponly attr SameSite=Lax\n",
                            quoted(route.sticky_cookie));

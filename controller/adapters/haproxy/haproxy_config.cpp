@@ -19,16 +19,32 @@ namespace {
 constexpr int kFilesMax = 50000;  // Two a connection; HAProxy takes fewer when the system does.
 constexpr char kHardStopAfter[] = "5m";
 
-// Holds requests of a paused route, looking often while it is likely to be short. Loaded once for
+// Holds requests of a paused route, and of one without a usable server: until it has one, or the
+// last has been gone for too long. It looks often while that is likely to be short. Loaded once for
 // all threads, so that its map is the one that `set map` changes.
 constexpr char kHoldLua[] = R"lua(-- Written by Rowlock.
 local modes = Map.new("mode.map", Map._str)
 
+local function is_empty(txn, route)
+  if txn.f:nbsrv(route) > 0 then return false end
+  -- A worker from before a reload counts none of those that it has.
+  for server in pairs(core.backends[route].servers) do
+    if txn.f:srv_is_up(route .. "/" .. server) == 1 then return false end
+  end
+  return true
+end
+
 core.register_action("rowlock-hold", {"http-req"}, function(txn)
   local route = txn:get_var("txn.route")
   local begun = core.now()
+  local empty_ms = core.backends[route]:get_stats()["lastchg"] * 1000
+  local hold_max_ms = txn:get_var("txn.hold_max_ms")
   while true do
-    local bound_ms = tonumber(string.match(modes:lookup(route) or "", "^pause:(%d+)$"))
+    local mode = modes:lookup(route) or ""
+    local bound_ms = tonumber(string.match(mode, "^pause:(%d+)$"))
+    if mode == "live" and hold_max_ms and is_empty(txn, route) then
+      bound_ms = hold_max_ms - empty_ms
+    end
     if not bound_ms then return end
     local now = core.now()
     local held_ms = (now.sec - begun.sec) * 1000 + (now.usec - begun.usec) / 1000
@@ -43,7 +59,9 @@ end, 0)
 
 // Who is well is Rowlock's to judge. The checks are for the moments until it has, and for times in
 // which it is away: a server that takes no connection several times in a row is left out at once,
-// so that retries do not meet it again, and is back as soon as it takes one.
+// so that retries do not meet it again, and is back as soon as it takes one. A few failures bring
+// the next look forward and make it decide (sudden-death, fastinter); as many again before it leave
+// the server out without it. So one that lives is left out for a tenth of a second at most.
 // {0} description, {1} stats socket, {2} files, {3} hard-stop-after, {4} name of the defaults,
 // {5} the line for the user.
 // Without noreuseport, two proxies on one address would share its requests and nobody would know.
@@ -67,14 +85,12 @@ defaults {4}
     timeout http-keep-alive 10s
     timeout tunnel 1h
     balance roundrobin
-    retries 10
     option redispatch 1
-    retry-on conn-failure empty-response
     option idle-close-on-response
     option dontlognull
     timeout check 2s
-    default-server check inter 10s fastinter 2s downinter 1s fall 3 rise 1
-    default-server observe layer4 error-limit 5 on-error mark-down
+    default-server check inter 10s fastinter 100ms downinter 1s fall 3 rise 1
+    default-server observe layer4 error-limit 3 on-error sudden-death
 )";
 
 // The longest key in routes.map that begins host/path/ names the backend. Both sides end in a

@@ -47,7 +47,8 @@ struct ServerState {
   std::string address;
   int port = 0;
   int weight = 0;
-  bool ready = false;
+  bool ready = false;    // Not taken out by anybody.
+  bool failing = false;  // Left out by the proxy's own checks, until one passes.
 };
 std::vector<ServerState> parse_servers(std::string_view answer);
 

@@ -15,7 +15,8 @@ constexpr char kServers[] =
     "srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord\n"
     "3 rowlock-abc-web 1 s1 127.0.0.1 2 4 7 1 621 1 0 2 0 0 0 0 - 18099 - 0 0 - - 0\n"
     "3 rowlock-abc-web 2 s2 ::1 0 5 2 2 621 1 0 0 8 0 0 0 - 80 - 0 0 - - 0\n"
-    "3 rowlock-abc-web 3 s3 10.0.0.1 2 8 2 2 621 1 0 0 8 0 0 0 - 80 - 0 0 - - 0\n\n"
+    "3 rowlock-abc-web 3 s3 10.0.0.1 2 8 2 2 621 1 0 0 8 0 0 0 - 80 - 0 0 - - 0\n"
+    "3 rowlock-abc-web 4 s4 10.0.0.2 0 0 1 1 621 1 0 0 8 0 0 0 - 80 - 0 0 - - 0\n\n"
     "# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb\n"
     "rowlock-abc-web/s1 3/1 127.0.0.1 18099 - 5000 4 9 0 0\n\n";
 
@@ -23,11 +24,12 @@ constexpr char kServers[] =
 
 Test(haproxy_answers, servers_and_connections_may_come_in_one_text) {
   const auto servers = parse_servers(kServers);
-  cr_assert(servers.size() == 3);
+  cr_assert(servers.size() == 4);
   cr_expect(servers[0].backend == "rowlock-abc-web" && servers[0].server == "s1");
   cr_expect(servers[0].ready && servers[0].weight == 7 && servers[0].port == 18099);
   cr_expect(!servers[1].ready && servers[1].address == "::1" && servers[1].port == 80);
-  cr_expect(!servers[2].ready);
+  cr_expect(!servers[2].ready && !servers[2].failing);
+  cr_expect(servers[3].ready && servers[3].failing && !servers[0].failing && !servers[1].failing);
   const auto used = parse_connections(kServers);
   cr_expect(used.size() == 1 && used.at("rowlock-abc-web/s1") == 4);
 }
@@ -66,7 +68,7 @@ Test(haproxy_answers, certificates_maps_and_facts_are_read) {
 Test(haproxy_answers, any_cut_of_an_answer_is_survived) {
   const std::string whole = kServers;
   for (std::size_t length = 0; length <= whole.size(); ++length) {
-    cr_expect(parse_servers(whole.substr(0, length)).size() <= 3);
+    cr_expect(parse_servers(whole.substr(0, length)).size() <= 4);
     (void)parse_connections(whole.substr(0, length));
     (void)parse_processes("#<PID>" + whole.substr(0, length));
     (void)parse_certificates(whole.substr(0, length));

@@ -92,6 +92,18 @@ Test(haproxy_config, a_route_is_a_backend_with_all_of_its_slots) {
   cr_expect(has_line(text, "description 'rowlock abc generation 7'"));
 }
 
+Test(haproxy_config, a_failed_request_goes_to_so_many_others) {
+  ProxyRoute route = web();
+  const std::string once = file(with(route), "haproxy.cfg");
+  route.retries = 0;
+  const std::string none = file(with(route), "haproxy.cfg");
+
+  cr_expect(has_line(once, "retries 1") && has_line(once, "option redispatch 1"));
+  cr_expect(has_line(once, "retry-on conn-failure empty-response"));
+  cr_expect(has_line(none, "retry-on conn-failure"));
+  cr_expect(none.find("empty-response") == std::string::npos);
+}
+
 Test(haproxy_config, haproxy_takes_it_without_a_warning, .timeout = 60) {
   ProxyRoute full = web();
   full.strip_prefix = true;
@@ -101,6 +113,8 @@ Test(haproxy_config, haproxy_takes_it_without_a_warning, .timeout = 60) {
   full.sticky_cookie = "seat";
   full.maintenance_page = "<h1>%[src] 'x' \"y\" \\ #</h1>";
   full.mode = "pause:5000";
+  full.retries = 3;
+  full.hold_max_ms = 5000;
   ProxyRoute moved = web();
   moved.name = "moved";
   moved.host = "*.example.org";

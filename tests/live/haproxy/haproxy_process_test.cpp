@@ -3,14 +3,62 @@
 
 #include <criterion/criterion.h>
 
+#include <arpa/inet.h>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace rowlock;
+
+namespace {
+
+int connected(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const timeval patience{10, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  cr_assert(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+  return fd;
+}
+
+// The first line of the answer to a GET on a connection that stays open.
+std::string first_line(int fd) {
+  const std::string request = "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
+  cr_assert(::send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0);
+  char bytes[4096];
+  const ssize_t count = ::recv(fd, bytes, sizeof bytes, 0);
+  const std::string answer(bytes, count > 0 ? static_cast<std::size_t>(count) : 0);
+  return answer.substr(0, answer.find('\r'));
+}
+
+}  // namespace
+
+// In the worker from before the reload, no server counts as usable.
+Test(live_haproxy_process, a_connection_from_before_a_reload_is_served_and_not_held,
+     .timeout = 60) {
+  const WebServer web("web");
+  HaproxyRig rig;
+  rig.add_route("web", "example.org", "/", {&web}).hold_max_ms = 60'000;
+  rig.run();
+  const int connection = connected(rig.port);
+  cr_expect(first_line(connection) == "HTTP/1.1 200 OK");
+
+  rig.reload();
+
+  const std::string second = first_line(connection);
+  cr_expect(second == "HTTP/1.1 200 OK", "%s", second.c_str());
+  ::close(connection);
+}
 
 Test(live_haproxy_process, a_reload_loses_no_request_and_counts_those_of_the_old_worker,
      .timeout = 60) {

@@ -102,7 +102,7 @@ Test(route_keep, a_route_that_leads_nowhere_says_so_and_ends_by_a_bound) {
   expect_in("for another 30 s; then they get 503: job next has count 0", why);
   cr_expect(ready_slots(world).empty(), "%s", ready_slots(world).c_str());
   expect_in("waiting|example.org/ → next, 0 ready", route_row(world));
-  expect_in("its requests get 503: job next has count 0",
+  expect_in("then they get 503: job next has count 0",
             world.text("SELECT reason FROM why WHERE name = 'site'"));
 }
 
