@@ -64,14 +64,18 @@ std::string random_work(Dice& dice, const std::string& job) {
     rows += random_instance(dice, job, slot);
   }
   return rows +
-         fmt::format("INSERT INTO stray (node, name, job, since_ms) VALUES ('{}', '{}', '{}', 0);",
-                     dice.node(), job, job);
+         fmt::format(
+             "INSERT INTO stray (node, name, job, since_ms, instance, nonce) "
+             "VALUES ('{0}', '{1}', '{1}', 0, 7, CASE '{0}' WHEN 'local' THEN 'known' ELSE '' END);"
+             "INSERT OR IGNORE INTO let_go (instance, nonce) VALUES (7, 'known');",
+             dice.node(), job);
 }
 
 std::string random_node(Dice& dice, const std::string& node) {
   return fmt::format(
       "INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, "
-      "look_at_ms, hinted) VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {});",
+      "look_at_ms, hinted, seen_epoch) "
+      "VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {}, nullif(abs(random() % 2), 1));",
       node, dice.one_of({"", "unix:///local"}),
       dice.one_of({"unseen", "reached", "reached", "lost"}),
       dice.one_of({"0", "999000", "1000000", "1030000", "2000000"}), dice.flag());
