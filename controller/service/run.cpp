@@ -374,12 +374,12 @@ int run(const Home& home, const RunOptions& options) {
   if (auto safe = home.check_file_system(); !safe.ok()) {
     return refused(safe.error(), kExitConfiguration);
   }
+  await_room(home, log);
   auto lock = HomeLock::take(home, SystemClock().now_ms());
   if (!lock.ok()) {
     return refused(lock.error(),
                    lock.error().fault == Fault::rejected ? kExitBusy : kExitPermission);
   }
-  await_room(home, log);
   for (;;) {
     if (const auto code = serve(home, options, schema, log); code.has_value()) {
       return *code;
