@@ -434,12 +434,12 @@ int run(const Home& home, const RunOptions& options) {
   if (auto known = home.check_state(); !known.ok()) {
     return refused(with_what_runs(known.error(), home), kExitConfiguration);
   }
+  await_room(home, log);
   auto lock = HomeLock::take(home, SystemClock().now_ms());
   if (!lock.ok()) {
     return refused(lock.error(),
                    lock.error().fault == Fault::rejected ? kExitBusy : kExitPermission);
   }
-  await_room(home, log);
   for (;;) {
     if (const auto code = serve(home, options, schema, log, files, lock.value().place()); code.has_value()) {
       return *code;

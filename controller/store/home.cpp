@@ -218,6 +218,7 @@ std::string HomeLock::holder(const Home& home) {
   if (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK) {
     const ssize_t size = pread(fd, text, sizeof text - 1, 0);
     text[size > 0 ? size : 0] = '\0';
+    if (text[0] == '\0') std::strcpy(text, "a process that could not write its name");
   }
   ::close(fd);
   std::string said(text);
