@@ -112,7 +112,8 @@ struct Ship {
     checks = std::make_unique<Checks>(state, machine, executor,
                                       [this](const std::string& script, Values values) {
                                         controller->note(script, std::move(values));
-                                      });
+                                      },
+                                      [] {});
   }
   void pass() {
     do {
