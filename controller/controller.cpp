@@ -116,13 +116,14 @@ Result<Controller::Pass> Controller::pass() {
   const std::int64_t now_ms = now.now_ms;
   Pass pass;
   if (has_something_to_do(now)) {
-    std::vector<Step> to_make;
+    std::vector<Marked> to_make;
     planned_.clear();
     unpacked_.clear();
     if (auto turned = turn(now, to_make); !turned.ok()) {
       names_.insert(planned_.begin(), planned_.end());  // It was all rolled back.
       finished_.insert(finished_.end(), revoked_.begin(), revoked_.end());
       revoked_.clear();
+      to_make.clear();
       // Those that are not made: no worker has a share in them.
       std::erase_if(waiting_, [](const Waiting& each) { return each.claim.use_count() == 1; });
       return turned.error();
@@ -136,8 +137,8 @@ Result<Controller::Pass> Controller::pass() {
       log_outcome(unpacked, now_ms);
       parts_.wake();
     }
-    for (Step& step : to_make) {
-      make(std::move(step), now_ms);
+    for (Marked& marked : to_make) {
+      make(std::move(marked), now_ms);
     }
   }
   write_progress(now_ms);
@@ -192,7 +193,7 @@ Result<> Controller::tell_held(const std::string& why, std::int64_t now_ms) {
 
 // One transaction: what ended is recorded, what changed is planned, what is to be made is marked.
 // Only then is it made.
-Result<> Controller::turn(const Moment& now, std::vector<Step>& to_make) {
+Result<> Controller::turn(const Moment& now, std::vector<Marked>& to_make) {
   const std::int64_t now_ms = now.now_ms;
   Transaction transaction = TRY(Transaction::begin(parts_.state));
   TRY(write_clock(now));
@@ -244,7 +245,7 @@ Result<> Controller::take_dirty() {
 
 // Plans every name that changed or is due, and a few others in their turn, until nothing is left
 // but to wait.
-Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make) {
+Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Marked>& to_make) {
   for (auto& [name, due_at_ms] : due_at_ms_) {
     if (due_at_ms <= now_ms) {
       names_.insert(name);
@@ -279,7 +280,7 @@ Result<> Controller::plan_names(std::int64_t now_ms, std::vector<Step>& to_make)
 
 // By the kinds that have the name, and by no other: a kind without rows costs nothing.
 Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
-                               std::vector<Step>& to_make) {
+                               std::vector<Marked>& to_make) {
   due_at_ms_.erase(name);
   TRY(reconsider(name, now_ms));
   for (const Row& kind : TRY(parts_.state.query(kKindsOfName, {{"name", name}}))) {
@@ -311,7 +312,7 @@ void Controller::wait_for(const std::string& name, const Row& row, std::int64_t 
 
 // A step that has a script after it is made by a worker; any other is a change of rows, made here
 // and now.
-Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>& to_make) {
+Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Marked>& to_make) {
   const Values values = {{"kind", step.kind}, {"name", step.name},     {"target", step.target},
                          {"step", step.step}, {"reason", step.reason}, {"now_ms", now_ms}};
   const std::string id = step.kind + "." + step.step;
@@ -342,9 +343,9 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Step>
   TRY(parts_.state.run(*parts_.schema.script("attempt.begin"), values));
   const auto packed = TRY(pack(step, now_ms));
   if (packed) {
-    waiting_.push_back({step, TRY(answer_to(step, now_ms)),
-                        std::make_shared<std::atomic<Claim>>(Claim::waiting), now_ms});
-    to_make.push_back(std::move(step));
+    auto claim = std::make_shared<std::atomic<Claim>>(Claim::waiting);
+    waiting_.push_back({step, TRY(answer_to(step, now_ms)), claim, now_ms});
+    to_make.push_back({std::move(step), std::move(claim)});
   }
   return Done{};
 }
@@ -418,13 +419,9 @@ Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
   return is_packed;
 }
 
-void Controller::make(Step step, std::int64_t now_ms) {
-  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) {
-    return each.step.kind == step.kind && each.step.target == step.target &&
-           each.step.step == step.step;
-  });
-  if (waiting == waiting_.end()) return;  // It was taken back in the turn that marked it.
-  const auto claim = waiting->claim;
+void Controller::make(Marked marked, std::int64_t now_ms) {
+  Step& step = marked.step;
+  if (marked.claim->load() == Claim::revoked) return;  // It was taken back in the turn that marked it.
   const Hand* hand = hand_of(parts_.reconcilers, step);
   CHECK(hand != nullptr);
   World& world = parts_.world;
@@ -435,12 +432,12 @@ void Controller::make(Step step, std::int64_t now_ms) {
   ++under_way_;
   parts_.executor.submit(
       hand->lane(step),
-      [step, hand, &world, claim] {
+      [step, hand, &world, claim = marked.claim] {
         Claim held = Claim::waiting;
         return claim->compare_exchange_strong(held, Claim::begun) ? hand->make(step, world)
                                                                   : Outcome();
       },
-      [this, step, now_ms, claim, alive = alive_](Outcome outcome) {
+      [this, step, now_ms, claim = marked.claim, alive = alive_](Outcome outcome) {
         if (!*alive) {
           return;
         }

@@ -84,6 +84,11 @@ class Controller {
   };
   // Whose a step in a lane is: a worker's once it has begun it, or the loop's that took it back.
   enum class Claim { waiting, begun, revoked };
+  // A step of this turn, to be made after it.
+  struct Marked {
+    Step step;
+    std::shared_ptr<std::atomic<Claim>> claim;
+  };
   struct Waiting {
     Step step;
     std::string answer;  // What the plan says of its target if nothing is under way.
@@ -103,21 +108,21 @@ class Controller {
   };
 
   Result<> accept();
-  Result<> turn(const Moment& now, std::vector<Step>& to_make);
+  Result<> turn(const Moment& now, std::vector<Marked>& to_make);
   Result<> write_clock(const Moment& now);
   Result<> tell_held(const std::string& why, std::int64_t now_ms);
   Result<std::string> answer_to(const Step& step, std::int64_t now_ms);
   Result<> reconsider(const std::string& name, std::int64_t now_ms);
   Result<> record_all(std::int64_t now_ms);
   Result<> record(const Finished& finished, std::int64_t now_ms);
-  Result<> plan_names(std::int64_t now_ms, std::vector<Step>& to_make);
-  Result<> plan_name(const std::string& name, std::int64_t now_ms, std::vector<Step>& to_make);
+  Result<> plan_names(std::int64_t now_ms, std::vector<Marked>& to_make);
+  Result<> plan_name(const std::string& name, std::int64_t now_ms, std::vector<Marked>& to_make);
   void wait_for(const std::string& name, const Row& row, std::int64_t now_ms);
-  Result<> take_step(Step step, std::int64_t now_ms, std::vector<Step>& to_make);
+  Result<> take_step(Step step, std::int64_t now_ms, std::vector<Marked>& to_make);
   Result<bool> pack(Step& step, std::int64_t now_ms);
   Result<> take_dirty();
   void write_progress(std::int64_t now_ms);
-  void make(Step step, std::int64_t now_ms);
+  void make(Marked marked, std::int64_t now_ms);
   void log_outcome(const Finished& finished, std::int64_t now_ms);
   bool has_something_to_do(const Moment& now) const;
 

@@ -378,7 +378,7 @@ SELECT 'route', c.route, c.route,
                         || max(0, ((SELECT max(s.lent_until_ms) FROM route_target_now AS s WHERE s.route = c.route)
                                    - (SELECT now_ms FROM clock) + 999) / 1000) || ' s; then they get 503'
                  WHEN r.hold_max_ms > 0
-                 THEN 'wait for one until ' || (r.hold_max_ms + 999) / 1000
+                 THEN 'wait for one until ' || ((r.hold_max_ms + 999) / 1000)
                         || ' s after the last one went, then they get 503'
                  ELSE 'get 503' END
          || CASE WHEN (SELECT count FROM job AS j WHERE j.name = r.job) = 0 THEN ': job ' || r.job || ' has count 0'

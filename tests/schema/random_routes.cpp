@@ -44,10 +44,10 @@ std::string random_targets(Dice& dice, const std::string& route) {
       "INSERT INTO route_target (target, route, job, instance, name, slot, acknowledged_port, "
       "acknowledged_weight, port, listed_at_ms, since_ms, wanted, acknowledged, "
       "acknowledged_address, sessions, content, written_at_ms, asked_at_ms, proven_at_ms, "
-      "drained_at_ms, let_go_at_ms, look_at_ms) "
-      "SELECT '{0}/' || id, '{0}', job, id, name, id, 80, 1, 80, 0, 0, {1} "
+      "drained_at_ms, let_go_at_ms, look_at_ms, lent_at_ms) "
+      "SELECT '{0}/' || id, '{0}', job, id, name, id, 80, 1, 80, 0, 0, {1}, {3} "
       "FROM instance WHERE id % 3 = {2};",
-      route, random_standing(dice), dice.one_of({"0", "1", "2", "3"}));
+      route, random_standing(dice), dice.one_of({"0", "1", "2", "3"}), dice.moment_or_null());
 }
 
 std::string random_route(Dice& dice, const std::string& route) {

@@ -43,9 +43,9 @@ std::string random_instance(Dice& dice, const std::string& job, int slot) {
       "INSERT INTO instance (job, slot, spec, node, name, run, container, verdict, rejected, log, "
       "streak, cpus, memory_mb, stop_signal, stop_timeout_ms, address, placed_at_ms, "
       "started_at_ms, "
-      "healthy_at_ms, ended_at_ms, since_ms, hinted) "
+      "healthy_at_ms, ended_at_ms, since_ms, hinted, spared_at_ms) "
       "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
-      "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11} FROM spec WHERE job = '{0}' ORDER BY (id + "
+      "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + "
       "{1}) % 2 LIMIT "
       "1;",
       job, slot, dice.node(), run,
@@ -53,7 +53,7 @@ std::string random_instance(Dice& dice, const std::string& job, int slot) {
           {"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
       run == "1" ? "NULL" : dice.one_of({"'stopped'", "'failed'"}), dice.one_of({"0", "0", "1"}),
       dice.one_of({"NULL", "'log'"}), dice.moment_or_null(), dice.moment_or_null(),
-      run == "1" ? "NULL" : dice.moment(), dice.flag());
+      run == "1" ? "NULL" : dice.moment(), dice.flag(), dice.moment_or_null());
 }
 
 std::string random_work(Dice& dice, const std::string& job) {

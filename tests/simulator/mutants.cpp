@@ -126,7 +126,7 @@ std::vector<Mutant> mutants_of_steps() {
 std::vector<Mutant> mutants_of_routes() {
   return {
       {"an instance is given requests before its checks have passed",
-       {{kStand, "n.healthy_at_ms IS NOT NULL AND n.failing = 0", "true"},
+       {{kStand, "n.healthy_at_ms IS NOT NULL AND (n.failing = 0 OR", "(true OR"},
         {kStand, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},
       {"a routed port need not take a connection",
        {{kStand, "(n.unmet = 0 OR n.wanted = 'ready')", "true"}}},

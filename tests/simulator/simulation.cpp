@@ -247,7 +247,8 @@ Violated Simulation::judge_deadlines(const Snapshot& after) {
       const std::int64_t began_ms = time.integer("began_ms");
       std::int64_t watched_ms = timeline_.now_ms() - began_ms;
       for (const auto& [from_ms, until_ms] : naps_) {
-        watched_ms -= std::max<std::int64_t>(0, until_ms - std::max(from_ms, began_ms));
+        const std::int64_t end_ms = std::min(until_ms, timeline_.now_ms());  // It may be ended.
+        watched_ms -= std::max<std::int64_t>(0, end_ms - std::max(from_ms, began_ms));
       }
       if (watched_ms < time.integer("most_ms")) {
         return fmt::format("{} failed by its deadline after {} ms in which somebody looked",
