@@ -25,7 +25,7 @@ constexpr std::int64_t kLookEveryMs = 1000;
 // A pause of the loop that is longer than that is a gap. A few looks that are missing are no harm
 // to any deadline, and a busy machine has them.
 constexpr std::int64_t kGapMs = 3000;
-constexpr std::int64_t kJumpMs = 1000;           // The wall clock was set by more: see state.clock.
+constexpr std::int64_t kJumpMs = 1000;      // The wall clock was set by more: see state.clock.
 constexpr std::int64_t kHeldTellMs = 1000;  // Writers hold desired.db for a moment: that is none.
 constexpr std::int64_t kHeldRetryMs = 20;
 constexpr std::int64_t kProgressEveryMs = 1000;  // And not for steps that are over before.
@@ -421,7 +421,8 @@ Result<bool> Controller::pack(Step& step, std::int64_t now_ms) {
 
 void Controller::make(Marked marked, std::int64_t now_ms) {
   Step& step = marked.step;
-  if (marked.claim->load() == Claim::revoked) return;  // It was taken back in the turn that marked it.
+  if (marked.claim->load() == Claim::revoked)
+    return;  // It was taken back in the turn that marked it.
   const Hand* hand = hand_of(parts_.reconcilers, step);
   CHECK(hand != nullptr);
   World& world = parts_.world;

@@ -441,7 +441,8 @@ int run(const Home& home, const RunOptions& options) {
                    lock.error().fault == Fault::rejected ? kExitBusy : kExitPermission);
   }
   for (;;) {
-    if (const auto code = serve(home, options, schema, log, files, lock.value().place()); code.has_value()) {
+    if (const auto code = serve(home, options, schema, log, files, lock.value().place());
+        code.has_value()) {
       return *code;
     }
     log.warn("a table of state.db is gone: what can be made again is made again");

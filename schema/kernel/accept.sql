@@ -5,8 +5,8 @@
 -- @run accept.differences
 
 -- {columns}: all columns; {key_of_n}: the primary key of the row called n; {object_of_n}: its columns, named, for JSON;
--- {others_of_n}: those that are not in the key; {same}: o and n are the same in all of them; {stays_with_its_owner}: the
--- row that o belongs to, if to any, is there. Only rows after :mark may be new or changed.
+-- {others_of_n}: those that are not in the key; {same}: o and n are the same in all of them; {stays_with_its_owner}:
+-- the row that o belongs to, if to any, is there. Only rows after :mark may be new or changed.
 INSERT INTO change (revision, table_name, row_key, before, after)
 SELECT :revision, '{table}', json_array({key_of_n}),
        (SELECT json_object({object_of_o}) FROM {table} AS o WHERE {o_is_n}),

@@ -66,8 +66,8 @@ SELECT t.target,
        t.port AS told_port,
        -- NULL: it is not to stand in the route any more.
        (SELECT p.port FROM route_pair AS p WHERE p.instance = t.instance AND p.route = t.route) AS pair_port,
-       -- A route that leads elsewhere now keeps what it has until something of that is ready. Who writes to what another
-       -- one waits for is not kept.
+       -- A route that leads elsewhere now keeps what it has until something of that is ready. Who writes to what
+       -- another one waits for is not kept.
        t.wanted = 'ready'
          AND EXISTS (SELECT 1 FROM route AS r WHERE r.name = t.route AND r.redirect_host IS NULL)
          AND NOT EXISTS (SELECT 1 FROM instance_barred AS b WHERE b.by_instance = t.instance)

@@ -113,9 +113,9 @@ SELECT i.id AS instance,
 FROM instance AS i
 JOIN spec AS s ON s.id = i.spec;
 
--- Every address in an instance's files that is another one now. `is_settled`: the job that it is of has come to rest, or
--- nothing of what the file says answers any more, and there is something better to say. One that makes way for another
--- is told nothing more.
+-- Every address in an instance's files that is another one now. `is_settled`: the job that it is of has come to rest,
+-- or nothing of what the file says answers any more, and there is something better to say. One that makes way for
+-- another is told nothing more.
 CREATE VIEW delivery_move AS
 SELECT i.id AS instance,
        i.job,

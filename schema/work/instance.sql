@@ -7,8 +7,8 @@
 --                                          ▼                   removal ▼                    unwanted ▼
 --                                        failed ──stop──▶ exited ──collect the log──▶ spent ──remove──▶ gone
 --
--- run = 1 is an instance that Rowlock keeps; run = 0 one that is on its way out, or history. There is no way back.
--- The last three of a job that failed are kept, container and all, for `why`; any other goes once it has stopped.
+-- run = 1 is an instance that Rowlock keeps; run = 0 one that is on its way out, or history: there is no way back. The
+-- last three of a job that failed are kept, container and all, for `why`; any other goes once it has stopped.
 
 -- @kind instance
 --   of:       instance.job
@@ -238,31 +238,6 @@ FROM instance AS i
 JOIN node_state AS n ON n.node = i.node
 JOIN spec AS s ON s.id = i.spec
 LEFT JOIN job AS j ON j.name = i.job;
-
-CREATE VIEW instance_why AS
-SELECT 'instance' AS kind,
-       f.name,
-       i.name AS target,
-       i.name || ' ' || CASE WHEN h.detail IS NOT NULL THEN h.detail
-                             WHEN r.step = 'wait' THEN r.reason
-                             ELSE 'needs step ' || r.step || ': ' || r.reason END AS reason,
-       i.since_ms
-FROM instance_fact AS f
-JOIN instance AS i ON i.id = f.id
-CROSS JOIN instance_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
-LEFT JOIN retry AS h ON h.kind = 'instance' AND h.target = f.target AND h.step = r.step
-WHERE r.step <> 'none' AND i.run = 1
-UNION ALL
--- The last failure, as long as the job is not whole again.
-SELECT 'instance', i.job, i.name,
-       i.name || ' failed: ' || i.reason
-         || CASE WHEN i.log IS NOT NULL AND i.log <> '' THEN '; its last lines: ' || char(10) || i.log ELSE '' END,
-       i.ended_at_ms
-FROM instance AS i
-JOIN job_tally AS t ON t.job = i.job
-WHERE i.id = (SELECT max(e.id) FROM instance AS e WHERE e.job = i.job AND e.verdict = 'failed')
-  AND (t.fresh_proven < t.count OR t.state = 'failed'
-       OR EXISTS (SELECT 1 FROM deployment AS d WHERE d.id = t.deployment AND d.cause = 'revert'));
 
 -- @wake
 

@@ -1,5 +1,5 @@
--- How an instance does, by its checks and its routes, and how it stands among those of its job; instance.sql makes its
--- facts of it.
+-- How an instance does, by its checks and its routes, how it stands among those of its job, and what is said of it;
+-- instance.sql makes its facts of it.
 
 -- @views
 
@@ -38,7 +38,8 @@ SELECT i.id,
        (SELECT max(COALESCE(s.lent_until_ms, 9e15)) FROM route_target AS t
         JOIN route_target_stand AS s ON s.target = t.target AND s.role IN ('parting', 'lent')
         WHERE t.instance = i.id AND t.ended_at_ms IS NULL AND t.wanted = 'ready'
-          AND NOT EXISTS (SELECT 1 FROM route_pair AS p WHERE p.instance = i.id AND p.route = t.route)) AS lent_until_ms,
+          AND NOT EXISTS (SELECT 1 FROM route_pair AS p
+                          WHERE p.instance = i.id AND p.route = t.route))      AS lent_until_ms,
        -- How many checks have not passed yet, and how many have failed.
        (SELECT count(*) FROM job_check AS c
         LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
@@ -118,3 +119,28 @@ WINDOW whole  AS (PARTITION BY i.job),
                            CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,
                            i.id
                   ROWS UNBOUNDED PRECEDING);
+
+CREATE VIEW instance_why AS
+SELECT 'instance' AS kind,
+       f.name,
+       i.name AS target,
+       i.name || ' ' || CASE WHEN h.detail IS NOT NULL THEN h.detail
+                             WHEN r.step = 'wait' THEN r.reason
+                             ELSE 'needs step ' || r.step || ': ' || r.reason END AS reason,
+       i.since_ms
+FROM instance_fact AS f
+JOIN instance AS i ON i.id = f.id
+CROSS JOIN instance_case AS r ON r.hold = f.hold AND r.role = f.role AND r.state = f.state
+LEFT JOIN retry AS h ON h.kind = 'instance' AND h.target = f.target AND h.step = r.step
+WHERE r.step <> 'none' AND i.run = 1
+UNION ALL
+-- The last failure, as long as the job is not whole again.
+SELECT 'instance', i.job, i.name,
+       i.name || ' failed: ' || i.reason
+         || CASE WHEN i.log IS NOT NULL AND i.log <> '' THEN '; its last lines: ' || char(10) || i.log ELSE '' END,
+       i.ended_at_ms
+FROM instance AS i
+JOIN job_tally AS t ON t.job = i.job
+WHERE i.id = (SELECT max(e.id) FROM instance AS e WHERE e.job = i.job AND e.verdict = 'failed')
+  AND (t.fresh_proven < t.count OR t.state = 'failed'
+       OR EXISTS (SELECT 1 FROM deployment AS d WHERE d.id = t.deployment AND d.cause = 'revert'));

@@ -1,6 +1,6 @@
--- What jobs write to on their nodes, beside their containers: volumes, and folders of the node. Unless its row says that
--- it can be shared, it has one writer at a time, of whatever job: two servers on one data folder lose what both write.
--- job_mount itself stands in job.sql.
+-- What jobs write to on their nodes, beside their containers: volumes, and folders of the node. Unless its row says
+-- that it can be shared, it has one writer at a time, of whatever job: two servers on one data folder lose what both
+-- write. job_mount itself stands in job.sql.
 
 -- @observed
 
@@ -23,15 +23,16 @@ SELECT m.job, m.path, m.type, m.source, m.shared FROM job_mount AS m WHERE m.typ
 CREATE VIEW mount_violation AS
 SELECT 'job_mount' AS table_name,
        m.job || '/' || m.path AS row_key,
-       'job ' || m.job || ' writes to ' || m.source || ', which only one instance at a time may: set count to 1, or, if '
-         || 'the program can share it, job_mount.shared to 1, or job_mount.read_only to 1' AS message
+       'job ' || m.job || ' writes to ' || m.source || ', which only one instance at a time may: set count to 1, or, '
+         || 'if the program can share it, job_mount.shared to 1, or job_mount.read_only to 1' AS message
 FROM job_writes AS m
 JOIN job AS j ON j.name = m.job
 WHERE m.shared = 0 AND j.count > 1
 UNION ALL
 SELECT 'job_mount', m.job || '/' || m.path,
-       'jobs ' || other.job || ' and ' || m.job || ' both write to ' || m.source || ', which only one at a time may: set '
-         || 'job_mount.read_only to 1 in one of them, or, if both programs can share it, job_mount.shared to 1 in both'
+       'jobs ' || other.job || ' and ' || m.job || ' both write to ' || m.source || ', which only one at a time may: '
+         || 'set job_mount.read_only to 1 in one of them, or, if both programs can share it, job_mount.shared to 1 in '
+         || 'both'
 FROM job_writes AS m
 CROSS JOIN job_writes AS other ON other.type = m.type AND other.job <> m.job
   -- a folder, or one inside it

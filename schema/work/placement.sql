@@ -49,8 +49,9 @@ CREATE VIEW job_room AS
 SELECT t.job,
        t.deployment,
        t.spec,
-       -- So many of the new spec may be placed now, beside those that are kept although their checks fail (start_first). While an old one lives, no more than max_parallel are unproven. With
-       -- stop_first, too, they are made before an old one goes; instance_fact says when they start.
+       -- So many of the new spec may be placed now, with start_first beside those that are kept although their checks
+       -- fail. While an old one lives, no more than max_parallel are unproven. With stop_first, too, they are made
+       -- before an old one goes; instance_fact says when they start.
        max(0, CASE WHEN t.stale_live = 0
                    THEN t.count - t.fresh_live
                           + CASE t.update_order WHEN 'start_first'
@@ -126,13 +127,15 @@ SELECT j.name AS job,
             THEN 'has ' || s.memory_mb || ' MB, the job asks for ' || j.memory_mb || ' MB'
             WHEN j.memory_mb > 0
                  AND j.memory_mb + (SELECT COALESCE(sum(i.memory_mb), 0) FROM instance AS i
-                                    WHERE i.node = n.name AND i.run = 1 AND i.id NOT IN (SELECT e.instance FROM job_ebb AS e
-                                                                                         WHERE e.job = j.name)) > s.memory_mb
+                                    WHERE i.node = n.name AND i.run = 1
+                                      AND i.id NOT IN (SELECT e.instance FROM job_ebb AS e
+                                                       WHERE e.job = j.name)) > s.memory_mb
             THEN 'has no ' || j.memory_mb || ' MB left that are not reserved'
             WHEN j.cpus > 0
                  AND j.cpus + (SELECT COALESCE(sum(i.cpus), 0) FROM instance AS i
-                               WHERE i.node = n.name AND i.run = 1 AND i.id NOT IN (SELECT e.instance FROM job_ebb AS e
-                                                                                    WHERE e.job = j.name)) > s.cpus
+                               WHERE i.node = n.name AND i.run = 1
+                                      AND i.id NOT IN (SELECT e.instance FROM job_ebb AS e
+                                                       WHERE e.job = j.name)) > s.cpus
             THEN 'has no ' || printf('%g', j.cpus) || ' cpus left that are not reserved'
             ELSE '' END AS obstacle,
        (SELECT count(*) FROM instance AS i WHERE i.node = n.name AND i.run = 1) AS load

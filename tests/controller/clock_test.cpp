@@ -109,11 +109,12 @@ struct Ship {
     controller = std::make_unique<Controller>(
         Controller::Parts{state, made.schema, desired, reconcilers, machine, executor, log, [] {}});
     cr_assert(controller->begin().ok());
-    checks = std::make_unique<Checks>(state, machine, executor,
-                                      [this](const std::string& script, Values values) {
-                                        controller->note(script, std::move(values));
-                                      },
-                                      [] {});
+    checks = std::make_unique<Checks>(
+        state, machine, executor,
+        [this](const std::string& script, Values values) {
+          controller->note(script, std::move(values));
+        },
+        [] {});
   }
   void pass() {
     do {

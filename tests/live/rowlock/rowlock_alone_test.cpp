@@ -73,7 +73,8 @@ Test(live_rowlock_alone, a_table_that_was_dropped_is_made_again, .timeout = 120)
   alone.start();
   alone.await_words("runs");
 
-  cr_assert(Shell(alone.home.state_path()).run("PRAGMA busy_timeout = 5000; DROP TABLE retry").empty());
+  cr_assert(
+      Shell(alone.home.state_path()).run("PRAGMA busy_timeout = 5000; DROP TABLE retry").empty());
   alone.await_words("a table of state.db is gone");
 
   await_answer(
