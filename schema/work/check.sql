@@ -121,6 +121,15 @@ JOIN route_check AS c ON c.job = i.job
 JOIN node_state AS n ON n.node = i.node AND n.reach = 'reached'
 WHERE i.run = 1 AND i.container = 'running';
 
+-- What this machine cannot ask now. A check that was deleted meanwhile is not to be asked.
+CREATE VIEW check_unasked AS
+SELECT i.job, s.instance, s.name, s.unasked
+FROM check_state AS s
+JOIN instance AS i ON i.id = s.instance
+WHERE s.unasked <> '' AND i.run = 1 AND i.container = 'running'
+  AND (EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = i.job AND c.name = s.name)
+       OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = i.job AND c.name = s.name));
+
 CREATE VIEW check_why AS
 SELECT 'check' AS kind,
        i.job AS name,
@@ -157,8 +166,7 @@ WHERE i.run = 1
 CREATE VIEW check_metric AS
 SELECT 'rowlock_checks_unasked' AS name, 'Checks that this machine cannot ask: nothing is known of what they ask about.'
          AS help, 'gauge' AS type, '' AS labels,
-       (SELECT count(*) FROM check_state AS s JOIN instance AS i ON i.id = s.instance
-        WHERE i.run = 1 AND i.container = 'running' AND s.unasked <> '') AS value;
+       (SELECT count(*) FROM check_unasked) AS value;
 
 -- @wake
 
@@ -232,9 +240,7 @@ INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'check', i.job, i.name || '/' || :name, 'unasked', :detail
 FROM instance AS i
 WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
-  AND NOT EXISTS (SELECT 1 FROM instance AS o
-                  JOIN check_state AS s ON s.instance = o.id
-                  WHERE o.job = i.job AND o.run = 1 AND s.unasked <> '');
+  AND NOT EXISTS (SELECT 1 FROM check_unasked AS o WHERE o.job = i.job);
 
 INSERT INTO check_state (instance, name, unasked, since_ms)
 SELECT i.id, :name, :detail, :now_ms

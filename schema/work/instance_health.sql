@@ -48,7 +48,7 @@ SELECT i.id,
         JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
         WHERE c.job = i.job AND s.failures >= c.failures AND c.on_failure <> 'withdraw') AS failing,
        -- Whether there is one that this machine cannot ask.
-       EXISTS (SELECT 1 FROM check_state AS s WHERE s.instance = i.id AND s.unasked <> '')   AS unasked
+       EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.instance = i.id)      AS unasked
 FROM instance AS i;
 
 -- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.

@@ -337,8 +337,7 @@ SELECT 'job' AS kind,
        o.job AS name,
        CASE WHEN EXISTS (SELECT 1 FROM instance AS i JOIN node_state AS s ON s.node = i.node
                          WHERE i.job = t.job AND i.run = 1 AND s.reach <> 'reached')     THEN 'unknown'
-            WHEN EXISTS (SELECT 1 FROM instance AS i JOIN check_state AS s ON s.instance = i.id
-                         WHERE i.job = t.job AND i.run = 1 AND s.unasked <> '')          THEN 'unknown'
+            WHEN EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.job = t.job)           THEN 'unknown'
             WHEN t.state = 'failed' OR d.cause = 'revert'                                THEN 'failed'
             WHEN o.nowhere                                                               THEN 'waiting'
             WHEN t.state = 'succeeded' AND t.fresh_proven >= t.count AND t.fresh_live = t.count
@@ -349,8 +348,7 @@ SELECT 'job' AS kind,
          || CASE WHEN t.stale_live > 0 THEN ', ' || t.stale_live || ' of the old spec' ELSE '' END
          || CASE WHEN t.sick > 0 THEN ', ' || t.sick || ' kept whose checks fail' ELSE '' END
          || COALESCE((SELECT ', when they could last be asked: ' || max(s.unasked)
-                      FROM instance AS i JOIN check_state AS s ON s.instance = i.id
-                      WHERE i.job = t.job AND i.run = 1 AND s.unasked <> ''), '')
+                      FROM check_unasked AS s WHERE s.job = t.job), '')
          || CASE WHEN t.state = 'failed' THEN ': ' || d.reason
                  WHEN d.cause = 'revert' THEN ': the change failed, runs the last spec that was healthy'
                  WHEN o.nowhere THEN ': no node can take an instance'
