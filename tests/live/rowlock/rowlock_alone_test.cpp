@@ -62,7 +62,7 @@ Test(live_rowlock_alone, a_terminal_that_closes_does_not_end_it, .timeout = 120)
 
   for (const int number : {SIGHUP, SIGPIPE, SIGHUP}) alone.controller->signal(number);
   Shell(alone.home.desired_path()).run("UPDATE node SET site = 'elsewhere'");
-  alone.await_words("revision=2");
+  alone.await_words("\"revision\":2");
   alone.controller->signal(SIGTERM);
 
   cr_expect_eq(alone.controller->await_end(kPatienceS), 0);

@@ -2,52 +2,18 @@
 // behind them is not ready for a while after its start and ends at once when it is told to
 // (tests/apps/slow_app.cpp).
 #include "tests/live/haproxy/http_load.h"
-#include "tests/live/rowlock/rowlock_home.h"
+#include "tests/live/rowlock/routed_home.h"
 
 #include <criterion/criterion.h>
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 using namespace rowlock;
 using namespace rowlock_live;
 
 namespace {
-
-constexpr int kAppPort = 8080;
-
-std::string apps_folder() {
-  return std::filesystem::absolute(std::getenv("ROWLOCK_TEST_BINARY")).parent_path().string() +
-         "/apps";
-}
-
-// Two slow apps behind site.example.org.
-int route_two_apps(LiveHome& home, const std::string& proxy_columns = "",
-                   const std::string& proxy_values = "") {
-  const int port = port_free_a_moment_ago();
-  home.accept(
-      "BEGIN; INSERT INTO proxy (listen" + proxy_columns +
-      ") VALUES ('127.0.0.1:" + std::to_string(port) + "'" + proxy_values + ");" +
-      insert_job("app", {{"count", "2"},
-                         {"network", "'bridge'"},
-                         {"command", R"('["/app/slow_app","8080","600","30","one"]')"},
-                         {"stop_signal", "'SIGTERM'"},
-                         {"restart_delay_ms", "100"}}) +
-      "INSERT INTO job_port (job, label, port) VALUES ('app', 'http', " + std::to_string(kAppPort) +
-      ");"
-      "INSERT INTO job_mount (job, path, type, source, read_only) VALUES ('app', '/app', 'bind', "
-      "'" +
-      apps_folder() +
-      "', 1);"
-      "INSERT INTO job_check (job, name, type, port, path, interval_ms, passes) VALUES "
-      "('app', 'ready', 'http', 'http', '/ready', 200, 2);"
-      "INSERT INTO route (name, host, job, port) VALUES ('site', 'site.example.org', 'app', "
-      "'http'); COMMIT;");
-  return port;
-}
 
 void deploy(LiveHome& home, int restart) {
   home.accept("UPDATE job SET restart = " + std::to_string(restart));
@@ -56,11 +22,6 @@ void deploy(LiveHome& home, int restart) {
 
 pid_t proxy_process(const LiveHome& home) {
   return static_cast<pid_t>(std::stol(home.state("SELECT process FROM proxy_state")));
-}
-
-void await_served(LiveHome& home) {
-  home.await_converged("app");
-  home.await("SELECT state FROM status WHERE kind = 'route'", "converged");
 }
 
 }  // namespace
