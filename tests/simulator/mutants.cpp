@@ -59,8 +59,6 @@ std::vector<Mutant> mutants_of_roles() {
        {{kInstance, "WHEN 'stop_first' THEN i.fresh_made", "WHEN 'stop_first' THEN 500"}}},
       {"what a moved route still needs is let go",
        {{kInstance, "i.container = 'running' AND i.lent_until_ms IS NOT NULL", "false"}}},
-      {"a route that moved keeps nothing",
-       {{kStand, "n.pair_port IS NULL AND (NOT n.is_last", "n.pair_port IS NULL AND (true"}}},
       {"a surplus stays",
        {{kInstance, "i.fresh_rank > i.count +", "i.fresh_rank > i.count + 500 +"}}},
       {"one more than the surplus goes",
@@ -109,9 +107,6 @@ std::vector<Mutant> mutants_of_steps() {
       {"a stray goes at once",
        {{kStray, "('free',  'ours',    'perhaps', 'wait',  ",
          "('free',  'ours',    'perhaps', 'remove',"}}},
-      {"an old look is believed over a new step",
-       {{kNode, "AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms)",
-         "AND false"}}},
       {"a step under way is begun again",
        {{kInstance, "--   looks:    look\n",
          "--   looks:    look\n--   beside:   look pull create start resume stop collect "
