@@ -7,6 +7,7 @@ namespace rowlock::simulator {
 namespace {
 
 constexpr std::string_view kInstance = "schema/work/instance.sql";
+constexpr std::string_view kHealth = "schema/work/instance_health.sql";
 constexpr std::string_view kJob = "schema/work/job.sql";
 constexpr std::string_view kPlacement = "schema/work/placement.sql";
 constexpr std::string_view kNode = "schema/nodes/node.sql";
@@ -142,7 +143,7 @@ std::vector<Mutant> mutants_of_routes() {
         {kStand, "WHEN n.acknowledged = 'ready' ", "WHEN false "},
         {kStand, "WHEN x.saved_content < n.content ", "WHEN false "},
         {kStand, "WHEN n.asked_at_ms IS NULL OR n.asked_at_ms < n.written_at_ms ", "WHEN false "}}},
-      {"who takes over need not be given requests", {{kInstance, "AND i.unready = 0 ", " "}}},
+      {"who takes over need not be given requests", {{kHealth, "AND i.unready = 0 ", " "}}},
       {"a slot stays ready for a process that ended",
        {{kTarget, "('free',    'over',    'open',     'drain',",
          "('free',    'over',    'open',     'forget',"}}},
