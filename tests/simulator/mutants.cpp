@@ -161,8 +161,6 @@ std::vector<Mutant> mutants_of_routes() {
          "('own',      'free',    'saved',   'lost',    '*',     'none',"}}},
       {"what was refused is never asked again",
        {{kProxy, "refused_until_ms = :now_ms + 30000", "refused_until_ms = 9e15"}}},
-      {"a failed call on the proxy is made again at once",
-       {{kProxy, "--   retry:    100 ms to 5 s\n", "--   retry:    1 ms to 1 ms\n"}}},
   };
 }
 
