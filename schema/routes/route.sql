@@ -331,7 +331,9 @@ SELECT 'route' AS kind,
                  CASE WHEN p.refused_content = p.content THEN 'failed' ELSE 'converging' END
             WHEN s.mode <> w.mode                                                            THEN 'converging'
             WHEN r.redirect_host IS NOT NULL                                                 THEN 'converged'
-            WHEN c.ready = 0                                                                 THEN 'waiting'
+            WHEN c.ready = 0 AND EXISTS (SELECT 1 FROM job AS j WHERE j.name IN (r.job, r.next_job)
+                                                                  AND j.count > 0)           THEN 'waiting'
+            WHEN c.lent > 0                                                                  THEN 'converging'
             WHEN c.coming + c.leaving > 0                                                    THEN 'converging'
             ELSE 'converged' END AS state,
        r.host || r.path || ' → '
@@ -339,6 +341,9 @@ SELECT 'route' AS kind,
                  ELSE r.job
                       || CASE WHEN r.next_job IS NULL THEN '' ELSE ' and ' || r.next_percent || '% ' || r.next_job END
                       || ', ' || c.ready || ' ready'
+                      || CASE WHEN c.ready = 0 AND NOT EXISTS (SELECT 1 FROM job AS j
+                                                               WHERE j.name IN (r.job, r.next_job) AND j.count > 0)
+                              THEN ', since no instance is wanted' ELSE '' END
                       || CASE WHEN c.lent > 0 THEN ', until then ' || c.lent || ' of what it led to before' ELSE '' END
                       || CASE WHEN c.coming > 0 THEN ', ' || c.coming || ' coming' ELSE '' END
                       || CASE WHEN c.leaving > 0 THEN ', ' || c.leaving || ' leaving' ELSE '' END END

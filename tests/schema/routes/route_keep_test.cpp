@@ -96,12 +96,15 @@ Test(route_keep, a_route_that_leads_nowhere_says_so_and_ends_by_a_bound) {
   world.pass_time(30000);
   const std::string meanwhile = ready_slots(world);
   const std::string why = world.text("SELECT reason FROM why WHERE name = 'site'");
+  expect_in("converging|example.org/ → next, 0 ready, since no instance is wanted, until then 1 of",
+            route_row(world));
   world.pass_time(40000);
 
   cr_expect(!meanwhile.empty());
   expect_in("for another 30 s; then they get 503: job next has count 0", why);
   cr_expect(ready_slots(world).empty(), "%s", ready_slots(world).c_str());
-  expect_in("waiting|example.org/ → next, 0 ready", route_row(world));
+  expect_in("converged|example.org/ → next, 0 ready, since no instance is wanted",
+            route_row(world));
   expect_in("then they get 503: job next has count 0",
             world.text("SELECT reason FROM why WHERE name = 'site'"));
 }
