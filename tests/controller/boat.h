@@ -3,39 +3,16 @@
 
 #include "controller/controller.h"
 #include "reconcilers/registry.h"
+#include "tests/controller/hand_executor.h"
 #include "tests/fakes/fake_world.h"
 #include "tests/store/files.h"
 
 #include <criterion/criterion.h>
 
-#include <deque>
 #include <memory>
 #include <string>
 
 namespace rowlock {
-
-// Work waits until the test says so.
-class HandExecutor final : public Executor {
- public:
-  void submit(const std::string&, std::function<Outcome()> work,
-              std::function<void(Outcome)> done) override {
-    waiting_.emplace_back(std::move(work), std::move(done));
-  }
-  bool make_one() {
-    if (waiting_.empty()) {
-      return false;
-    }
-    auto [work, done] = std::move(waiting_.front());
-    waiting_.pop_front();
-    done(work());
-    return true;
-  }
-  void forget() { waiting_.clear(); }
-  std::size_t waiting() const { return waiting_.size(); }
-
- private:
-  std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;
-};
 
 struct OneEngine final : FakeWorld {
   OneEngine() {

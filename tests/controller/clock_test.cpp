@@ -4,6 +4,7 @@
 #include "controller/controller.h"
 #include "reconcilers/registry.h"
 #include "reconcilers/work/check.h"
+#include "tests/controller/hand_executor.h"
 #include "tests/fakes/fake_world.h"
 #include "tests/store/files.h"
 
@@ -64,26 +65,6 @@ struct Machine final : FakeWorld {
   Prober& prober() override { return turned_prober; }
 };
 
-// Steps are made when the loop comes to them, one after the other.
-class QueueExecutor final : public Executor {
- public:
-  void submit(const std::string&, std::function<Outcome()> work,
-              std::function<void(Outcome)> done) override {
-    waiting_.emplace_back(std::move(work), std::move(done));
-  }
-  bool make_one() {
-    if (waiting_.empty()) return false;
-    auto [work, done] = std::move(waiting_.front());
-    waiting_.pop_front();
-    done(work());
-    return true;
-  }
-  void forget() { waiting_.clear(); }
-
- private:
-  std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;
-};
-
 struct Ship {
   MadeHome made;
   Database state = made.state();
@@ -91,7 +72,7 @@ struct Ship {
   Secrets secrets{state, made.schema};
   Reconcilers reconcilers = all_reconcilers(secrets, state, made.schema);
   Machine machine;
-  QueueExecutor executor;
+  HandExecutor executor;
   std::FILE* nowhere = std::fopen("/dev/null", "w");
   Log log{Log::Format::json, nowhere};
   Shell shell{made.home.desired_path()};

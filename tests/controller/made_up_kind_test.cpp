@@ -1,6 +1,7 @@
 // A kind that nobody needs, given to the real loop: its .sql and its hands are all that it takes.
 // It is planned, tried again, shown in status and why, pruned, and mended after a crash.
 #include "controller/controller.h"
+#include "tests/controller/hand_executor.h"
 #include "tests/schema/plan_world.h"
 #include "tests/store/files.h"
 
@@ -103,26 +104,6 @@ std::vector<EmbeddedFile> with_lamps() {
   return files;
 }
 
-// Made at once.
-class OwnHands final : public Executor {
- public:
-  void submit(const std::string&, std::function<Outcome()> work,
-              std::function<void(Outcome)> done) override {
-    waiting_.emplace_back(std::move(work), std::move(done));
-  }
-  bool make_one() {
-    if (waiting_.empty()) return false;
-    auto [work, done] = std::move(waiting_.front());
-    waiting_.pop_front();
-    done(work());
-    return true;
-  }
-  void forget() { waiting_.clear(); }
-
- private:
-  std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;
-};
-
 struct Harbour {
   std::vector<EmbeddedFile> files = with_lamps();
   Schema schema{files};
@@ -133,7 +114,7 @@ struct Harbour {
   DesiredFile desired{home.desired_path(), schema};
   Shell shell{home.desired_path()};
   PlanWorld world;
-  OwnHands executor;
+  HandExecutor executor;
   int lit = 0;
   Reconcilers reconcilers{{"lamp",
                            {{.step = "light",
