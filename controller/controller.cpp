@@ -295,6 +295,7 @@ Result<> Controller::plan_name(const std::string& name, std::int64_t now_ms,
                 row.text("target"),
                 row.text("step"),
                 row.text("reason"),
+                0,
                 {},
                 {}};
       TRY(take_step(std::move(step), now_ms, to_make));
@@ -341,6 +342,8 @@ Result<> Controller::take_step(Step step, std::int64_t now_ms, std::vector<Marke
   }
   step.input = input.value().front();
   TRY(parts_.state.run(*parts_.schema.script("attempt.begin"), values));
+  const auto turn = TRY(parts_.state.query(*parts_.schema.script("retry.turn"), values));
+  step.turn = static_cast<int>(step.input->integer("turn") + turn.front().integer("turn"));
   const auto packed = TRY(pack(step, now_ms));
   if (packed) {
     auto claim = std::make_shared<std::atomic<Claim>>(Claim::waiting);
@@ -432,7 +435,7 @@ void Controller::make(Marked marked, std::int64_t now_ms) {
   }
   ++under_way_;
   parts_.executor.submit(
-      hand->lane(step),
+      {hand->lane(step), step.name, step.turn},
       [step, hand, &world, claim = marked.claim] {
         Claim held = Claim::waiting;
         return claim->compare_exchange_strong(held, Claim::begun) ? hand->make(step, world)

@@ -8,6 +8,7 @@
 // make() on a worker thread → its Outcome is recorded on the loop thread.
 #pragma once
 
+#include "controller/base/lanes.h"
 #include "controller/base/result.h"
 #include "controller/ports/world.h"
 #include "controller/step_progress.h"
@@ -45,6 +46,7 @@ struct Step {
   std::string target;  // The one row that the step is about.
   std::string step;
   std::string reason;
+  int turn = 0;  // Of its lane: what heals is made before what rolls out, and both before retries.
   std::optional<Row> input;
   std::shared_ptr<const Parcel> parcel;              // What pack() made; null for most steps.
   std::shared_ptr<StepProgress> progress = nullptr;  // Null when its hand tells none.
@@ -136,8 +138,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  // Has `work` called once, elsewhere, and then `done` with what it returned, on the loop thread.
-  virtual void submit(const std::string& lane, std::function<Outcome()> work,
+  // Has `work` called once, elsewhere and when it is its turn, and then `done` with what it returned, on the loop thread.
+  virtual void submit(const Place& place, std::function<Outcome()> work,
                       std::function<void(Outcome)> done) = 0;
 };
 

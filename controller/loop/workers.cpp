@@ -1,11 +1,11 @@
-// One mutex guards the lanes; threads take the oldest job of a lane that has room, and sleep when
-// there is none.
+// One mutex guards the lanes; threads take the job whose turn it is, and sleep when there is none.
 #include "controller/loop/workers.h"
 
-#include <algorithm>
+#include "controller/base/check.h"
+
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -17,43 +17,16 @@ namespace rowlock {
 namespace {
 
 struct Task {
-  std::uint64_t number = 0;  // Of submission: the smallest is the oldest.
   std::function<void()> job;
   std::function<void()> done;
 };
 
-// Exists while it has a job, waiting or running.
-struct Lane {
-  std::size_t running = 0;
-  std::deque<Task> waiting;
+using SteadyClock = std::chrono::steady_clock;
 
-  // How many more could begin now.
-  std::size_t startable() const { return std::min(waiting.size(), Workers::kPerLane - running); }
-};
-
-using Lanes = std::map<std::string, Lane>;
-
-std::size_t startable(const Lanes& lanes) {
-  std::size_t sum = 0;
-  for (const auto& [name, lane] : lanes) {
-    sum += lane.startable();
-  }
-  return sum;
-}
-
-// The lane with the oldest job that could begin now, or end().
-Lanes::iterator next_lane(Lanes& lanes) {
-  auto oldest = lanes.end();
-  for (auto lane = lanes.begin(); lane != lanes.end(); ++lane) {
-    if (lane->second.startable() == 0) {
-      continue;
-    }
-    if (oldest == lanes.end() ||
-        lane->second.waiting.front().number < oldest->second.waiting.front().number) {
-      oldest = lane;
-    }
-  }
-  return oldest;
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             SteadyClock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -70,6 +43,7 @@ struct Workers::Pool {
   mutable std::mutex mutex;  // Guards what follows.
   std::condition_variable changed;
   Lanes lanes;
+  std::map<std::uint64_t, Task> tasks;  // Those that wait in the lanes.
   std::vector<std::thread> threads;
   std::size_t idle = 0;  // Threads without a job, counted from their creation.
   std::uint64_t submitted = 0;
@@ -77,36 +51,50 @@ struct Workers::Pool {
 
   void add_thread();
   void work();
-  void run(Task task, const std::string& lane, std::unique_lock<std::mutex>& lock);
+  void sleep(std::unique_lock<std::mutex>& lock);
+  void run(std::uint64_t job, std::unique_lock<std::mutex>& lock);
 };
 
-// Requires: the mutex is held.
+// As far as there may be one more. Requires: the mutex is held, and the workers are not ending.
 void Workers::Pool::add_thread() {
-  threads.emplace_back([this] { work(); });
-  ++idle;
+  if (threads.size() >= threads_max) return;
+  try {
+    threads.emplace_back([this] { work(); });
+    ++idle;
+  } catch (const std::system_error&) {
+    // The system has no thread to give: those that run will come to what waits.
+  }
 }
 
 // The life of one thread.
 void Workers::Pool::work() {
   std::unique_lock lock(mutex);
-  while (true) {
-    auto lane = lanes.end();
-    changed.wait(lock, [&] { return ending || (lane = next_lane(lanes)) != lanes.end(); });
-    if (ending) {
-      return;
+  while (!ending) {
+    if (const auto job = lanes.begin(now_ms())) {
+      run(*job, lock);
+    } else {
+      sleep(lock);
     }
-    Task task = std::move(lane->second.waiting.front());
-    lane->second.waiting.pop_front();
-    run(std::move(task), lane->first, lock);
+  }
+}
+
+// Until there may be something to begin: a job came, one ended, or one is slow by now.
+void Workers::Pool::sleep(std::unique_lock<std::mutex>& lock) {
+  const std::int64_t now = now_ms();
+  if (const auto slow_ms = lanes.next_slow_ms(now)) {
+    changed.wait_for(lock, std::chrono::milliseconds(*slow_ms - now));
+  } else {
+    changed.wait(lock);
   }
 }
 
 // Requires: the mutex is held by `lock`, and is again on return; not while the job runs.
-void Workers::Pool::run(Task task, const std::string& lane_name,
-                        std::unique_lock<std::mutex>& lock) {
-  const auto lane = lanes.find(lane_name);  // A running job keeps its lane, so this stays good.
-  ++lane->second.running;
+void Workers::Pool::run(std::uint64_t job, std::unique_lock<std::mutex>& lock) {
+  Task task = std::move(tasks.extract(job).mapped());
   --idle;
+  if (idle == 0 && lanes.waiting() > 0) {
+    add_thread();  // Somebody has to see when one of those that run is slow.
+  }
   const std::weak_ptr<const bool> still_alive = alive;
   lock.unlock();
   task.job();
@@ -118,9 +106,7 @@ void Workers::Pool::run(Task task, const std::string& lane_name,
   });
   lock.lock();
   ++idle;
-  if (--lane->second.running == 0 && lane->second.waiting.empty()) {
-    lanes.erase(lane);
-  }
+  lanes.end(job);
 }
 
 // One thread from the start: if the system refuses more later, work is slow, but it is done.
@@ -128,16 +114,15 @@ Workers::Workers(Loop& loop, std::size_t threads_max)
     : pool_(std::make_unique<Pool>(loop, threads_max)) {
   const std::lock_guard lock(pool_->mutex);
   pool_->add_thread();
+  CHECK(!pool_->threads.empty());
 }
 
 Workers::~Workers() {
-  Lanes dropped;  // Destroyed after the lock is released, since a job may own anything.
+  std::map<std::uint64_t, Task> dropped;  // Destroyed without the lock: a job may own anything.
   {
     const std::lock_guard lock(pool_->mutex);
     pool_->ending = true;
-    for (auto& [name, lane] : pool_->lanes) {
-      dropped[name].waiting.swap(lane.waiting);
-    }
+    dropped.swap(pool_->tasks);
   }
   pool_->changed.notify_all();
   for (std::thread& thread : pool_->threads) {
@@ -145,27 +130,20 @@ Workers::~Workers() {
   }
 }
 
-void Workers::submit(const std::string& lane, std::function<void()> job,
-                     std::function<void()> done) {
+void Workers::submit(const Place& place, std::function<void()> job, std::function<void()> done) {
   const std::lock_guard lock(pool_->mutex);
-  pool_->lanes[lane].waiting.push_back({pool_->submitted++, std::move(job), std::move(done)});
-  if (startable(pool_->lanes) > pool_->idle && pool_->threads.size() < pool_->threads_max) {
-    try {
-      pool_->add_thread();
-    } catch (const std::system_error&) {
-      // The system has no thread to give: those that run will come to this job.
-    }
+  const std::uint64_t number = pool_->submitted++;
+  pool_->tasks.emplace(number, Task{std::move(job), std::move(done)});
+  pool_->lanes.wait(number, place);
+  if (pool_->lanes.startable(now_ms()) >= pool_->idle) {
+    pool_->add_thread();
   }
   pool_->changed.notify_one();
 }
 
 std::size_t Workers::queued() const {
   const std::lock_guard lock(pool_->mutex);
-  std::size_t sum = 0;
-  for (const auto& [name, lane] : pool_->lanes) {
-    sum += lane.waiting.size();
-  }
-  return sum;
+  return pool_->tasks.size();
 }
 
 std::size_t Workers::running() const {

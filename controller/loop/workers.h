@@ -3,6 +3,7 @@
 // and nobody else.
 #pragma once
 
+#include "controller/base/lanes.h"
 #include "controller/loop/loop.h"
 
 #include <cstddef>
@@ -14,9 +15,6 @@ namespace rowlock {
 
 class Workers {
  public:
-  // Jobs of one lane at once. An engine makes containers fastest when it is asked for four to eight
-  // at a time, and as many hung calls it takes to hold up a lane.
-  static constexpr std::size_t kPerLane = 8;
   static constexpr std::size_t kThreadsMax =
       256;  // Jobs at once; more lanes than this can hold wait their turn.
 
@@ -32,8 +30,8 @@ class Workers {
 
   // Calls `job` on some other thread, and `done` on the loop thread after it. Both are called once,
   // or dropped when the workers are destroyed. What the job found out travels in something that
-  // both own. In order of submission, as far as lanes have room. `job` must not throw.
-  void submit(const std::string& lane, std::function<void()> job, std::function<void()> done);
+  // both own. In the order of Lanes. `job` must not throw.
+  void submit(const Place& place, std::function<void()> job, std::function<void()> done);
 
   // Jobs that have not begun. The queue takes all that it is given: whoever submits must bound it.
   std::size_t queued() const;

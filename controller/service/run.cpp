@@ -45,11 +45,11 @@ class WorkerExecutor final : public Executor {
  public:
   explicit WorkerExecutor(Workers& workers) : workers_(workers) {}
 
-  void submit(const std::string& lane, std::function<Outcome()> work,
+  void submit(const Place& place, std::function<Outcome()> work,
               std::function<void(Outcome)> done) override {
     auto outcome = std::make_shared<Outcome>();
     workers_.submit(
-        lane, [outcome, work = std::move(work)] { *outcome = work(); },
+        place, [outcome, work = std::move(work)] { *outcome = work(); },
         [outcome, done = std::move(done)] { done(std::move(*outcome)); });
   }
 
@@ -154,7 +154,7 @@ void Service::unseal(const UnsealSource& source) {
   sealed_at_ = secrets_.seal.changes();
   auto key = std::make_shared<std::optional<Result<UnsealKey>>>();
   workers_.submit(
-      "unseal",
+      {"unseal"},
       [key, source, age_file = home_.unseal_age_path()] {
         key->emplace(unseal_key_of(source.with_environment(), age_file));
       },

@@ -126,7 +126,7 @@ void Checks::ask(const Key& key, Appointment& appointment, std::int64_t now_ms) 
   }
   World& world = world_;
   executor_.submit(
-      target.text("container") + "/exec", [&world, target] { return ask_inside(world, target); },
+      {target.text("container") + "/exec"}, [&world, target] { return ask_inside(world, target); },
       [take](const Outcome& outcome) {
         take({outcome.kind == Outcome::Kind::done, outcome.detail, outcome.result != kUnknown});
       });

@@ -117,6 +117,12 @@ DELETE FROM retry WHERE name IN (SELECT name FROM temp.dirty);
 -- What is waited for under a name.
 SELECT kind, target, step, detail FROM retry WHERE name = :name ORDER BY kind, target, step;
 
+-- @run retry.turn
+
+-- Of a step that is made now: a retry comes after all first tries. KIND_input may have a column turn that is added to
+-- it, 0 for what heals and 1 for what rolls out.
+SELECT 2 * EXISTS (SELECT 1 FROM retry WHERE kind = :kind AND target = :target AND step = :step) AS turn;
+
 -- @run retry.ask
 
 -- `rowlock retry NAME`: all of it is tried again at once.

@@ -233,7 +233,9 @@ SELECT i.id AS target, i.id AS instance,
        EXISTS (SELECT 1 FROM json_each(s.body, '$.secrets.files') AS f
                WHERE json_extract(f.value, '$.as') = 'env') AS has_secret_environment,
        COALESCE(j.stop_signal, i.stop_signal) AS stop_signal,
-       COALESCE(j.stop_timeout_ms, i.stop_timeout_ms) AS stop_timeout_ms
+       COALESCE(j.stop_timeout_ms, i.stop_timeout_ms) AS stop_timeout_ms,
+       EXISTS (SELECT 1 FROM deployment AS d
+               WHERE d.job = i.job AND d.current = 1 AND d.state = 'running') AS turn
 FROM instance AS i
 JOIN node_state AS n ON n.node = i.node
 JOIN spec AS s ON s.id = i.spec

@@ -245,7 +245,7 @@ std::vector<Figure> measure_idle(Bench& bench, const std::string& endpoint) {
 // Makes each step at once, on the caller's thread.
 class DirectExecutor final : public Executor {
  public:
-  void submit(const std::string&, std::function<Outcome()> work,
+  void submit(const Place&, std::function<Outcome()> work,
               std::function<void(Outcome)> done) override {
     done(work());
   }

@@ -313,3 +313,35 @@ Test(controller, a_step_that_waits_and_is_still_wanted_is_made) {
   cr_expect(boat.text("SELECT count(*) FROM attempt WHERE outcome = 'lost'") == "0");
   cr_expect_eq(boat.world.engine.containers().size(), 2);
 }
+
+Test(controller, what_heals_goes_before_what_rolls_out_and_a_retry_after_both) {
+  Boat boat;
+  const auto turns_of = [&](const std::string& name) {
+    std::vector<int> turns;
+    for (const Place& place : boat.executor.places) {
+      if (place.name == name && place.lane == "local") turns.push_back(place.turn);
+    }
+    boat.executor.places.clear();
+    return turns;
+  };
+  cr_assert(
+      boat.shell.run("INSERT INTO job (name, image, min_healthy_ms) VALUES ('web', 'good:1', 0)")
+          .empty());
+  boat.pass_time(30000);
+  cr_expect(turns_of("web") == std::vector<int>({1, 1}), "created and started for the first time");
+
+  boat.world.engine.erase(boat.text("SELECT name FROM instance"));
+  boat.pass_time(30000);
+  const auto healing = turns_of("web");
+  cr_expect_gt(healing.size(), 0);
+  cr_expect_eq(std::count(healing.begin(), healing.end(), 0), healing.size());
+
+  int creates = 0;
+  boat.world.engine.set_faults([&](const std::string& call, const std::string&) {
+    return call == "create" && creates++ == 0 ? FaultPlan::fail_before : FaultPlan::none;
+  });
+  cr_assert(boat.shell.run("UPDATE job SET command = '[\"again\"]'").empty());
+  boat.pass_time(60000);
+  const auto turns = turns_of("web");
+  cr_expect(std::count(turns.begin(), turns.end(), 3) > 0, "a roll-out's step was tried again");
+}

@@ -7,14 +7,16 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace rowlock {
 
 // Work waits until the test says so.
 class HandExecutor final : public Executor {
  public:
-  void submit(const std::string&, std::function<Outcome()> work,
+  void submit(const Place& place, std::function<Outcome()> work,
               std::function<void(Outcome)> done) override {
+    places.push_back(place);
     waiting_.emplace_back(std::move(work), std::move(done));
   }
   bool make_one() {
@@ -28,6 +30,8 @@ class HandExecutor final : public Executor {
   }
   void forget() { waiting_.clear(); }
   std::size_t waiting() const { return waiting_.size(); }
+
+  std::vector<Place> places;  // Of all that was ever submitted.
 
  private:
   std::deque<std::pair<std::function<Outcome()>, std::function<void(Outcome)>>> waiting_;

@@ -57,7 +57,7 @@ Test(workers, a_job_runs_elsewhere_and_its_done_on_the_loop_thread_after_it, .ti
   bool is_done = false;
 
   workers.submit(
-      "local", [&] { job_thread = std::this_thread::get_id(); },
+      {"local"}, [&] { job_thread = std::this_thread::get_id(); },
       [&] {
         cr_assert(std::this_thread::get_id() == here);
         cr_assert(job_thread != std::thread::id());
@@ -88,13 +88,13 @@ Test(workers, a_lane_runs_no_more_jobs_at_once_than_it_may, .timeout = 20) {
     --running;
   };
   for (int i = 0; i < kJobs; ++i) {
-    workers.submit("local", job, [&] {
+    workers.submit({"local"}, job, [&] {
       if (++done == kJobs) {
         loop.stop();
       }
     });
   }
-  constexpr auto kMost = static_cast<int>(Workers::kPerLane);
+  constexpr auto kMost = static_cast<int>(rowlock::Lanes::kBrisk);
   gate.wait_for(kMost);
   cr_assert_eq(workers.running(), kMost);
   cr_assert_eq(workers.queued(), kJobs - kMost);
@@ -111,13 +111,49 @@ Test(workers, a_lane_that_hangs_holds_up_no_other, .timeout = 20) {
   Gate gate;
   for (int i = 0; i < 10; ++i) {
     workers.submit(
-        "hangs", [&] { gate.pass(); }, nothing);
+        {"hangs"}, [&] { gate.pass(); }, nothing);
   }
 
-  workers.submit("works", nothing, [&] { loop.stop(); });
+  workers.submit({"works"}, nothing, [&] { loop.stop(); });
   loop.run();
 
-  cr_assert_leq(gate.arrived(), static_cast<int>(Workers::kPerLane));
+  cr_assert_leq(gate.arrived(), static_cast<int>(rowlock::Lanes::kBrisk));
+  gate.open();
+}
+
+Test(workers, a_name_that_hangs_holds_up_no_other_of_its_lane, .timeout = 20) {
+  Loop loop;
+  Workers workers(loop);
+  Gate gate;
+  for (int i = 0; i < 12; ++i) {
+    workers.submit(
+        {"local", "hangs"}, [&] { gate.pass(); }, nothing);
+  }
+
+  workers.submit({"local", "works"}, nothing, [&] { loop.stop(); });
+  loop.run();
+
+  cr_assert_leq(gate.arrived(), static_cast<int>(rowlock::Lanes::kOfName));
+  gate.open();
+}
+
+Test(workers, a_lane_whose_jobs_all_hang_goes_on_once_they_are_slow, .timeout = 30) {
+  Loop loop;
+  Workers workers(loop);
+  Gate gate;
+  for (int i = 0; i < static_cast<int>(rowlock::Lanes::kBrisk); ++i) {
+    workers.submit(
+        {"local", std::to_string(i)}, [&] { gate.pass(); }, nothing);
+  }
+  int left = 3;
+  for (int i = 0; i < 3; ++i) {
+    workers.submit({"local", "works"}, nothing, [&] {
+      if (--left == 0) loop.stop();
+    });
+  }
+  loop.run();
+
+  cr_assert_eq(gate.arrived(), static_cast<int>(rowlock::Lanes::kBrisk));
   gate.open();
 }
 
@@ -126,18 +162,18 @@ Test(workers, jobs_begin_in_the_order_they_were_submitted, .timeout = 20) {
   Workers workers(loop);
   Gate gate;
   std::vector<int> begun;
-  constexpr auto kBusy = static_cast<int>(Workers::kPerLane) - 1;
+  constexpr auto kBusy = static_cast<int>(rowlock::Lanes::kBrisk) - 1;
   for (int i = 0; i < kBusy; ++i) {  // One place is left in the lane.
     workers.submit(
-        "local", [&] { gate.pass(); }, nothing);
+        {"local"}, [&] { gate.pass(); }, nothing);
   }
   gate.wait_for(kBusy);
 
   for (int i = 0; i < 20; ++i) {
     workers.submit(
-        "local", [&begun, i] { begun.push_back(i); }, nothing);
+        {"local"}, [&begun, i] { begun.push_back(i); }, nothing);
   }
-  workers.submit("local", nothing, [&] { loop.stop(); });
+  workers.submit({"local"}, nothing, [&] { loop.stop(); });
   loop.run();
   gate.open();
 
@@ -157,7 +193,7 @@ Test(workers, threads_are_bounded_and_every_job_gets_its_turn, .timeout = 20) {
 
   for (int i = 0; i < kLanes; ++i) {
     workers.submit(
-        "node-" + std::to_string(i), [&] { gate.pass(); },
+        {"node-" + std::to_string(i)}, [&] { gate.pass(); },
         [&] {
           if (++done == kLanes) {
             loop.stop();
@@ -180,14 +216,14 @@ Test(workers, destruction_drops_the_queue_waits_for_the_running_and_calls_no_don
   std::atomic<int> finished = 0;
   for (int i = 0; i < 10; ++i) {
     workers->submit(
-        "local",
+        {"local"},
         [&] {
           gate.pass();
           ++finished;
         },
         [] { cr_assert(false, "done was called after destruction"); });
   }
-  gate.wait_for(static_cast<int>(Workers::kPerLane));
+  gate.wait_for(static_cast<int>(rowlock::Lanes::kBrisk));
 
   std::thread opener([&] { gate.open(); });
   workers.reset();
@@ -195,6 +231,6 @@ Test(workers, destruction_drops_the_queue_waits_for_the_running_and_calls_no_don
   loop.post([&] { loop.stop(); });
   loop.run();
 
-  cr_assert_geq(finished, static_cast<int>(Workers::kPerLane));
+  cr_assert_geq(finished, static_cast<int>(rowlock::Lanes::kBrisk));
   cr_assert_eq(finished, gate.arrived());
 }

@@ -31,7 +31,7 @@ bool results_arrive_on_the_loop_thread() {
   for (int i = 0; i < kJobs; ++i) {
     const auto answer = std::make_shared<std::string>();
     workers.submit(
-        "lane-" + std::to_string(i % kLanes), [answer, i] { *answer = std::to_string(i); },
+        {"lane-" + std::to_string(i % kLanes)}, [answer, i] { *answer = std::to_string(i); },
         [&, answer, i] {
           is_right = is_right && *answer == std::to_string(i) && std::this_thread::get_id() == here;
           if (++done == kJobs) {
@@ -55,11 +55,11 @@ bool jobs_follow_jobs() {
       return;
     }
     workers.submit(
-        "lane-" + std::to_string(left % kLanes), [] {}, next);
+        {"lane-" + std::to_string(left % kLanes)}, [] {}, next);
   };
   for (int i = 0; i < kLanes; ++i) {
     workers.submit(
-        "lane-" + std::to_string(i), [] {}, next);
+        {"lane-" + std::to_string(i)}, [] {}, next);
   }
   loop.run();
   return expect(left <= 0, "the chain of jobs broke");
@@ -74,7 +74,7 @@ bool destruction_meets_running_jobs() {
     auto workers = std::make_unique<rowlock::Workers>(loop);
     for (int i = 0; i < 200; ++i) {
       workers->submit(
-          "lane-" + std::to_string(i % kLanes), [&] { ++begun; },
+          {"lane-" + std::to_string(i % kLanes)}, [&] { ++begun; },
           [&] {
             is_late = is_late || is_destroyed;
             if (workers != nullptr) {

@@ -22,11 +22,32 @@ bool is_bound(const std::string& lane) {
 
 }  // namespace
 
-void Hands::submit(const std::string& lane, std::function<Outcome()> work,
+void Hands::submit(const Place& place, std::function<Outcome()> work,
                    std::function<void(Outcome)> done) {
   auto pending = std::make_shared<Pending>();
+  pending->lane = place.lane;
+  pending->ticket = submitted_++;
   pending->work = std::move(work);
   pending->done = std::move(done);
+  lanes_.wait(pending->ticket, place);
+  waiting_.emplace(pending->ticket, std::move(pending));
+  begin_all();
+}
+
+// All that have a place in their lanes; what waits for a slow one is looked at again by then.
+void Hands::begin_all() {
+  while (const auto ticket = lanes_.begin(timeline_.now_ms())) {
+    begin(waiting_.extract(*ticket).mapped());
+  }
+  const auto slow_ms = lanes_.next_slow_ms(timeline_.now_ms());
+  if (slow_ms && *slow_ms != looks_at_ms_) {
+    looks_at_ms_ = *slow_ms;
+    timeline_.at(*slow_ms, [this] { begin_all(); });
+  }
+}
+
+void Hands::begin(const std::shared_ptr<Pending>& pending) {
+  const std::string& lane = pending->lane;
   const bool is_check =
       lane.ends_with("/exec");  // Hangs no longer than its own deadline: then it has failed.
   const bool changes = !lane.ends_with("/look") && !lane.ends_with("/observe") && !is_check;
@@ -67,6 +88,8 @@ void Hands::answer(const std::shared_ptr<Pending>& pending) {
     pending->done(pending->outcome);  // Must be dropped by whoever asked.
     return;
   }
+  lanes_.end(pending->ticket);
+  begin_all();
   pending->is_unheard = true;
   if (pending->hangs) {
     pending->done(
@@ -78,6 +101,8 @@ void Hands::answer(const std::shared_ptr<Pending>& pending) {
 }
 
 void Hands::drop_all() {
+  waiting_.clear();
+  lanes_ = Lanes();
   for (const auto& pending : under_way_) {
     if (pending->is_unheard) continue;
     pending->is_unheard = true;
@@ -86,6 +111,6 @@ void Hands::drop_all() {
   }
 }
 
-bool Hands::is_idle() const { return under_way_.empty(); }
+bool Hands::is_idle() const { return under_way_.empty() && waiting_.empty(); }
 
 }  // namespace rowlock::simulator

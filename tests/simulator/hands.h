@@ -1,11 +1,12 @@
-// Steps are made here instead of on threads: each at some later moment, and its answer arrives
-// later still. Some hang until their deadline, whether the change was made or not; the controller
-// may be killed in between.
+// Steps are made here instead of on threads, with the limits of the workers: each at some later
+// moment, and its answer arrives later still. Some hang until their deadline, whether the change
+// was made or not; the controller may be killed in between.
 #pragma once
 
 #include "controller/reconciler.h"
 #include "tests/simulator/engines.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ class Hands final : public Executor {
   Hands(Timeline& timeline, Random& random, Engines& engines, const Weather& weather)
       : timeline_(timeline), random_(random), engines_(engines), weather_(weather) {}
 
-  void submit(const std::string& lane, std::function<Outcome()> work,
+  void submit(const Place& place, std::function<Outcome()> work,
               std::function<void(Outcome)> done) override;
 
   // The controller was killed: what was under way is made all the same, or not. Nobody hears of it.
@@ -38,6 +39,8 @@ class Hands final : public Executor {
 
  private:
   struct Pending {
+    std::string lane;
+    std::uint64_t ticket = 0;
     std::function<Outcome()> work;
     std::function<void(Outcome)> done;
     bool is_bound = false;
@@ -49,6 +52,8 @@ class Hands final : public Executor {
     Outcome outcome;
   };
 
+  void begin_all();
+  void begin(const std::shared_ptr<Pending>& pending);
   void make(const std::shared_ptr<Pending>& pending);
   void answer(const std::shared_ptr<Pending>& pending);
   bool is_cut(const Pending& pending, Moment moment);
@@ -57,6 +62,10 @@ class Hands final : public Executor {
   Random& random_;
   Engines& engines_;
   Weather weather_;
+  Lanes lanes_;
+  std::uint64_t submitted_ = 0;
+  std::int64_t looks_at_ms_ = 0;                               // At the lanes again.
+  std::map<std::uint64_t, std::shared_ptr<Pending>> waiting_;  // For a place in their lanes.
   std::vector<std::shared_ptr<Pending>> under_way_;
   std::function<bool(int, Moment)> on_step_;
   int steps_ = 0;
