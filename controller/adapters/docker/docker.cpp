@@ -246,10 +246,12 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
                   "set job.command: the image has none of its own");
   }
 
+  std::string subnet;
+  if (lives_on_bridge(spec)) subnet = TRY(home_subnet(attempt, spec.home));
   const Result<DockerAnswer> answer =
       engine_.call(attempt,
                    request("POST", "/containers/create?name=" + percent_encoded(spec.name),
-                           container_body(spec, config).text(), deadlines_.change_ms),
+                           container_body(spec, config, subnet).text(), deadlines_.change_ms),
                    {409});
   if (!answer.ok()) {
     return unless_ours_is_lost(answer.error(), {spec.secrets_folder, spec.launcher});
@@ -266,6 +268,11 @@ Result<> DockerRuntime::start(const std::string& name) {
   if (answer.error().fault != Fault::rejected) return answer.error();
   const Result<Json> container = look(attempt, container_path(name) + "/json");
   if (!container.ok()) return answer.error();
+  if (!TRY(stands_on_its_network(attempt, container.value()))) {
+    TRY(remove(name));
+    return failed(Fault::transient, Cause::other, attempt,
+                  "the network of its home was removed: it is made again");
+  }
   return unless_ours_is_lost(answer.error(), sources_of_ours(container.value()));
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,12 @@ class DockerRuntime final : public ContainerRuntime {
   Result<std::optional<Container>> find(std::string_view attempt, const std::string& name);
   Result<Json> fitting_image(std::string_view attempt, const ContainerSpec& spec);
   Result<std::vector<Claim>> claims(std::string_view attempt, const std::string& home);
+  Result<std::optional<Json>> find_network(std::string_view attempt, const std::string& name);
+  Result<> make_network(std::string_view attempt, const std::string& name, const std::string& home,
+                        const std::string& subnet);
+  Result<> remove_network(std::string_view attempt, const std::string& name);
+  Result<std::string> home_subnet(std::string_view attempt, const std::string& home);
+  Result<bool> stands_on_its_network(std::string_view attempt, const Json& container);
   Result<> check_made_from(std::string_view attempt, const ContainerSpec& spec);
   Result<> send_signal(std::string_view attempt, const std::string& name,
                        const std::string& signal);
@@ -68,6 +75,7 @@ class DockerRuntime final : public ContainerRuntime {
 
   DockerEngine engine_;
   DockerDeadlines deadlines_;
+  std::mutex network_mutex_;  // Held by whoever makes the network of a home.
 };
 
 // DOCKER_HOST where it is set, as the docker command line has it; otherwise the usual socket.

@@ -1,6 +1,7 @@
 // A claim is a volume that nothing mounts. The engine makes one of a name once: whoever asks for it
 // again is given the one that is there, with the labels of the first.
 #include "controller/adapters/docker/docker.h"
+#include "controller/adapters/docker/docker_json.h"
 #include "controller/base/percent.h"
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@ namespace rowlock {
 
 namespace {
 
-constexpr char kHomeLabel[] = "rowlock.home";
 constexpr char kEpochLabel[] = "rowlock.claim";
 constexpr char kHolderLabel[] = "rowlock.holder";
 constexpr char kPlaceLabel[] = "rowlock.place";

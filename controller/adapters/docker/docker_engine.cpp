@@ -70,6 +70,9 @@ constexpr Complaint kComplaints[] = {
     {"range of cpus", Fault::rejected, Cause::other, "lower job.cpus to what the node has"},
     {"could not find bridge", Fault::broken, Cause::other,
      "the engine has lost its bridge: restart the engine"},
+    {"non-overlapping ipv4 address pool", Fault::rejected, Cause::other,
+     "no subnet is left for the home's network: docker network prune, or set "
+     "default-address-pools in the engine's daemon.json"},
     {"no such network", Fault::rejected, Cause::other,
      "create the network on the node, or correct job.network"},
 

@@ -2,6 +2,8 @@
 // part of a container, so that a new column of a job's row is a few lines in one place.
 #include "controller/adapters/docker/docker_json.h"
 
+#include "controller/adapters/docker/docker_network.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -12,7 +14,6 @@ namespace rowlock {
 
 namespace {
 
-constexpr char kHomeLabel[] = "rowlock.home";
 constexpr char kJobLabel[] = "rowlock.job";
 constexpr char kInstanceLabel[] = "rowlock.instance";
 constexpr char kNonceLabel[] = "rowlock.nonce";
@@ -109,7 +110,7 @@ Json environment_lines(const ContainerSpec& spec) {
 Json host_config(const ContainerSpec& spec) {
   Members host = {
       {"RestartPolicy", Json::object({{"Name", Json::string("no")}})},
-      {"NetworkMode", Json::string(spec.network.empty() ? "bridge" : spec.network)},
+      {"NetworkMode", Json::string(lives_on_bridge(spec) ? bridge_of(spec.home) : spec.network)},
       {"CapDrop", strings({"ALL"})},
       {"CapAdd", strings(spec.capabilities)},
       {"ReadonlyRootfs", Json::boolean(spec.read_only_root)},
@@ -188,7 +189,11 @@ bool has_nothing_to_run(const ContainerSpec& spec, const Json& image) {
          image["Cmd"].items().empty();
 }
 
-Json container_body(const ContainerSpec& spec, const Json& image) {
+bool lives_on_bridge(const ContainerSpec& spec) {
+  return spec.network.empty() || spec.network == "bridge";
+}
+
+Json container_body(const ContainerSpec& spec, const Json& image, const std::string& subnet) {
   Members body = {
       {"Image", Json::string(spec.image)},
       {"Env", environment_lines(spec)},
@@ -206,6 +211,10 @@ Json container_body(const ContainerSpec& spec, const Json& image) {
     add_launched_program(spec, image, body);
   } else if (spec.command) {
     body.emplace_back("Cmd", strings(*spec.command));
+  }
+  if (lives_on_bridge(spec)) {
+    body.emplace_back("NetworkingConfig",
+                      endpoints_body(bridge_of(spec.home), address_on(subnet, spec.instance)));
   }
   if (!spec.user.empty()) body.emplace_back("User", Json::string(spec.user));
   if (!spec.stop_signal.empty()) body.emplace_back("StopSignal", Json::string(spec.stop_signal));
@@ -256,6 +265,10 @@ Container inspected_container(const Json& body) {
   container.out_of_memory = state["OOMKilled"].as_boolean();
   container.error = state["Error"].as_string();
   return container;
+}
+
+std::string chosen_address(const Json& body, const std::string& network) {
+  return body["NetworkSettings"]["Networks"][network]["IPAMConfig"]["IPv4Address"].as_string();
 }
 
 std::vector<std::string> sources_of_ours(const Json& body) {

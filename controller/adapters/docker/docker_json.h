@@ -10,9 +10,16 @@
 
 namespace rowlock {
 
+// The label of all that Rowlock makes on an engine: whose it is.
+constexpr char kHomeLabel[] = "rowlock.home";
+
 // The body of POST /containers/create. `image` is the `Config` of GET /images/NAME/json: with a
-// launcher, the image's own entrypoint and command become the launcher's arguments.
-Json container_body(const ContainerSpec& spec, const Json& image);
+// launcher, the image's own entrypoint and command become the launcher's arguments. `subnet` is
+// that of the home's bridge, for what lives on it.
+Json container_body(const ContainerSpec& spec, const Json& image, const std::string& subnet);
+
+// Whether it lives on the bridge of its home.
+bool lives_on_bridge(const ContainerSpec& spec);
 
 // Whether neither the spec nor its image names a program.
 bool has_nothing_to_run(const ContainerSpec& spec, const Json& image);
@@ -31,6 +38,9 @@ EngineFacts engine_facts(const Json& info);
 
 // `uname -m` as images name it: x86_64 is amd64.
 std::string image_arch(const std::string& machine);
+
+// The address that was chosen for it on that network, from the same body; empty: none was.
+std::string chosen_address(const Json& body, const std::string& network);
 
 // The query parameter `filters` of GET /events, for what changes in the containers of that home.
 std::string event_filters(const std::string& home);

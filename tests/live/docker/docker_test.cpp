@@ -9,6 +9,7 @@
 #include "tests/store/files.h"
 
 #include <criterion/criterion.h>
+#include <fmt/format.h>
 
 #include <arpa/inet.h>
 #include <cstdlib>
@@ -92,6 +93,29 @@ void erase_claims_by_hand(const std::string& home) {
   }
 }
 
+void erase_network_by_hand(const std::string& home) {
+  DockerEngine engine(endpoint(), kDeadlineMs);
+  DockerRequest request;
+  request.method = "DELETE";
+  request.path = "/networks/rowlock-" + home;
+  request.deadline_ms = kDeadlineMs;
+  cr_assert(engine.call("remove a network", request, {404}).ok());
+}
+
+// The address of a container that Rowlock did not make, on the engine's own bridge.
+std::string address_of_stranger(const std::string& name) {
+  DockerEngine engine(endpoint(), kDeadlineMs);
+  DockerRequest make;
+  make.method = "POST";
+  make.path = "/containers/create?name=" + name;
+  make.body = fmt::format(R"({{"Image": "{}", "Cmd": ["sleep", "1000"]}})", kImage);
+  make.deadline_ms = kDeadlineMs;
+  cr_assert(engine.call("make a stranger", make).ok());
+  DockerRuntime runtime(endpoint());
+  cr_assert(runtime.start(name).ok());
+  return runtime.inspect(name).value()->address;
+}
+
 ContainerSpec sleeper(const std::string& name) {
   ContainerSpec spec;
   spec.name = name;
@@ -135,6 +159,7 @@ Test(live_docker, behaves_like_every_runtime, .timeout = 120) {
 
   check_container_runtime(runtime, fixture);
 
+  erase_network_by_hand(fixture.home);
   cr_expect(folders.remove("conformance").ok());
 }
 
@@ -155,6 +180,59 @@ Test(live_docker, may_be_called_from_many_threads_at_once, .timeout = 60) {
   for (std::thread& thread : threads) thread.join();
 
   cr_expect_eq(failures.load(), 0);
+}
+
+Test(live_docker, an_address_is_given_to_no_stranger_and_not_again, .timeout = 60) {
+  DockerRuntime runtime(endpoint());
+  const std::string prefix = own_prefix();
+  const auto made = [&](int instance) {
+    ContainerSpec spec = sleeper(prefix + std::to_string(instance));
+    spec.home = prefix + "home";
+    spec.instance = std::to_string(instance);
+    spec.network = "bridge";
+    cr_assert(runtime.create(spec).ok());
+    const auto started = runtime.start(spec.name);
+    cr_assert(started.ok(), "%s", started.ok() ? "" : started.error().message.c_str());
+    return runtime.inspect(spec.name).value()->address;
+  };
+  const std::string first = made(7);
+  const std::string second = made(8);
+  cr_assert(runtime.remove(prefix + "7").ok());
+  const std::string third = made(9);
+  const std::string stranger = address_of_stranger(prefix + "stranger");
+
+  const auto network_of = [](const std::string& address) {
+    return address.substr(0, address.find('.', address.find('.') + 1));
+  };
+  cr_expect(second != first && third != first && third != second && stranger != first);
+  cr_expect(network_of(first) == network_of(third), "%s %s", first.c_str(), third.c_str());
+  cr_expect(network_of(first) != network_of(stranger), "%s %s", first.c_str(), stranger.c_str());
+
+  for (const char* const name : {"8", "9", "stranger"}) {
+    cr_expect(runtime.remove(prefix + name).ok());
+  }
+  erase_network_by_hand(prefix + "home");
+}
+
+Test(live_docker, a_network_that_was_pruned_is_made_again_with_its_container, .timeout = 60) {
+  DockerRuntime runtime(endpoint());
+  const std::string prefix = own_prefix();
+  ContainerSpec spec = sleeper(prefix + "1");
+  spec.home = prefix + "home";
+  spec.instance = "1";
+  spec.network = "bridge";
+  cr_assert(runtime.create(spec).ok());
+  erase_network_by_hand(spec.home);
+
+  const auto started = runtime.start(spec.name);
+  cr_assert_not(started.ok());
+  cr_expect(started.error().fault == Fault::transient, "%s", started.error().message.c_str());
+  cr_expect_not(runtime.inspect(spec.name).value().has_value(), "it is made anew");
+  cr_assert(runtime.create(spec).ok());
+  cr_expect(runtime.start(spec.name).ok());
+
+  cr_expect(runtime.remove(spec.name).ok());
+  erase_network_by_hand(spec.home);
 }
 
 Test(live_docker, a_container_is_hardened_and_bounded_as_its_spec_says, .timeout = 30) {

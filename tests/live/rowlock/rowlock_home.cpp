@@ -124,6 +124,9 @@ LiveHome::~LiveHome() {
     for (const Container& container : containers()) (void)runtime_.remove(container.name).ok();
   }
   forget_claim();
+  (void)DockerEngine(engine_endpoint(), kEngineDeadlineMs)
+      .call("forget its network", engine_request("DELETE", "/networks/rowlock-" + id_), {404})
+      .ok();
   std::error_code ignored;
   if (is_own_folder_) std::filesystem::remove_all(folder(), ignored);
 }
