@@ -33,12 +33,14 @@ std::optional<std::uint64_t> number_of(const char* variable) {
 
 }  // namespace
 
-std::string play(Stage& stage, std::uint64_t seed) {
+std::string play(Stage& stage, std::uint64_t seed, std::int64_t* simulated_ms) {
   playing = seed;
   std::signal(SIGABRT, tell_seed);
   mallopt(M_TRIM_THRESHOLD,
           kKeptBytes);  // A plan needs much for a moment: do not give it back each time.
-  const Violated violated = Simulation(stage, seed).run();
+  Simulation simulation(stage, seed);
+  const Violated violated = simulation.run();
+  if (simulated_ms != nullptr) *simulated_ms += simulation.elapsed_ms();
   if (!violated) return "";
   Simulation again(stage, seed);
   again.tell_all();

@@ -47,6 +47,7 @@ class Simulation {
   Engines& engines() { return engines_; }
   Traffic& traffic() { return traffic_; }
 
+  std::int64_t elapsed_ms() const { return timeline_.elapsed_ms(); }  // On the virtual clock.
   void tell_all() { tells_all_ = true; }
   std::string story() const;  // The last things that happened; needs tell_all().
 
