@@ -138,7 +138,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  // Has `work` called once, elsewhere and when it is its turn, and then `done` with what it returned, on the loop thread.
+  // Has `work` called once, elsewhere and when it is its turn, and then `done` with what it
+  // returned, on the loop thread.
   virtual void submit(const Place& place, std::function<Outcome()> work,
                       std::function<void(Outcome)> done) = 0;
 };

@@ -1,3 +1,4 @@
+// The jobs of a name stand in one ordered set, so that finding who is next looks at each name once.
 #include "controller/base/lanes.h"
 
 #include "controller/base/check.h"

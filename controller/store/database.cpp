@@ -334,6 +334,8 @@ Result<Database> Database::open(const std::string& path, Mode mode, int busy_tim
   return database;
 }
 
+void Database::forget_compiled() { connection_->forget_scripts(); }
+
 Result<> Database::run(std::string_view script, const Values& values) {
   return connection_->run(script, values);
 }

@@ -67,6 +67,9 @@ class Database {
   // the first error.
   Result<> run(std::string_view script, const Values& values = {});
 
+  // What was run once and will not be run again, such as what makes the tables, keeps no memory.
+  void forget_compiled();
+
   // Runs one statement, and does not have it synced: a power cut may take it back, and nothing
   // else. For what is written often and is of no use later. Requires: the file is in WAL mode with
   // synchronous=FULL, and no transaction is open.

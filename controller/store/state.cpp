@@ -143,6 +143,7 @@ Result<Database> open_state(const std::string& path, const Schema& schema, std::
       "CREATE TEMP TABLE named (name TEXT, kind TEXT, PRIMARY KEY (name, kind)) WITHOUT ROWID;\n" +
       schema.wake();
   TRY(state.run(wake));
+  state.forget_compiled();
   return state;
 }
 
