@@ -31,6 +31,15 @@ CREATE TABLE retention (
   attempts_max      INTEGER NOT NULL DEFAULT 100000    -- and of all names together
                     CONSTRAINT "retention.attempts_max must be a whole number, 1000 to 10000000"
                     CHECK (typeof(attempts_max) = 'integer' AND attempts_max BETWEEN 1000 AND 10000000),
+  change_days       INTEGER NOT NULL DEFAULT 7         -- changes of desired.db: so long as rows of their own,
+                    CONSTRAINT "retention.change_days must be a whole number of days, 1 to 3650"
+                    CHECK (typeof(change_days) = 'integer' AND change_days BETWEEN 1 AND 3650),
+  changes_max       INTEGER NOT NULL DEFAULT 100000    -- so many of those at most,
+                    CONSTRAINT "retention.changes_max must be a whole number, 1000 to 10000000"
+                    CHECK (typeof(changes_max) = 'integer' AND changes_max BETWEEN 1000 AND 10000000),
+  history_days      INTEGER NOT NULL DEFAULT 400       -- and so long at all, those of a day in one row
+                    CONSTRAINT "retention.history_days must be a whole number of days, 1 to 36500"
+                    CHECK (typeof(history_days) = 'integer' AND history_days BETWEEN 1 AND 36500),
   -- backups whose object is gone, and those that came to nothing: how long it is known that there was one
   backup_days       INTEGER NOT NULL DEFAULT 400
                     CONSTRAINT "retention.backup_days must be a whole number of days, 1 to 3650"
@@ -57,6 +66,9 @@ SELECT COALESCE((SELECT event_days FROM retention), 90)             AS event_day
        COALESCE((SELECT attempt_days FROM retention), 30)           AS attempt_days,
        COALESCE((SELECT attempts_per_name FROM retention), 200)     AS attempts_per_name,
        COALESCE((SELECT attempts_max FROM retention), 100000)       AS attempts_max,
+       COALESCE((SELECT change_days FROM retention), 7)             AS change_days,
+       COALESCE((SELECT changes_max FROM retention), 100000)        AS changes_max,
+       COALESCE((SELECT history_days FROM retention), 400)          AS history_days,
        COALESCE((SELECT backup_days FROM retention), 400)           AS backup_days;
 
 CREATE VIEW retention_metric AS
@@ -170,3 +182,12 @@ WHERE id IN (SELECT a.id
                AND (a.finished_at_ms < :now_ms - s.attempt_days * 86400000
                     OR (SELECT rows FROM trimmed WHERE table_name = 'attempt') > s.attempts_max))
   AND id < (SELECT max(id) FROM attempt);
+
+-- A slice of the changes that are packed (schema/history/history.sql).
+DELETE FROM change
+WHERE rowid IN (SELECT e.rowid FROM change AS e WHERE e.revision <= (SELECT revision FROM history_packed)
+                ORDER BY e.revision LIMIT 200);
+
+DELETE FROM revision
+WHERE id IN (SELECT r.id FROM revision AS r WHERE r.id <= (SELECT revision FROM history_packed)
+             ORDER BY r.id LIMIT 200);
