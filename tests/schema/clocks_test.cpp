@@ -117,6 +117,7 @@ const std::map<std::string, Of> kClocks = {
     {"token.expires_at_ms", Of::now},
     {"token.ttl_ms", Of::span},
     {"trust_keys.read_at_ms", Of::now},
+    {"wal_held.since_ms", Of::now},
 };
 
 // Names that no moment of another clock has.
