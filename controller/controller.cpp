@@ -18,6 +18,7 @@ constexpr int kStepsPerPassMax = 20000;  // A plan that never settles is a defec
 constexpr std::int64_t kWalkEveryMs = 5000;  // How often the slow walk goes on,
 constexpr std::size_t kWalkNames = 20;       // and by how many names.
 constexpr std::int64_t kPruneEveryMs = 60000;
+constexpr std::int64_t kTrimEveryMs = 5000;
 constexpr std::size_t kNotesMax = 10000;
 // Somebody looks at least so often. Timers stand still while the machine is suspended, so that the
 // next pass after it is at most so late.
@@ -203,6 +204,10 @@ Result<> Controller::turn(const Moment& now, std::vector<Marked>& to_make) {
   }
   TRY(record_all(now_ms));
   TRY(plan_names(now_ms, to_make));
+  if (now_ms >= trim_at_ms_) {
+    trim_at_ms_ = now_ms + kTrimEveryMs;
+    TRY(parts_.state.run(*parts_.schema.script("retention.trim"), {{"now_ms", now_ms}}));
+  }
   if (now_ms >= prune_at_ms_) {
     prune_at_ms_ = now_ms + kPruneEveryMs;
     TRY(parts_.state.run(*parts_.schema.script("state.prune"), {{"now_ms", now_ms}}));

@@ -143,6 +143,7 @@ class Controller {
   std::string walked_to_;  // Where the slow walk over all names stands.
   std::int64_t walk_at_ms_ = 0;
   std::int64_t prune_at_ms_ = 0;
+  std::int64_t trim_at_ms_ = 0;
   std::size_t under_way_ = 0;
   std::int64_t held_since_ms_ = 0;  // Since when desired.db cannot be read; 0: it can.
   bool is_held_told_ = false;

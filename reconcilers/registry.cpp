@@ -5,6 +5,7 @@
 #include "reconcilers/backups/backup.h"
 #include "reconcilers/backups/object_store.h"
 #include "reconcilers/backups/restore.h"
+#include "reconcilers/history/history.h"
 #include "reconcilers/nodes/node.h"
 #include "reconcilers/routes/proxy.h"
 #include "reconcilers/routes/route.h"
@@ -33,6 +34,7 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
       {"route", route_hands()},
       {"route_target", route_target_hands()},
       {"trust", trust_hands()},
+      {"history", history_hands(state.path(), schema)},
   };
 }
 

@@ -46,6 +46,7 @@ void add_all_verbs(Verbs verbs) {
   add_retry(verbs);
   add_schema(verbs);
   add_events(verbs);
+  add_history(verbs);
   add_wait(verbs);
   add_doctor(verbs);
   add_version(verbs);

@@ -16,6 +16,7 @@ void add_why(Verbs& verbs);
 void add_retry(Verbs& verbs);
 void add_schema(Verbs& verbs);
 void add_events(Verbs& verbs);
+void add_history(Verbs& verbs);
 void add_wait(Verbs& verbs);
 void add_doctor(Verbs& verbs);
 void add_version(Verbs& verbs);

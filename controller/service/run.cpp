@@ -17,6 +17,7 @@
 #include "controller/service/claims.h"
 #include "controller/service/hardening.h"
 #include "controller/service/open_files.h"
+#include "controller/service/wal_watch.h"
 #include "controller/service/what_runs.h"
 #include "reconcilers/registry.h"
 #include "reconcilers/work/check.h"
@@ -103,6 +104,7 @@ class Service {
   std::unique_ptr<EngineWatch> engines_;
   std::unique_ptr<ProxyWatch> proxy_;
   EditWatch edits_;
+  WalWatch wal_{home_.state_path()};
   ApiServer api_;
   std::unique_ptr<Timer> due_ = loop_.timer();
   std::unique_ptr<Timer> probes_ = loop_.timer();
@@ -277,6 +279,9 @@ void Service::after_pass(const Controller::Pass& pass) {
   }
   ask_checks();
   const std::int64_t now_ms = world_.clock().now_ms();
+  if (auto seen = wal_.look(now_ms); seen.has_value()) {
+    controller_.note(seen->first, std::move(seen->second));
+  }
   if (pass.due_at_ms.has_value()) {
     due_->start(std::max<std::int64_t>(1, *pass.due_at_ms - now_ms), [this] { schedule_pass(); });
   }

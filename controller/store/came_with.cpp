@@ -35,6 +35,7 @@ constexpr Came kCame[] = {
     {4, "restore", ""},
     {5, "job_check", "on_failure"},
     {5, "job_mount", "shared"},
+    {5, "retention", ""},
     {5, "route", "hold_max_ms"},
     {5, "route", "retries"},
 };

@@ -128,7 +128,9 @@ Result<Database> open_state(const std::string& path, const Schema& schema, std::
   Database state = TRY(Database::open(path, Database::Mode::create));
   for (const char* setting :
        {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA recursive_triggers=OFF",
-        "PRAGMA application_id=1380931404", "PRAGMA cache_size=-32000"}) {
+        "PRAGMA application_id=1380931404", "PRAGMA cache_size=-32000",
+        // After it has grown, it is cut to that as soon as nobody reads what is in it.
+        "PRAGMA journal_size_limit=16777216"}) {
     TRY(state.query(setting));
   }
   TRY(migrate(state, schema, now_ms));

@@ -63,7 +63,7 @@ ORDER BY name;
 
 SELECT kind, name, state, detail, since_ms + (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM status
-WHERE (:name = '' OR name = :name) AND kind <> 'desired'
+WHERE (:name = '' OR name = :name) AND kind NOT IN ('desired', 'state')
 ORDER BY kind, name;
 
 -- @run cli.wait_moment

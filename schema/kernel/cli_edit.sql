@@ -49,29 +49,11 @@ ORDER BY place, name;
 
 SELECT name, pk FROM pragma_table_info(:table, 'main') ORDER BY cid;
 
--- @run cli.revert_rows_then
-
--- The rows of a table as of a revision; :at tells which part of the key, from 0, names the job.
-SELECT c.row_key, c.after
-FROM change AS c
-WHERE c.table_name = :table
-  AND c.revision = (SELECT max(d.revision)
-                    FROM change AS d
-                    WHERE d.table_name = :table AND d.row_key = c.row_key AND d.revision <= :revision)
-  AND c.after IS NOT NULL
-  AND (:job = '' OR json_extract(c.row_key, '$[' || :at || ']') = :job);
-
 -- @run cli.revert_rows_now
 
 -- What stands in braces is filled in from the columns of the table. {key}: its primary key; {members}: its columns,
 -- named, for JSON; {of_job}: whether the row belongs to :job.
 SELECT json_array({key}) AS row_key, json_object({members}) AS object FROM main.{table} WHERE {of_job};
-
--- @run cli.revert_last_change
-
-SELECT COALESCE(max(revision), 0)
-FROM change
-WHERE table_name = :table AND (:job = '' OR json_extract(row_key, '$[' || :at || ']') = :job);
 
 -- @run cli.revert_delete
 

@@ -28,7 +28,7 @@ CREATE TABLE gap (
   length_ms INTEGER NOT NULL
 );
 
--- One step that was begun. Marked before it is made; finished when its outcome is recorded. Old ones are pruned.
+-- One step that was begun. Marked before it is made; finished when its outcome is recorded. Old ones go: retention.sql.
 CREATE TABLE attempt (
   id             INTEGER PRIMARY KEY,
   kind           TEXT NOT NULL,
@@ -48,8 +48,9 @@ CREATE TABLE attempt (
 );
 CREATE INDEX attempt_open ON attempt (kind, target) WHERE finished_at_ms IS NULL;
 CREATE INDEX attempt_by_target ON attempt (kind, target, finished_at_ms);
+CREATE INDEX attempt_by_name ON attempt (name, id);
 
--- What happened, in the order in which Rowlock learned of it. Old ones are pruned.
+-- What happened, in the order in which Rowlock learned of it. Old ones go: retention.sql.
 CREATE TABLE event (
   id     INTEGER PRIMARY KEY AUTOINCREMENT,
   at_ms  INTEGER NOT NULL,        -- by the wall clock of that moment
@@ -111,8 +112,6 @@ END;
 
 -- @prune
 
-DELETE FROM attempt WHERE finished_at_ms IS NOT NULL AND id <= (SELECT max(id) FROM attempt) - 10000;
-DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - 10000;
 DELETE FROM gap WHERE until_ms < :now_ms - 86400000
                    OR until_ms <= (SELECT until_ms FROM gap ORDER BY until_ms DESC LIMIT 1 OFFSET 100);
 

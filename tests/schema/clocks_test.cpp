@@ -35,6 +35,7 @@ const std::map<std::string, Of> kClocks = {
     {"backup_schedule.since_ms", Of::wall},
     {"backup_schedule.verify_next_at_ms", Of::wall},
     {"certificate_state.not_after_ms", Of::wall},
+    {"change_pack.last_at_ms", Of::wall},
     {"check_state.since_ms", Of::now},
     {"clock.boot_ms", Of::boot},
     {"clock.now_ms", Of::now},
@@ -116,6 +117,7 @@ const std::map<std::string, Of> kClocks = {
     {"token.expires_at_ms", Of::now},
     {"token.ttl_ms", Of::span},
     {"trust_keys.read_at_ms", Of::now},
+    {"wal_held.since_ms", Of::now},
 };
 
 // Names that no moment of another clock has.

@@ -71,6 +71,20 @@ std::string random_work(Dice& dice, const std::string& job) {
              dice.node(), job);
 }
 
+// A day of changes that is over since yesterday or goes on, and packs of old ones.
+std::string random_changes(Dice& dice) {
+  return fmt::format(
+      "INSERT INTO retention (change_days, history_days) VALUES (1, 2);"
+      "INSERT INTO revision (id, at_ms, changes) VALUES (7, {0}, 1), (8, 1000000, 1);"
+      "INSERT INTO change (revision, table_name, row_key) VALUES (7, 'job', '[\"a\"]'), (8, 'job', "
+      "'[\"a\"]');"
+      "INSERT INTO change_pack (first_revision, last_revision, day, last_at_ms, changes, "
+      "plain_bytes, packed) VALUES (1, 6, '1970-01-01', {1}, 6, 0, '');"
+      "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
+      "SELECT 'history', 'history', 'change', 'x', '', 0 WHERE {2};",
+      dice.one_of({"-200000000", "1000000"}), dice.one_of({"-200000000", "1000000"}), dice.flag());
+}
+
 std::string random_node(Dice& dice, const std::string& node) {
   return fmt::format(
       "INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, "
@@ -156,8 +170,9 @@ std::string random_rows(unsigned int seed) {
   for (const std::string node : {"local", "other", "lost"}) {
     rows += random_node(dice, node);
   }
-  return rows + random_deliveries(dice) + random_backups(dice) + random_routes(dice) +
+  rows = rows + random_deliveries(dice) + random_backups(dice) + random_routes(dice) +
          random_attempts(dice) + random_retries(dice);
+  return rows + random_changes(dice);
 }
 
 }  // namespace rowlock

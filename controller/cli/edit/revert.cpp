@@ -4,6 +4,7 @@
 #include "controller/cli/all_verbs.h"
 #include "controller/cli/answers.h"
 #include "controller/cli/edit/revert_rows.h"
+#include "controller/history/change_pack.h"
 #include "controller/store/desired_file.h"
 
 #include <fmt/format.h>
@@ -65,7 +66,16 @@ Error nothing_before(const std::string& job, std::int64_t revision) {
           : revision == 0 ? fmt::format("no revision ever changed a job called '{}'", job)
                           : fmt::format("revision {} made the job {}: there is nothing before it",
                                         revision, job),
-          "SELECT * FROM change in `rowlock sql` lists what every revision changed"};
+          "`rowlock history` lists what every revision changed"};
+}
+
+Error too_old(std::int64_t asked, std::int64_t oldest) {
+  return {Fault::rejected, Cause::not_found,
+          fmt::format("the rows of revision {} are not known any more: history goes back to "
+                      "revision {}",
+                      asked, oldest),
+          "how long it is kept is in retention.history_days; a backup of the home may go back "
+          "further"};
 }
 
 // Where to go when no revision was named: an edit that is not in force is undone; otherwise the
@@ -83,6 +93,8 @@ Result<std::int64_t> default_revision(const Call& call, const std::string& job, 
   if (last.value() == 0) {
     return nothing_before(job, 0);
   }
+  const Reach reach = TRY(reach_of_history(call.state(), call.schema));
+  if (last.value() - 1 < reach.oldest) return too_old(last.value() - 1, reach.oldest);
   const auto before = TRY(rows_at(call.state(), call.schema, job, last.value() - 1));
   if (before.empty()) {
     return nothing_before(job, last.value());
@@ -119,7 +131,7 @@ Result<RowSet> rows_now(const Call& call, const std::string& job) {
 Error no_revision(std::int64_t asked, std::int64_t in_force) {
   return {Fault::rejected, Cause::not_found,
           fmt::format("there is no revision {}: the last one is {}", asked, in_force),
-          "SELECT * FROM revision in `rowlock sql` lists them"};
+          "`rowlock history` lists them"};
 }
 
 // Requires: `intent.revision` is that asked for, or the one in force.
@@ -132,6 +144,8 @@ Result<Intent> completed(const Call& call, const Options& options, Intent intent
     const auto chosen = TRY(default_revision(call, options.job, now));
     intent.revision = chosen;
   }
+  const Reach reach = TRY(reach_of_history(call.state(), call.schema));
+  if (intent.revision < reach.oldest) return too_old(intent.revision, reach.oldest);
   const auto then = TRY(rows_at(call.state(), call.schema, options.job, intent.revision));
   if (now.empty() && then.empty() && !options.job.empty()) {
     return nothing_before(options.job, 0);

@@ -4,6 +4,7 @@
 
 #include "controller/base/json.h"
 #include "controller/cli/call.h"
+#include "controller/history/change_pack.h"
 
 #include <fmt/format.h>
 
@@ -130,21 +131,6 @@ Result<> put_row(Database& desired, const Schema& schema, const RowChange& chang
 
 }  // namespace
 
-Result<RowSet> rows_at(Database& state, const Schema& schema, const std::string& job,
-                       std::int64_t revision) {
-  const auto scopes = TRY(scopes_of(state, schema, job));
-  RowSet rows;
-  for (const Scope& scope : scopes) {
-    const auto found = TRY(state.query(
-        Call::script_in(schema, "cli.revert_rows_then"),
-        {{"table", scope.table}, {"revision", revision}, {"job", job}, {"at", scope.job_at}}));
-    for (const Row& row : found) {
-      rows[{scope.table, row.text("row_key")}] = row.text("after");
-    }
-  }
-  return rows;
-}
-
 Result<RowSet> rows_in(Database& database, const Schema& schema, const std::string& job) {
   const auto scopes = TRY(scopes_of(database, schema, job));
   RowSet rows;
@@ -170,15 +156,55 @@ Result<RowSet> rows_in(Database& database, const Schema& schema, const std::stri
   return rows;
 }
 
+namespace {
+
+// Where the job stands in the keys of each table that it has rows in; of no job, every table.
+using Places = std::map<std::string, std::int64_t>;
+
+Places places_in(const std::vector<Scope>& scopes) {
+  Places places;
+  for (const Scope& scope : scopes) places[scope.table] = scope.job_at;
+  return places;
+}
+
+bool is_of(const Places& places, const std::string& job, const PastChange& change) {
+  const auto place = places.find(change.table);
+  if (place == places.end()) return false;
+  if (job.empty()) return true;
+  const auto key = Json::parse(change.row_key);
+  if (!key.ok()) return false;
+  const std::vector<Json> parts = key.value().items();
+  const auto at = static_cast<std::size_t>(place->second);
+  return at < parts.size() && parts[at].as_string() == job;
+}
+
+}  // namespace
+
+// From the rows that are accepted back, change by change: what is older than the revision need not
+// be known.
+Result<RowSet> rows_at(Database& state, const Schema& schema, const std::string& job,
+                       std::int64_t revision) {
+  const Places places = places_in(TRY(scopes_of(state, schema, job)));
+  RowSet rows = TRY(rows_in(state, schema, job));
+  TRY(walk_back(state, schema, revision, job, [&](const PastChange& change) {
+    if (!is_of(places, job, change)) return true;
+    if (change.before.empty()) {
+      rows.erase({change.table, change.row_key});
+    } else {
+      rows[{change.table, change.row_key}] = change.before;
+    }
+    return true;
+  }));
+  return rows;
+}
+
 Result<std::int64_t> last_change_of(Database& state, const Schema& schema, const std::string& job) {
-  const auto scopes = TRY(scopes_of(state, schema, job));
+  const Places places = places_in(TRY(scopes_of(state, schema, job)));
   std::int64_t last = 0;
-  for (const Scope& scope : scopes) {
-    const auto found =
-        TRY(state.scalar(Call::script_in(schema, "cli.revert_last_change"),
-                         {{"table", scope.table}, {"job", job}, {"at", scope.job_at}}));
-    last = std::max(last, std::get<std::int64_t>(found));
-  }
+  TRY(walk_back(state, schema, 0, job, [&](const PastChange& change) {
+    if (is_of(places, job, change)) last = change.revision;
+    return last == 0;
+  }));
   return last;
 }
 

@@ -26,7 +26,7 @@ struct RowChange {
 // What belongs to a job: its row and those of every table whose key names the job. `job` empty:
 // every row of every table. Consents to deletions (approval) belong to nobody.
 
-// The rows as of a revision, from state.db.
+// The rows as of a revision, from state.db. Requires: history reaches back to it.
 Result<RowSet> rows_at(Database& state, const Schema& schema, const std::string& job,
                        std::int64_t revision);
 
