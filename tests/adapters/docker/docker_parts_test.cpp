@@ -3,6 +3,7 @@
 #include "controller/adapters/docker/docker_image.h"
 #include "controller/adapters/docker/docker_json.h"
 #include "controller/adapters/docker/docker_stream.h"
+#include "controller/adapters/docker/registry_login.h"
 #include "controller/base/percent.h"
 
 #include <criterion/criterion.h>
@@ -50,14 +51,14 @@ Test(docker_image, a_password_comes_from_the_docker_command_lines_file) {
   ::setenv("DOCKER_CONFIG", folder, 1);
 
   // {"password":"pass:word","serveraddress":"r.example","username":"user"}
-  cr_expect(registry_auth("r.example") ==
+  cr_expect(registry_auth("r.example").value() ==
             "eyJwYXNzd29yZCI6InBhc3M6d29yZCIsInNlcnZlcmFkZHJlc3MiOiJyLmV4YW1wbGUiLCJ1c2VybmFtZSI6In"
             "VzZXIifQ==");
-  cr_expect(registry_auth("empty.example").empty());
-  cr_expect(registry_auth("other.example").empty());
+  cr_expect(registry_auth("empty.example").value().empty());
+  cr_expect(registry_auth("other.example").value().empty());
   ::unlink(file.c_str());
   ::rmdir(folder);
-  cr_expect(registry_auth("r.example").empty());
+  cr_expect(registry_auth("r.example").value().empty());
 }
 
 Test(docker_stream, frames_are_undone_wherever_the_pieces_are_cut) {

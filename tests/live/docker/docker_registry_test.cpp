@@ -115,7 +115,7 @@ Test(live_docker_registry, an_image_is_pulled_if_the_registry_has_it, .timeout =
 
   cr_expect(runtime.create(spec).error().cause == Cause::image_absent);
   for (int round = 0; round < 2; ++round) {
-    const Result<> pulled = runtime.pull(spec.image);
+    const Result<> pulled = runtime.pull(spec.image, {});
     cr_assert(pulled.ok(), "%s", pulled.ok() ? "" : pulled.error().message.c_str());
     cr_expect(runtime.create(spec).ok());
   }
@@ -123,7 +123,7 @@ Test(live_docker_registry, an_image_is_pulled_if_the_registry_has_it, .timeout =
   cr_expect(ask("DELETE", "/images/" + repository + ":1").ok());
 
   for (const std::string& absent : {repository + ":2", registry.address() + "/nothing:1"}) {
-    const Result<> pulled = runtime.pull(absent);
+    const Result<> pulled = runtime.pull(absent, {});
     cr_assert(!pulled.ok());
     cr_expect(pulled.error().fault == Fault::rejected && !pulled.error().hint.empty());
     cr_expect(pulled.error().message == "pull " + absent + ": the registry has no such image", "%s",
