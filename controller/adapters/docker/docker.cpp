@@ -199,7 +199,7 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
   if (!answer.ok()) {
     return unless_ours_is_lost(answer.error(), {spec.secrets_folder, spec.launcher});
   }
-  if (answer.value().status == 409) return check_made_from(attempt, spec);
+  if (answer.value().status == 409) return check_made_from(attempt, made);
   return Done{};
 }
 
