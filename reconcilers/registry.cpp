@@ -6,19 +6,30 @@
 #include "reconcilers/backups/object_store.h"
 #include "reconcilers/backups/restore.h"
 #include "reconcilers/history/history.h"
+#include "reconcilers/nodes/image.h"
 #include "reconcilers/nodes/node.h"
 #include "reconcilers/routes/proxy.h"
 #include "reconcilers/routes/route.h"
 #include "reconcilers/secrets/database_login.h"
 #include "reconcilers/secrets/delivery.h"
 #include "reconcilers/secrets/trust.h"
+#include "reconcilers/work/image.h"
 #include "reconcilers/work/instance.h"
 
 namespace rowlock {
 
+namespace {
+
+std::vector<Hand> both(std::vector<Hand> hands, const std::vector<Hand>& more) {
+  hands.insert(hands.end(), more.begin(), more.end());
+  return hands;
+}
+
+}  // namespace
+
 Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& schema) {
   return {
-      {"instance", instance_hands()},
+      {"instance", both(instance_hands(), instance_image_hands(secrets))},
       {"object_store", object_store_hands(secrets)},
       {"backup", backup_hands(secrets)},
       {"backup_schedule", backup_schedule_hands()},
@@ -27,12 +38,14 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
       {"database", database_hands(secrets)},
       {"database_login", database_login_hands(secrets, state, schema)},
       {"delivery", delivery_hands(secrets, state, schema)},
+      {"image", image_hands()},
       {"node", node_hands()},
       {"stray", stray_hands()},
       {"proxy", proxy_hands()},
       {"certificate", certificate_hands()},
       {"route", route_hands()},
       {"route_target", route_target_hands()},
+      {"tag", tag_hands(secrets)},
       {"trust", trust_hands()},
       {"history", history_hands(state.path(), schema)},
   };

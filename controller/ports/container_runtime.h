@@ -1,17 +1,20 @@
 // The port to a container engine: the one of this machine, or of another node.
 //
 // Protocol. A container goes none → create → start → (ends) → stop → remove; pull comes before
-// create when that said Cause::image_absent. Every call may be made in any state and repeated:
+// create when that said Cause::image_absent, and resolve before both: what a container is made from
+// is named so that it can be no other. Every call may be made in any state and repeated:
 // what is so already is success. Names are the caller's, so that a call whose answer was lost can
 // be repeated without a second container. From any worker thread, several at once; watch() has a
 // thread of its own for as long as it lasts. A runtime lives as long as its World.
 #pragma once
 
 #include "controller/base/result.h"
+#include "controller/crypto/secret_bytes.h"
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +49,7 @@ struct ContainerSpec {
   std::string instance;  // Label rowlock.instance.
   std::string nonce;     // Label rowlock.nonce: made with the row, and known to no other.
   std::string image;
+  std::string mirror;  // As RegistryAccess has it: where the image may have come from.
   std::string arch;  // The node's: amd64, arm64 …; an image for another one is rejected. Empty: not
                      // compared.
   std::optional<std::vector<std::string>> command;  // Absent: the image's own.
@@ -111,6 +115,24 @@ struct EngineFacts {
   std::int64_t memory_mb = 0;
 };
 
+// Where the engine keeps its images: a file system of the node.
+struct DiskUse {
+  std::int64_t total_bytes = 0;
+  std::int64_t free_bytes = 0;  // For those who are not root.
+};
+
+// Where a name is looked up.
+enum class ImageSource { node, registry };
+
+// How a registry is asked. Empty: as the docker command line would.
+struct RegistryAccess {
+  // Asked first, and the image's own registry when it does not answer well: host[:port][/path].
+  std::string mirror;
+  // Null: what the docker command line's own files and helpers know.
+  std::shared_ptr<const SecretBytes> username;
+  std::shared_ptr<const SecretBytes> password;
+};
+
 struct ExecResult {
   int exit_code = 0;
   std::string output;  // The last 4 KB of stdout and stderr.
@@ -138,9 +160,23 @@ class ContainerRuntime {
   // One container, or nothing when it does not exist.
   virtual Result<std::optional<Container>> inspect(const std::string& name) = 0;
 
+  // What the name stands for now: NAME@sha256:…, the digest that its registry gives it, or, of an
+  // image on the node that came from no registry of that name, its id, sha256:…. On the node,
+  // Cause::image_absent when it is not there. In the registry, rejected when that does not have it.
+  virtual Result<std::string> resolve(const std::string& image, ImageSource source,
+                                      const RegistryAccess& access) = 0;
+
   // Brings the image to the node. Rejected when the registry does not have it, or not for this
   // architecture.
-  virtual Result<> pull(const std::string& image) = 0;
+  virtual Result<> pull(const std::string& image, const RegistryAccess& access) = 0;
+
+  // Takes the name off the node, also the one that it has in that mirror, and with its last name
+  // the image. One that is not there counts as removed. Cause::exists when a container, in whatever
+  // state, is made from it.
+  virtual Result<> remove_image(const std::string& image, const std::string& mirror) = 0;
+
+  // Nothing where it cannot be known, as of an engine on another machine.
+  virtual Result<std::optional<DiskUse>> disk() = 0;
 
   // Makes, without starting it. Cause::image_absent when the image must be pulled first. A
   // container of that name that is there already counts as made when home, nonce and fingerprint

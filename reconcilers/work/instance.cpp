@@ -40,7 +40,8 @@ Result<ContainerSpec> spec_of(const Row& input) {
   spec.instance = input.text("instance");
   spec.nonce = input.text("nonce");
   spec.arch = input.text("arch");
-  spec.image = body["image"].as_string();
+  spec.image = input.text("image");  // What its tag stood for, and not the tag.
+  spec.mirror = input.text("mirror");
   if (body["command"].is_array()) {
     spec.command = strings(body["command"]);
   }
@@ -76,7 +77,6 @@ ContainerRuntime& runtime_of(const Step& step, World& world) {
 
 std::string lane(const Step& step) { return step.input->text("node"); }
 std::string lane_of_looks(const Step& step) { return lane(step) + "/look"; }
-std::string lane_of_pulls(const Step& step) { return lane(step) + "/pull"; }
 
 // A stop may take as long as its job allows, an hour even: it holds up that job alone.
 std::string lane_of_stops(const Step& step) { return lane(step) + "/stop/" + step.name; }
@@ -99,12 +99,6 @@ Outcome look(const Step& step, World& world) {
     values.emplace_back("exit_code", std::int64_t{*found.exit_code});
   }
   return Outcome::done(std::move(values));
-}
-
-Outcome pull(const Step& step, World& world) {
-  const std::string image = step.input->text("image");
-  TRY(runtime_of(step, world).pull(image));
-  return Outcome::done({{"image", image}});
 }
 
 Outcome create(const Step& step, World& world) {
@@ -157,7 +151,6 @@ Outcome remove(const Step& step, World& world) {
 std::vector<Hand> instance_hands() {
   return {
       {.step = "look", .lane = lane_of_looks, .make = look},
-      {.step = "pull", .lane = lane_of_pulls, .make = pull},
       {.step = "create", .lane = lane, .make = create},
       {.step = "start", .lane = lane, .make = start},
       {.step = "resume", .lane = lane, .make = resume},

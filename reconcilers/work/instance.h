@@ -7,7 +7,8 @@
 
 namespace rowlock {
 
-// A hand for each step that calls the runtime of the instance's node.
+// A hand for each step that calls the runtime of the instance's node, but for those that ask a
+// registry.
 std::vector<Hand> instance_hands();
 
 }  // namespace rowlock

@@ -24,7 +24,14 @@ CREATE TABLE node (
             CONSTRAINT "node.arch must be NULL or a name such as 'amd64' or 'arm64'"
             CHECK (arch IS NULL OR (arch NOT GLOB '*[^a-z0-9]*' AND arch <> '')),
   eligible  INTEGER NOT NULL DEFAULT 1       -- 0: nothing new is placed here
-            CONSTRAINT "node.eligible must be 0 or 1" CHECK (typeof(eligible) = 'integer' AND eligible IN (0, 1))
+            CONSTRAINT "node.eligible must be 0 or 1" CHECK (typeof(eligible) = 'integer' AND eligible IN (0, 1)),
+  -- What Rowlock fetched and nothing needs any more is removed after so long, or at once when the disk is so full.
+  image_keep_ms      INTEGER NOT NULL DEFAULT 604800000
+                     CONSTRAINT "node.image_keep_ms must be a whole number of milliseconds, 0 to ten years"
+                     CHECK (typeof(image_keep_ms) = 'integer' AND image_keep_ms BETWEEN 0 AND 315360000000),
+  image_disk_percent INTEGER NOT NULL DEFAULT 85
+                     CONSTRAINT "node.image_disk_percent must be a whole number from 1 to 101, which is never"
+                     CHECK (typeof(image_disk_percent) = 'integer' AND image_disk_percent BETWEEN 1 AND 101)
 );
 
 -- @first

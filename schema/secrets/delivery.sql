@@ -255,8 +255,8 @@ WHERE m.instance = CAST(:target AS INTEGER) AND m.on_change = 'restart' AND m.is
   AND i.run = 1 AND i.container = 'running'
 GROUP BY m.instance;
 
-INSERT OR IGNORE INTO spec (job, body)
-SELECT i.job, json_set(s.body, '$.secrets.outdated', 1)
+INSERT OR IGNORE INTO spec (job, body, image)
+SELECT i.job, json_set(s.body, '$.secrets.outdated', 1), s.image
 FROM instance AS i
 JOIN spec AS s ON s.id = i.spec
 WHERE i.id = :target AND i.run = 1 AND i.container = 'running'
@@ -264,7 +264,8 @@ WHERE i.id = :target AND i.run = 1 AND i.container = 'running'
 
 UPDATE instance
 SET spec = (SELECT o.id FROM spec AS o JOIN spec AS s ON s.id = instance.spec
-            WHERE o.job = instance.job AND o.body = json_set(s.body, '$.secrets.outdated', 1))
+            WHERE o.job = instance.job AND o.body = json_set(s.body, '$.secrets.outdated', 1)
+              AND o.image = s.image)
 WHERE id = :target AND run = 1 AND container = 'running'
   AND EXISTS (SELECT 1 FROM delivery_move AS m
               WHERE m.instance = instance.id AND m.on_change = 'restart' AND m.is_settled);

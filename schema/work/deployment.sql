@@ -15,7 +15,7 @@ CREATE TABLE deployment (
   job            TEXT NOT NULL,
   asked          INTEGER NOT NULL,            -- the spec that the engineer's rows ask for
   spec           INTEGER NOT NULL,            -- the spec that is rolled out: another one after a revert
-  cause          TEXT NOT NULL CHECK (cause IN ('edit', 'revert')),
+  cause          TEXT NOT NULL CHECK (cause IN ('edit', 'tag', 'revert')),   -- tag: it was moved
   state          TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'succeeded', 'failed', 'superseded')),
   reason         TEXT NOT NULL DEFAULT '',    -- why it failed
   proven         INTEGER NOT NULL DEFAULT 0,  -- 1: instances of it were healthy: it is worth going back to
@@ -90,11 +90,11 @@ SELECT job AS name,
             WHEN failures >= failures_max                                                      THEN 'failing'
             -- Where an old one had to stop first, nothing serves meanwhile: what has worked is started again at once.
             WHEN failures > 0 AND update_order = 'stop_first' AND fresh_proven = 0 AND stale_live = 0
-                 AND state = 'running' AND cause = 'edit' AND fallback IS NOT NULL AND auto_revert = 1 THEN 'failing'
+                 AND state = 'running' AND cause <> 'revert' AND fallback IS NOT NULL AND auto_revert = 1 THEN 'failing'
             WHEN is_blind                                                                      THEN 'moving'
             WHEN deadline_at_ms <= (SELECT now_ms FROM clock)                                  THEN 'stalled'
             ELSE 'moving' END AS progress,
-       CASE WHEN auto_revert = 1 AND cause = 'edit' AND fallback IS NOT NULL THEN 'yes' ELSE 'no' END AS revertible
+       CASE WHEN auto_revert = 1 AND cause <> 'revert' AND fallback IS NOT NULL THEN 'yes' ELSE 'no' END AS revertible
 FROM (SELECT c.*,
              c.moved_at_ms + c.progress_deadline_ms
                + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > c.moved_at_ms), 0) AS deadline_at_ms

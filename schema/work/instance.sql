@@ -14,8 +14,8 @@
 --   of:       instance.job
 --   hold:     blind hinted served unarmed occupied free
 --   role:     keep lent replaced surplus unwanted ended expired
---   state:    none unpulled created paused starting passing healthy unready proven ailing spared failing overdue exited
---             spent gone
+--   state:    unresolved none unpulled created paused starting passing healthy unready proven ailing spared failing
+--             overdue exited spent gone
 --   retry:    500 ms to 1 min
 --   looks:    look
 
@@ -103,6 +103,7 @@ SELECT i.id,
                                                               ELSE i.fresh_proven END THEN 'replaced'
             ELSE                                                           'keep' END AS role,
        CASE WHEN i.container = 'exited' AND i.collected               THEN 'spent'
+            WHEN i.container = 'none' AND i.unresolved                THEN 'unresolved'
             WHEN i.container <> 'running'                             THEN i.container
             WHEN i.healthy_at_ms IS NULL AND i.unmet = 0              THEN 'passing'
             WHEN i.failing > 0 AND i.healthy_at_ms IS NOT NULL AND i.sick_rank <= i.least - i.able
@@ -144,6 +145,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('occupied', 'ended',   '*',        'none',    'is on its way out'),
   ('occupied', 'expired', '*',        'none',    'is on its way out'),
 
+  ('free',    'keep',     'unresolved', 'resolve', 'what its image''s tag stands for is not known yet'),
   ('free',    'keep',     'none',     'create',  'it has no container yet'),
   ('free',    'keep',     'unpulled', 'pull',    'its image is not on the node'),
   ('free',    'keep',     'created',  'start',   'its container is made'),
@@ -161,6 +163,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'keep',     'spent',    'fail',    'its process ended'),
   ('free',    'keep',     'gone',     'fail',    'its container was removed behind Rowlock''s back'),
 
+  ('free',    'lent',     'unresolved', 'none',  'only what runs is kept so'),
   ('free',    'lent',     'none',     'none',    'only what runs is kept so'),
   ('free',    'lent',     'unpulled', 'none',    'only what runs is kept so'),
   ('free',    'lent',     'created',  'none',    'only what runs is kept so'),
@@ -182,6 +185,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'surplus',  '*',        'retire',  'more run than are wanted'),
   ('free',    'unwanted', '*',        'retire',  'its job or its node was deleted'),
 
+  ('free',    'ended',    'unresolved', 'none',  'is history'),
   ('free',    'ended',    'none',     'none',    'is history'),
   ('free',    'ended',    'unpulled', 'none',    'is history'),
   ('free',    'ended',    'created',  'remove',  'it was never started'),
@@ -199,6 +203,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('free',    'ended',    'spent',    'none',    'is history'),
   ('free',    'ended',    'gone',     'none',    'is history'),
 
+  ('free',    'expired',  'unresolved', 'forget', 'nothing of it is left'),
   ('free',    'expired',  'none',     'forget',  'nothing of it is left'),
   ('free',    'expired',  'unpulled', 'forget',  'nothing of it is left'),
   ('free',    'expired',  'created',  'remove',  'its history is no longer needed'),
@@ -228,7 +233,11 @@ SELECT i.id AS target, i.id AS instance,
        n.endpoint,
        COALESCE((SELECT d.arch FROM node AS d WHERE d.name = n.node), n.arch, '') AS arch,
        s.body AS spec,
-       json_extract(s.body, '$.image') AS image,
+       g.reference,
+       CASE g.image WHEN '' THEN g.reference ELSE g.image END AS image,
+       g.mirror,
+       g.registry_secret,
+       COALESCE(j.pull, 'missing') AS pull,
        i.delivers,
        EXISTS (SELECT 1 FROM json_each(s.body, '$.secrets.files') AS f
                WHERE json_extract(f.value, '$.as') = 'env') AS has_secret_environment,
@@ -239,6 +248,7 @@ SELECT i.id AS target, i.id AS instance,
 FROM instance AS i
 JOIN node_state AS n ON n.node = i.node
 JOIN spec AS s ON s.id = i.spec
+JOIN spec_image AS g ON g.spec = i.spec
 LEFT JOIN job AS j ON j.name = i.job;
 
 -- @wake
@@ -381,13 +391,6 @@ WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'collided', reason FROM instance WHERE id = :target;
-
--- @run instance.pull.done
-
-UPDATE instance SET container = 'none', since_ms = :now_ms WHERE id = :target;
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'instance', job, name, 'pulled', :image FROM instance WHERE id = :target;
 
 -- @run instance.start.done
 

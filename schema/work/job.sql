@@ -55,6 +55,17 @@ CREATE TABLE job (
                        CONSTRAINT "job.restart must be a whole number: raise it by one to get new instances"
                        CHECK (typeof(restart) = 'integer'),
 
+  -- What its tag stands for: see image.sql. A name@sha256:… stands for itself.
+  pull                 TEXT NOT NULL DEFAULT 'missing' -- always: the registry has to say it; never: the node does
+                       CONSTRAINT "job.pull must be 'missing', 'always' or 'never'"
+                       CHECK (pull IN ('missing', 'always', 'never')),
+  on_tag_moved         TEXT NOT NULL DEFAULT 'ignore'  -- deploy: what a tag that moved stands for is rolled out
+                       CONSTRAINT "job.on_tag_moved must be 'ignore' or 'deploy'"
+                       CHECK (on_tag_moved IN ('ignore', 'deploy')),
+  tag_look_ms          INTEGER NOT NULL DEFAULT 900000 -- how often it is looked up
+                       CONSTRAINT "job.tag_look_ms must be a whole number of milliseconds, ten seconds to 30 days"
+                       CHECK (typeof(tag_look_ms) = 'integer' AND tag_look_ms BETWEEN 10000 AND 2592000000),
+
   -- The update policy: how a new spec takes over.
   update_order         TEXT NOT NULL DEFAULT 'start_first'
                        CONSTRAINT "job.update_order must be 'start_first' or 'stop_first'"
@@ -183,11 +194,13 @@ END;
 
 -- A spec as it once was: all that a container is made from, apart from where. Kept as long as something points to it.
 CREATE TABLE spec (
-  id   INTEGER PRIMARY KEY,
-  job  TEXT NOT NULL,
-  body TEXT NOT NULL,               -- JSON, as the view job_spec makes it
-  UNIQUE (job, body)
+  id    INTEGER PRIMARY KEY,
+  job   TEXT NOT NULL,
+  body  TEXT NOT NULL,              -- JSON, as the view job_spec makes it
+  image TEXT NOT NULL DEFAULT '',   -- what every instance is made from, NAME@sha256:… or an id; '': not resolved yet
+  UNIQUE (job, body, image)
 );
+CREATE INDEX spec_by_image ON spec (image);
 
 -- @views
 
@@ -356,7 +369,9 @@ SELECT 'job' AS kind,
                  ELSE COALESCE((SELECT ': ' || h.detail FROM instance AS i
                                 JOIN retry AS h ON h.kind = 'instance' AND h.target = CAST(i.id AS TEXT)
                                 WHERE i.job = t.job AND i.run = 1
-                                ORDER BY i.id DESC LIMIT 1), '') END AS detail,
+                                ORDER BY i.id DESC LIMIT 1), '') END
+         || COALESCE((SELECT '; ' || g.reference || ' stands for another image by now' FROM job_image AS g
+                      WHERE g.job = o.job AND g.moved), '') AS detail,
        max(d.started_at_ms, COALESCE(d.finished_at_ms, 0),
            COALESCE((SELECT max(i.since_ms) FROM instance AS i WHERE i.job = t.job), 0)) AS since_ms
 FROM job_outlook AS o
@@ -408,7 +423,12 @@ FROM job_tally AS t;
 
 -- @run job.deploy
 
-INSERT OR IGNORE INTO spec (job, body) SELECT job, body FROM job_spec WHERE job = :target;
+-- One that is known still runs what it ran.
+INSERT INTO spec (job, body, image)
+SELECT p.job, p.body, CASE WHEN instr(json_extract(p.body, '$.image'), '@') THEN json_extract(p.body, '$.image')
+                           ELSE '' END
+FROM job_spec AS p
+WHERE p.job = :target AND NOT EXISTS (SELECT 1 FROM spec AS s WHERE s.job = p.job AND s.body = p.body);
 
 DELETE FROM retry WHERE kind = 'job' AND target = :target;
 
@@ -422,7 +442,9 @@ INSERT INTO deployment (job, asked, spec, cause, started_at_ms)
 SELECT s.job, s.id, s.id, 'edit', :now_ms
 FROM spec AS s
 JOIN job_spec AS p ON p.job = s.job AND p.body = s.body
-WHERE s.job = :target;
+WHERE s.job = :target
+ORDER BY s.id DESC
+LIMIT 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'deployment', job, id, 'started', :reason FROM deployment WHERE job = :target AND current = 1;

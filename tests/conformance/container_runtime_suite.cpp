@@ -235,6 +235,27 @@ void an_absent_image_must_be_pulled_first(const RuntimeCase& c) {
   c.expect(!c.inspect(), "no container");
 }
 
+// A container can be made from what a name stands for, which is never that of another name.
+void a_name_is_resolved_on_the_node(const RuntimeCase& c) {
+  const auto resolved = c.runtime.resolve(c.fixture.image, ImageSource::node, {});
+  c.succeeds(resolved, "resolve");
+  if (!resolved.ok()) return;
+  c.expect(resolved.value().find("sha256:") != std::string::npos, "what can be nothing else");
+  ContainerSpec spec = c.spec();
+  spec.image = resolved.value();
+  for (int round = 0; round < 2; ++round) c.succeeds(c.runtime.create(spec), "create from it");
+  c.fails(c.runtime.remove_image(spec.image, ""), Fault::transient, Cause::exists, spec.image);
+  c.succeeds(c.runtime.create(spec), "the image to be there still");
+
+  const std::string absent = c.fixture.absent_image;
+  c.fails(c.runtime.resolve(absent, ImageSource::node, {}), Fault::transient, Cause::image_absent,
+          absent);
+  for (int round = 0; round < 2; ++round) {
+    c.succeeds(c.runtime.remove_image(absent, ""), "remove an image that is not there");
+  }
+  c.succeeds(c.runtime.disk(), "disk");
+}
+
 void an_image_for_another_node_is_rejected(const RuntimeCase& c) {
   if (c.fixture.other_arch_image.empty()) return;
   ContainerSpec spec = c.spec();
@@ -446,6 +467,7 @@ constexpr std::pair<const char*, void (*)(const RuntimeCase&)> kCases[] = {
     {"secrets change nothing else", secrets_change_nothing_else},
     {"ports are published on the bridge", ports_are_published_on_the_bridge},
     {"an absent image must be pulled first", an_absent_image_must_be_pulled_first},
+    {"a name is resolved on the node", a_name_is_resolved_on_the_node},
     {"an image for another node is rejected", an_image_for_another_node_is_rejected},
     {"a name of another home is rejected", a_name_of_another_home_is_rejected},
     {"a name of another instance is rejected", a_name_of_another_instance_is_rejected},

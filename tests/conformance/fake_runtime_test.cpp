@@ -67,12 +67,12 @@ Test(conformance_fake_runtime, an_image_is_pulled_if_the_registry_has_it_for_thi
 
   cr_expect(runtime.create(web()).error().cause == Cause::image_absent);
   for (int round = 0; round < 2; ++round) {
-    cr_expect(runtime.pull("web:1").ok());
+    cr_expect(runtime.pull("web:1", {}).ok());
     cr_expect(runtime.create(web()).ok());
   }
   cr_expect_eq(runtime.changes(), 2);
-  cr_expect(runtime.pull("absent:1").error().fault == Fault::rejected);
-  cr_expect(runtime.pull("arm:1").error().fault == Fault::rejected);
+  cr_expect(runtime.pull("absent:1", {}).error().fault == Fault::rejected);
+  cr_expect(runtime.pull("arm:1", {}).error().fault == Fault::rejected);
 }
 
 Test(conformance_fake_runtime, faults_lose_the_change_or_only_the_answer) {

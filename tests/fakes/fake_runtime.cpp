@@ -10,21 +10,6 @@ FakeRuntime::FakeRuntime(EngineFacts facts) : facts_(std::move(facts)) {}
 
 // ---- What a test says --------------------------------------------------------------------------
 
-void FakeRuntime::add_image(const std::string& image, const std::string& arch) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  images_[image] = arch;
-}
-
-void FakeRuntime::add_registry_image(const std::string& image, const std::string& arch) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  registry_images_[image] = arch;
-}
-
-void FakeRuntime::remove_image(const std::string& image) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  images_.erase(image);
-}
-
 void FakeRuntime::add_network(const std::string& network) {
   const std::lock_guard<std::mutex> lock(mutex_);
   networks_.insert(network);
@@ -153,7 +138,7 @@ std::vector<std::string> FakeRuntime::signals(const std::string& name) const {
 std::vector<std::string> FakeRuntime::images() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<std::string> result;
-  for (const auto& [image, arch] : images_) result.push_back(image);
+  for (const auto& [image, there] : images_) result.push_back(image);
   return result;
 }
 

@@ -31,11 +31,13 @@ class FakeRuntime final : public ContainerRuntime {
   explicit FakeRuntime(EngineFacts facts = {"fake", "amd64", 2, 4096});
 
   // -- What there is.
-  void add_image(const std::string& image, const std::string& arch = "amd64");  // On the node.
-  void add_registry_image(const std::string& image,
-                          const std::string& arch = "amd64");  // To be pulled.
-  void remove_image(const std::string& image);                 // From the node.
-  void add_network(const std::string& network);                // Beside bridge, host and none.
+  // On the node, as if built there, or built there again: other bytes by the same name.
+  void add_image(const std::string& image, const std::string& arch = "amd64");
+  // To be pulled; or pushed again: the tag moves to other bytes, and the former keep their digest.
+  void add_registry_image(const std::string& image, const std::string& arch = "amd64");
+  void lose_image(const std::string& image);  // All its names go from the node.
+  void set_disk(DiskUse disk);
+  void add_network(const std::string& network);  // Beside bridge, host and none.
   void lack_program(
       const std::string& program);  // Starting a command that begins with it is rejected.
   void lack_folder(const std::string& folder);  // A bind mount of it is rejected.
@@ -70,13 +72,20 @@ class FakeRuntime final : public ContainerRuntime {
   std::vector<Container> containers() const;  // By name, as inspect() shows them.
   std::optional<ContainerSpec> spec(const std::string& name) const;  // What it was made from.
   std::vector<std::string> signals(const std::string& name) const;   // Sent to it, in order.
-  std::vector<std::string> images() const;                           // On the node.
+  std::vector<std::string> images() const;                           // Names on the node.
+  std::string named(const std::string& image) const;  // The name that those bytes were made by.
+  // Of which bytes a container was made, by their pin; "" when there is none of that name.
+  std::string bytes(const std::string& name) const;
   std::int64_t changes() const;  // How often a call through the port has changed something.
 
   Result<EngineFacts> facts() override;
   Result<std::vector<Container>> list() override;
   Result<std::optional<Container>> inspect(const std::string& name) override;
-  Result<> pull(const std::string& image) override;
+  Result<std::string> resolve(const std::string& image, ImageSource source,
+                              const RegistryAccess& access) override;
+  Result<> pull(const std::string& image, const RegistryAccess& access) override;
+  Result<> remove_image(const std::string& image, const std::string& mirror) override;
+  Result<std::optional<DiskUse>> disk() override;
   Result<> create(const ContainerSpec& spec) override;
   Result<> start(const std::string& name) override;
   Result<> stop(const std::string& name, const std::string& signal,
@@ -98,10 +107,16 @@ class FakeRuntime final : public ContainerRuntime {
     ContainerSpec spec;
     std::string log;
     std::vector<std::string> signals;
+    std::string bytes = {};
 
     bool is_active() const {
       return shown.state == ContainerState::running || shown.state == ContainerState::paused;
     }
+  };
+  struct Image {
+    std::string name;  // That it was made by: its behaviour goes by that.
+    std::string arch;
+    std::string pin;  // NAME@sha256:… or sha256:…
   };
   struct Event {
     std::string home;
@@ -125,6 +140,8 @@ class FakeRuntime final : public ContainerRuntime {
   std::optional<Error> reason_not_to_start(const Entry& entry) const;
   bool port_is_taken(const PortBinding& port, const std::string& by_other_than) const;
   void publish_ports(Entry& entry);
+  std::string named_locked(const std::string& image) const;
+  Image made_image(const std::string& image, const std::string& arch, bool by_registry);
   std::optional<int> exit_code_at_start(const Entry& entry);
   Result<ExecResult> exec_locked(const std::string& name, const std::vector<std::string>& command,
                                  std::int64_t timeout_ms);
@@ -133,9 +150,11 @@ class FakeRuntime final : public ContainerRuntime {
   std::condition_variable happened_;
   EngineFacts facts_;
   std::map<std::string, Entry> entries_;
-  std::map<std::string, Claim> claims_;                 // The highest on each home.
-  std::map<std::string, std::string> images_;           // To their architecture.
-  std::map<std::string, std::string> registry_images_;  // The same.
+  std::map<std::string, Claim> claims_;           // The highest on each home.
+  std::map<std::string, Image> images_;           // On the node, by name and by pin.
+  std::map<std::string, Image> registry_images_;  // The same.
+  std::map<std::string, std::string> names_;      // By pin: the name that it was made by.
+  std::optional<DiskUse> disk_;
   std::set<std::string> networks_ = {"", "bridge", "host", "none"};
   std::set<std::string> lacking_programs_;
   std::set<std::string> lacking_folders_;
@@ -151,5 +170,34 @@ class FakeRuntime final : public ContainerRuntime {
   std::int64_t changes_ = 0;
   int made_ = 0;  // Numbers ids, addresses and picked ports.
 };
+
+template <typename Act>
+auto FakeRuntime::attempt(const std::string& call, const std::string& name, Act act)
+    -> decltype(act()) {
+  std::function<FaultPlan(const std::string&, const std::string&)> faults;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    faults = faults_;
+  }
+  const FaultPlan plan = faults ? faults(call, name) : FaultPlan::none;
+  const std::string what = name.empty() ? call : call + " " + name;
+  if (plan == FaultPlan::unreachable) {
+    return Error{Fault::transient, Cause::unreachable, what + ": the engine cannot be reached",
+                 "start the engine"};
+  }
+  if (plan == FaultPlan::fail_before) {
+    return Error{Fault::transient, Cause::other, what + ": the engine failed", ""};
+  }
+  auto result = [&] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return act();
+  }();
+  tell_events();
+  if (plan == FaultPlan::lose_answer) {
+    return Error{Fault::transient, Cause::deadline,
+                 what + ": the engine did not finish its answer in time", ""};
+  }
+  return result;
+}
 
 }  // namespace rowlock

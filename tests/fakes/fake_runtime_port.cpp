@@ -39,35 +39,6 @@ std::string last_lines(const std::string& text, int lines) {
 
 }  // namespace
 
-template <typename Act>
-auto FakeRuntime::attempt(const std::string& call, const std::string& name, Act act)
-    -> decltype(act()) {
-  std::function<FaultPlan(const std::string&, const std::string&)> faults;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    faults = faults_;
-  }
-  const FaultPlan plan = faults ? faults(call, name) : FaultPlan::none;
-  const std::string what = name.empty() ? call : call + " " + name;
-  if (plan == FaultPlan::unreachable) {
-    return error(Fault::transient, Cause::unreachable, what, "the engine cannot be reached",
-                 "start the engine");
-  }
-  if (plan == FaultPlan::fail_before) {
-    return error(Fault::transient, Cause::other, what, "the engine failed");
-  }
-  auto result = [&] {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return act();
-  }();
-  tell_events();
-  if (plan == FaultPlan::lose_answer) {
-    return error(Fault::transient, Cause::deadline, what,
-                 "the engine did not finish its answer in time");
-  }
-  return result;
-}
-
 // ---- The port: looking -------------------------------------------------------------------------
 
 Result<EngineFacts> FakeRuntime::facts() {
@@ -148,25 +119,6 @@ Result<> FakeRuntime::watch(const std::string& home, const std::atomic<bool>& st
 
 // ---- The port: changing ------------------------------------------------------------------------
 
-Result<> FakeRuntime::pull(const std::string& image) {
-  return attempt("pull", image, [&]() -> Result<> {
-    const auto found = registry_images_.find(image);
-    if (found == registry_images_.end()) {
-      return error(Fault::rejected, Cause::other, "pull " + image, "the registry has no such image",
-                   "correct job.image");
-    }
-    if (found->second != facts_.arch) {
-      return error(
-          Fault::rejected, Cause::other, "pull " + image,
-          "the image is not built for linux/" + facts_.arch,
-          "build the image for linux/" + facts_.arch + ", or constrain the job to another node");
-    }
-    const auto [place, is_new] = images_.emplace(image, found->second);
-    if (is_new) ++changes_;
-    return Done{};
-  });
-}
-
 // When it is made, and when it starts.
 std::optional<Error> FakeRuntime::reason_not_to_mount(const std::string& what,
                                                       const ContainerSpec& spec) const {
@@ -190,10 +142,11 @@ std::optional<Error> FakeRuntime::reason_not_to_create(const ContainerSpec& spec
     return error(Fault::transient, Cause::image_absent, what,
                  "the image " + spec.image + " is not on the node yet");
   }
-  if (!spec.arch.empty() && image->second != spec.arch) {
+  const std::string& arch = image->second.arch;
+  if (!spec.arch.empty() && arch != spec.arch) {
     return error(
         Fault::rejected, Cause::other, what,
-        "the image " + spec.image + " is built for " + image->second + ", the node is " + spec.arch,
+        "the image " + spec.image + " is built for " + arch + ", the node is " + spec.arch,
         "build the image for linux/" + spec.arch + ", or constrain the job to another node");
   }
   return reason_not_to_mount(what, spec);
@@ -224,7 +177,8 @@ Result<> FakeRuntime::create(const ContainerSpec& spec) {
     shown.nonce = spec.nonce;
     shown.made_from = fingerprint_of(spec);
     shown.image = spec.image;
-    entries_[spec.name] = Entry{std::move(shown), spec, "", {}};
+    entries_[spec.name] =
+        Entry{std::move(shown), spec, "", {}, images_.find(spec.image)->second.pin};
     ++changes_;
     return Done{};
   });
@@ -279,7 +233,7 @@ void FakeRuntime::publish_ports(Entry& entry) {
 }
 
 std::optional<int> FakeRuntime::exit_code_at_start(const Entry& entry) {
-  const auto by_image = image_exit_codes_.find(entry.spec.image);
+  const auto by_image = image_exit_codes_.find(named_locked(entry.spec.image));
   if (by_image != image_exit_codes_.end()) return by_image->second;
   if (!entry.spec.command) return std::nullopt;
   const auto script = scripts_.find(*entry.spec.command);
@@ -395,7 +349,8 @@ Result<ExecResult> FakeRuntime::exec_locked(const std::string& name,
   }
   if (const auto set = container_execs_.find(name); set != container_execs_.end())
     return set->second;
-  if (const auto set = image_execs_.find(found->spec.image); set != image_execs_.end())
+  if (const auto set = image_execs_.find(named_locked(found->spec.image));
+      set != image_execs_.end())
     return set->second;
   if (!command.empty() && lacking_programs_.count(command.front()) != 0) {
     return ExecResult{127, "exec: \"" + command.front() + "\": executable file not found in $PATH"};

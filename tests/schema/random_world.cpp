@@ -13,28 +13,29 @@ namespace {
 std::string random_job(Dice& dice, const std::string& job) {
   return fmt::format(
       "INSERT INTO job (name, image, count, update_order, max_parallel, auto_revert, "
-      "min_healthy_ms, healthy_deadline_ms, progress_deadline_ms) "
-      "VALUES ('{0}', '{1}', {2}, '{3}', {4}, {5}, 500, {6}, {6});"
+      "min_healthy_ms, healthy_deadline_ms, progress_deadline_ms, on_tag_moved) "
+      "VALUES ('{0}', '{1}', {2}, '{3}', {4}, {5}, 500, {6}, {6}, '{7}');"
       "INSERT INTO job_port (job, label, port) VALUES ('{0}', 'http', 80);"
       "INSERT INTO job_check (job, name, type, port, passes) VALUES ('{0}', 'up', 'tcp', '80', 1);",
-      job, dice.one_of({"good:1", "good:2"}), dice.one_of({"0", "1", "3"}),
+      job, dice.one_of({"good:1", "good:2"}), dice.one_of({"0", "1", "1", "3"}),
       dice.one_of({"start_first", "stop_first"}), dice.one_of({"1", "2"}), dice.flag(),
-      dice.one_of({"600", "600", "300000"}));
+      dice.one_of({"600", "600", "300000"}), dice.one_of({"deploy", "ignore"}));
 }
 
 // Of a spec as its job has it now, of another one, or of both; or none for a job that is new.
 std::string random_deployments(Dice& dice, const std::string& job) {
   return fmt::format(
-      "INSERT INTO spec (job, body) SELECT '{0}', '{{}}' WHERE {1} "
-      "UNION ALL SELECT job, body FROM job_spec WHERE job = '{0}';"
+      "INSERT INTO spec (job, body, image) SELECT '{0}', '{{}}', 'good@sha256:0' WHERE {1} "
+      "UNION ALL SELECT job, body, '{10}' FROM job_spec WHERE job = '{0}';"
       "INSERT INTO deployment (job, asked, spec, cause, state, current, started_at_ms, failures, "
       "proven) SELECT job, id, id, '{2}', CASE WHEN id = {3} THEN '{4}' ELSE '{5}' END, id = {3}, "
       "{6}, {7}, {8} FROM spec WHERE job = '{0}' AND {9};",
-      job, dice.flag(), dice.one_of({"edit", "edit", "revert"}),
+      job, dice.flag(), dice.one_of({"edit", "tag", "revert"}),
       fmt::format("(SELECT {}(id) FROM spec WHERE job = '{}')", dice.one_of({"min", "max", "max"}),
                   job),
       dice.one_of({"running", "succeeded", "failed"}), dice.one_of({"succeeded", "failed"}),
-      dice.moment(), dice.one_of({"0", "0", "3"}), dice.flag(), dice.one_of({"1", "1", "1", "0"}));
+      dice.moment(), dice.one_of({"0", "0", "3"}), dice.flag(), dice.one_of({"1", "1", "1", "0"}),
+      dice.one_of({"good@sha256:1", "good@sha256:1", ""}));
 }
 
 std::string random_instance(Dice& dice, const std::string& job, int slot) {
@@ -63,6 +64,12 @@ std::string random_work(Dice& dice, const std::string& job) {
   for (int slot = 0; slot < slots; ++slot) {
     rows += random_instance(dice, job, slot);
   }
+  if (dice.yes()) {
+    rows += fmt::format(
+        "INSERT INTO image_tag (job, reference, image, look_at_ms) VALUES ('{}', '{}', '{}', {});",
+        job, dice.one_of({"good:1", "good:2"}), dice.one_of({"", "good@sha256:1", "good@sha256:2"}),
+        dice.moment());
+  }
   return rows +
          fmt::format(
              "INSERT INTO stray (node, name, job, since_ms, instance, nonce) "
@@ -85,14 +92,27 @@ std::string random_changes(Dice& dice) {
       dice.one_of({"-200000000", "1000000"}), dice.one_of({"-200000000", "1000000"}), dice.flag());
 }
 
-std::string random_node(Dice& dice, const std::string& node) {
+std::string random_images(Dice& dice, const std::string& node) {
   return fmt::format(
-      "INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, "
-      "look_at_ms, hinted, seen_epoch) "
-      "VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {}, nullif(abs(random() % 2), 1));",
-      node, dice.one_of({"", "unix:///local"}),
-      dice.one_of({"unseen", "reached", "reached", "lost"}),
-      dice.one_of({"0", "999000", "1000000", "1030000", "2000000"}), dice.flag());
+      "INSERT INTO node_image (node, image, pulled_at_ms, needed_at_ms) VALUES "
+      "('{0}', 'good@sha256:1', 0, {1}), ('{0}', 'good@sha256:7', 0, {1});"
+      "INSERT INTO node_disk (node, total_bytes, free_bytes, measure_at_ms) VALUES "
+      "('{0}', 100, {2}, {3});"
+      "UPDATE node SET image_keep_ms = {4};",
+      node, dice.moment(), dice.one_of({"5", "50"}), dice.one_of({"0", "1030000"}),
+      dice.one_of({"0", "90000000"}));
+}
+
+std::string random_node(Dice& dice, const std::string& node) {
+  return random_images(dice, node) +
+         fmt::format(
+             "INSERT INTO node_state (node, driver, endpoint, reach, since_ms, cpus, memory_mb, "
+             "look_at_ms, hinted, seen_epoch) "
+             "VALUES ('{}', 'docker', '{}', '{}', 0, 2, 4096, {}, {}, nullif(abs(random() % 2), "
+             "1));",
+             node, dice.one_of({"", "unix:///local"}),
+             dice.one_of({"unseen", "reached", "reached", "lost"}),
+             dice.one_of({"0", "999000", "1000000", "1030000", "2000000"}), dice.flag());
 }
 
 // A kind whose steps take a while, and the targets that they can have as the tables stand.

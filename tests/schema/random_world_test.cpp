@@ -18,7 +18,7 @@ using rowlock::Row;
 
 namespace {
 
-constexpr unsigned int kSeeds = 300;
+constexpr unsigned int kSeeds = 1200;
 constexpr std::string_view kFact = "_fact";
 
 // The facts of each kind, by the columns of its rules.

@@ -94,13 +94,13 @@ std::string Engineer::new_job(const std::string& name) {
   return fmt::format(
              "INSERT INTO job (name, count, image, update_order, max_parallel, min_healthy_ms, "
              "healthy_deadline_ms, progress_deadline_ms, auto_revert, restart_delay_max_ms, "
-             "restart_reset_ms, drain_timeout_ms) "
-             "VALUES ('{}', {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {}, {});",
+             "restart_reset_ms, drain_timeout_ms, tag_look_ms, on_tag_moved) "
+             "VALUES ('{}', {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {}, {}, 10000, '{}');",
              name, random_.between(1, 3), image, random_.chance(500) ? "start_first" : "stop_first",
              random_.between(1, 2), random_.between(0, 3) * 1000, random_.between(8, 20) * 1000,
              random_.between(40, 70) * 1000, random_.chance(750) ? 1 : 0,
              random_.between(8, 16) * 1000, random_.between(20, 60) * 1000,
-             random_.between(3, 8) * 1000) +
+             random_.between(3, 8) * 1000, images_ % 2 == 0 ? "deploy" : "ignore") +
          checks_of(name) + (secret_dice_ ? secrets_of(name) : "");
 }
 

@@ -14,7 +14,9 @@ constexpr const char* kExecCheck = "exec";
 
 }  // namespace
 
-bool is_good(const std::string& image) { return image.starts_with("web:"); }
+bool is_good(const std::string& image) {
+  return image.starts_with("web:") || image.starts_with("web@");
+}
 
 // An engine of the fake, with addresses that no other engine has.
 class Engines::Runtime final : public ContainerRuntime {
@@ -48,7 +50,17 @@ class Engines::Runtime final : public ContainerRuntime {
     if (!seen.ok() || !seen.value()) return seen;
     return std::optional<Container>(placed(*seen.value()));
   }
-  Result<> pull(const std::string& image) override { return fake.pull(image); }
+  Result<std::string> resolve(const std::string& image, ImageSource source,
+                              const RegistryAccess& access) override {
+    return fake.resolve(image, source, access);
+  }
+  Result<> pull(const std::string& image, const RegistryAccess& access) override {
+    return fake.pull(image, access);
+  }
+  Result<> remove_image(const std::string& image, const std::string& mirror) override {
+    return fake.remove_image(image, mirror);
+  }
+  Result<std::optional<DiskUse>> disk() override { return fake.disk(); }
   Result<> create(const ContainerSpec& spec) override { return fake.create(spec); }
   Result<> start(const std::string& name) override { return fake.start(name); }
   Result<> stop(const std::string& name, const std::string& signal,
@@ -89,9 +101,9 @@ Engines::Engines(Timeline& timeline, Random& random, const Weather& weather)
     other.name = fmt::format("other-{}", node);
     other.home = "others";
     other.image = "web:0";
-    CHECK(runtime->fake.pull(other.image).ok());
+    CHECK(runtime->fake.pull(other.image, {}).ok());
     CHECK(runtime->fake.create(other).ok() && runtime->fake.start(other.name).ok());
-    runtime->fake.remove_image(other.image);
+    runtime->fake.lose_image(other.image);
     runtime->fake.set_faults([this, node](const std::string& verb, const std::string& name) {
       return before_call(node, verb, name);
     });
@@ -108,6 +120,29 @@ Engines::Engines(Timeline& timeline, Random& random, const Weather& weather)
   fake_dumps.set_faults(transfer);
   fake_postgres().set_faults(
       [this](const std::string&, const std::string&) { return drawn_fault(); });
+  push_now_and_then();
+}
+
+// Somebody builds what runs anew, and gives it the same tag.
+void Engines::push_now_and_then() {
+  timeline_.after(push_dice_.between(3000, 30000), [this] {
+    if (is_calm_) return;
+    std::set<std::string> tags;
+    for (const auto& [node, container] : containers()) {
+      if (container.home != "others") tags.insert(engine(node).named(container.image));
+    }
+    for (const std::string& tag : tags) {
+      for (const std::string& node : nodes()) engine(node).add_registry_image(tag);
+    }
+    push_now_and_then();
+  });
+}
+
+std::string Engines::bytes(const std::string& container) const {
+  for (const auto& [node, runtime] : runtimes_) {
+    if (std::string found = runtime->fake.bytes(container); !found.empty()) return found;
+  }
+  return "";
 }
 
 Engines::~Engines() = default;
@@ -125,6 +160,7 @@ FakeRuntime& Engines::engine(const std::string& node) { return runtimes_.at(node
 std::vector<std::string> Engines::nodes() const { return {"local", "north"}; }
 
 void Engines::calm() {
+  is_calm_ = true;
   weather_ = Weather{};
   away_until_ms_.clear();
   flaps_until_ms_.clear();

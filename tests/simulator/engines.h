@@ -93,6 +93,7 @@ class Engines final : public FakeWorld, public Prober {
   // -- The truth.
   std::vector<std::pair<std::string, Container>> containers() const;   // With their nodes.
   const Container* find(const std::string& name) const;                // Until the next call.
+  std::string bytes(const std::string& container) const;               // That it was made from.
   const Container* find_by_address(const std::string& address) const;  // Until the next call.
   const Streak& streak(const std::string& container, const std::string& check) {
     return streaks_[{container, check}];
@@ -106,6 +107,7 @@ class Engines final : public FakeWorld, public Prober {
  private:
   class Runtime;
 
+  void push_now_and_then();
   FaultPlan before_call(const std::string& node, const std::string& verb, const std::string& name);
   FaultPlan drawn_fault();
   FaultPlan fault_of_transfer();
@@ -115,6 +117,8 @@ class Engines final : public FakeWorld, public Prober {
   Timeline& timeline_;
   Random& random_;
   Weather weather_;
+  Random push_dice_{7};  // The same for every seed: other weather is as it would be without.
+  bool is_calm_ = false;
   std::map<std::string, std::unique_ptr<Runtime>> runtimes_;
   std::map<std::string, std::int64_t> away_until_ms_;
   std::map<std::string, std::int64_t> ready_at_ms_;     // A program takes a moment to start,

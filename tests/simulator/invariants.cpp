@@ -101,6 +101,25 @@ class TouchesOnlyItsOwn final : public Invariant {
   }
 };
 
+// All instances of one spec are of the same bytes, wherever its tag has gone meanwhile.
+class RunsOneImage final : public Invariant {
+  Violated before(const Deed& deed) override {
+    const InstanceRow* const row = deed.rows.find(deed.call.container);
+    if (deed.call.verb != "start" || deed.call.found == nullptr || row == nullptr) {
+      return std::nullopt;
+    }
+    const std::string bytes = deed.engines.bytes(row->name);
+    for (const auto& [id, other] : deed.rows.instances) {
+      if (other.job != row->job || other.spec != row->spec) continue;
+      const std::string theirs = deed.engines.bytes(other.name);
+      if (theirs.empty() || theirs == bytes) continue;
+      return fmt::format("{} is of {}, and {}, of the same spec, of {}", row->name, bytes,
+                         other.name, theirs);
+    }
+    return std::nullopt;
+  }
+};
+
 // The most that a job's policy has allowed of late.
 class Policies {
  public:
@@ -287,6 +306,7 @@ std::vector<std::unique_ptr<Invariant>> all_invariants() {
   all.push_back(std::make_unique<KeepsEnoughHealthy>());
   all.push_back(std::make_unique<StopsOnlyWhatItLetGo>());
   all.push_back(std::make_unique<TouchesOnlyItsOwn>());
+  all.push_back(std::make_unique<RunsOneImage>());
   all.push_back(std::make_unique<StartsNoMoreThanAllowed>());
   all.push_back(std::make_unique<BelievesItsChecks>());
   all.push_back(std::make_unique<TouchesNoUnreachableNode>());

@@ -102,6 +102,10 @@ std::vector<Mutant> mutants_of_steps() {
       {"what was let go runs on",
        {{kInstance, "'expired',  'healthy',  'stop',", "'expired',  'healthy',  'none',"},
         {kInstance, "'expired',  'proven',   'stop',", "'expired',  'proven',   'none',"}}},
+      {"a tag is looked up anew for each instance",
+       {{kInstance, "-- @run instance.create.done\n",
+         "-- @run instance.create.done\n\nUPDATE spec SET image = '' WHERE id = (SELECT spec FROM "
+         "instance WHERE id = :target);\n"}}},
       {"a stray stays for good",
        {{kStray, "('free',  'ours',    'no',      'remove',",
          "('free',  'ours',    'no',      'none',  "}}},

@@ -3,7 +3,6 @@
 // looked at.
 #include "controller/adapters/docker/docker.h"
 
-#include "controller/adapters/docker/docker_image.h"
 #include "controller/adapters/docker/docker_json.h"
 #include "controller/adapters/docker/docker_stream.h"
 #include "controller/base/percent.h"
@@ -44,9 +43,6 @@ DockerRequest request(std::string method, std::string path, std::string body,
 std::string container_path(const std::string& name) {
   return "/containers/" + percent_encoded(name);
 }
-std::string image_path(const std::string& image) {
-  return "/images/" + percent_encoded(image, "/:@") + "/json";
-}
 
 Error failed(Fault fault, Cause cause, std::string_view attempt, const std::string& what,
              std::string hint = "") {
@@ -86,7 +82,7 @@ std::string default_docker_endpoint() {
 }
 
 DockerRuntime::DockerRuntime(std::string endpoint, DockerDeadlines deadlines)
-    : engine_(std::move(endpoint), deadlines.look_ms), deadlines_(deadlines) {}
+    : endpoint_(endpoint), engine_(std::move(endpoint), deadlines.look_ms), deadlines_(deadlines) {}
 
 // ---- Looking -----------------------------------------------------------------------------------
 
@@ -164,58 +160,6 @@ Result<DockerAnswer> DockerRuntime::change(std::string_view attempt, const std::
   return engine_.call(attempt, std::move(ask), expected);
 }
 
-Result<> DockerRuntime::pull(const std::string& image) {
-  const std::string attempt = "pull " + image;
-  const ImageReference reference = image_reference(image);
-  DockerRequest ask = request("POST",
-                              "/images/create?fromImage=" + percent_encoded(reference.name) +
-                                  "&tag=" + percent_encoded(reference.tag),
-                              "", deadlines_.pull_ms);
-  ask.silence_ms = deadlines_.pull_silence_ms;
-  const std::string auth = registry_auth(reference.registry);
-  if (!auth.empty()) ask.headers.push_back("X-Registry-Auth: " + auth);
-
-  // The engine answers 200 before it has asked the registry: what went wrong is a line of the
-  // stream.
-  std::string complaint;
-  LineSplitter lines([&](std::string_view line) {
-    const Result<Json> json = Json::parse(line);
-    if (json.ok() && json.value()["error"].is_string())
-      complaint = json.value()["error"].as_string();
-  });
-  ask.on_bytes = [&](std::string_view bytes) { lines.feed(bytes); };
-
-  const Result<DockerAnswer> answer = engine_.call(attempt, std::move(ask));
-  lines.feed("\n");
-  if (!answer.ok()) {
-    Error error = answer.error();
-    if (is_absent(error)) {  // 404 before the stream began: no such repository.
-      error.fault = Fault::rejected;
-      error.hint = "correct job.image";
-    }
-    return error;
-  }
-  if (!complaint.empty()) return engine_error(attempt, 500, complaint);
-  return Done{};
-}
-
-// What the engine says of the spec's image.
-Result<Json> DockerRuntime::fitting_image(std::string_view attempt, const ContainerSpec& spec) {
-  Result<Json> image = look(attempt, image_path(spec.image));
-  if (!image.ok()) {
-    if (!is_absent(image.error()) && image.error().cause != Cause::image_absent)
-      return image.error();
-    return failed(Fault::transient, Cause::image_absent, attempt,
-                  "the image " + spec.image + " is not on the node yet");
-  }
-  const std::string arch = image.value()["Architecture"].as_string();
-  if (spec.arch.empty() || arch.empty() || image_arch(arch) == image_arch(spec.arch)) return image;
-  return failed(
-      Fault::rejected, Cause::other, attempt,
-      "the image " + spec.image + " is built for " + arch + ", the node is " + spec.arch,
-      "build the image for linux/" + spec.arch + ", or constrain the job to another node");
-}
-
 Result<> DockerRuntime::check_made_from(std::string_view attempt, const ContainerSpec& spec) {
   const Result<std::optional<Container>> there = find(attempt, spec.name);
   if (!there.ok()) return there.error();
@@ -238,7 +182,8 @@ Result<> DockerRuntime::check_made_from(std::string_view attempt, const Containe
 
 Result<> DockerRuntime::create(const ContainerSpec& spec) {
   const std::string attempt = "create " + spec.name;
-  const Result<Json> image = fitting_image(attempt, spec);
+  ContainerSpec made = spec;
+  const Result<Json> image = fitting_image(attempt, made);
   if (!image.ok()) return image.error();
   const Json config = image.value()["Config"];
   if (!spec.launcher.empty() && has_nothing_to_run(spec, config)) {
@@ -251,12 +196,12 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
   const Result<DockerAnswer> answer =
       engine_.call(attempt,
                    request("POST", "/containers/create?name=" + percent_encoded(spec.name),
-                           container_body(spec, config, subnet).text(), deadlines_.change_ms),
+                           container_body(made, config, subnet).text(), deadlines_.change_ms),
                    {409});
   if (!answer.ok()) {
     return unless_ours_is_lost(answer.error(), {spec.secrets_folder, spec.launcher});
   }
-  if (answer.value().status == 409) return check_made_from(attempt, spec);
+  if (answer.value().status == 409) return check_made_from(attempt, made);
   return Done{};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "controller/adapters/docker/docker_engine.h"
+#include "controller/adapters/docker/docker_image.h"
 #include "controller/ports/container_runtime.h"
 
 #include <atomic>
@@ -21,6 +22,7 @@ namespace rowlock {
 struct DockerDeadlines {
   std::int64_t look_ms = 10'000;
   std::int64_t change_ms = 60'000;
+  std::int64_t resolve_ms = 30'000;  // The engine asks a registry, which may be far away.
   std::int64_t pull_ms = 30 * 60'000;
   std::int64_t pull_silence_ms = 120'000;  // Without a byte; whole seconds.
   std::int64_t stop_margin_ms =
@@ -36,7 +38,11 @@ class DockerRuntime final : public ContainerRuntime {
   Result<EngineFacts> facts() override;
   Result<std::vector<Container>> list() override;
   Result<std::optional<Container>> inspect(const std::string& name) override;
-  Result<> pull(const std::string& image) override;
+  Result<std::string> resolve(const std::string& image, ImageSource source,
+                              const RegistryAccess& access) override;
+  Result<> pull(const std::string& image, const RegistryAccess& access) override;
+  Result<> remove_image(const std::string& image, const std::string& mirror) override;
+  Result<std::optional<DiskUse>> disk() override;
   Result<> create(const ContainerSpec& spec) override;
   Result<> start(const std::string& name) override;
   Result<> stop(const std::string& name, const std::string& signal,
@@ -58,7 +64,13 @@ class DockerRuntime final : public ContainerRuntime {
   Result<DockerAnswer> change(std::string_view attempt, const std::string& name,
                               DockerRequest request, std::initializer_list<int> expected = {});
   Result<std::optional<Container>> find(std::string_view attempt, const std::string& name);
-  Result<Json> fitting_image(std::string_view attempt, const ContainerSpec& spec);
+  Result<std::string> resolve_on_node(std::string_view attempt, const ImageReference& image);
+  Result<std::string> resolve_in_registry(std::string_view attempt, const ImageReference& image,
+                                          const RegistryAccess& access);
+  Result<> remove_name(std::string_view attempt, const ImageReference& image);
+  Result<> pull_from(const ImageReference& image, const RegistryAccess& access);
+  Result<Json> image_of(std::string_view attempt, ContainerSpec& spec);
+  Result<Json> fitting_image(std::string_view attempt, ContainerSpec& spec);
   Result<std::vector<Claim>> claims(std::string_view attempt, const std::string& home);
   Result<std::optional<Json>> find_network(std::string_view attempt, const std::string& name);
   Result<> make_network(std::string_view attempt, const std::string& name, const std::string& home,
@@ -73,6 +85,7 @@ class DockerRuntime final : public ContainerRuntime {
   Result<int> exec_exit_code(std::string_view attempt, const std::string& exec_id,
                              std::int64_t ends_at_ms);
 
+  std::string endpoint_;
   DockerEngine engine_;
   DockerDeadlines deadlines_;
   std::mutex network_mutex_;  // Held by whoever makes the network of a home.

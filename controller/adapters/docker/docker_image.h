@@ -1,4 +1,4 @@
-// What an image is called, and with which password a registry gives it out.
+// What an image is called: the rules of the docker command line, which its users expect here too.
 #pragma once
 
 #include <string>
@@ -11,14 +11,17 @@ struct ImageReference {
   std::string tag;  // The digest where there is one, which is more precise; "latest" where there is
                     // nothing.
   std::string registry;  // docker.io unless named.
+
+  bool has_digest() const { return tag.rfind("sha256:", 0) == 0; }
+  std::string text() const { return name + (has_digest() ? "@" : ":") + tag; }
 };
 
 ImageReference image_reference(const std::string& image);
 
-// The value of the header X-Registry-Auth for that registry, from `auths` in the docker command
-// line's own file
-// ($DOCKER_CONFIG or ~/.docker, config.json); empty when it holds none. Credential helpers are not
-// supported: they are other programs to run, and the daemon's user rarely has a desktop's key ring.
-std::string registry_auth(const std::string& registry);
+// The same image in a mirror of its registry, host[:port][/path].
+ImageReference mirrored(const ImageReference& image, const std::string& mirror);
+
+// Whether both names are of one repository: "nginx" is docker.io/library/nginx.
+bool is_same_repository(const std::string& left, const std::string& right);
 
 }  // namespace rowlock

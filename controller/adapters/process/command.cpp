@@ -17,6 +17,7 @@
 #include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 namespace rowlock {
 
@@ -81,41 +82,78 @@ int exit_code(pid_t process) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-}  // namespace
-
-Result<CommandResult> run_command(const std::vector<std::string>& argv, std::int64_t deadline_ms) {
-  CHECK(!argv.empty());
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return failure(argv[0], "make a pipe", errno);
-  const Fd reading(ends[0]);
+// A running program, and the pipe that it writes to.
+struct Started {
   pid_t process = -1;
-  {
-    const Fd writing(ends[1]);
-    ::fcntl(reading.fd, F_SETFL, O_NONBLOCK);
-    Spawning spawning;
-    spawning.place(-1, STDIN_FILENO);
-    spawning.place(writing.fd, STDOUT_FILENO);
-    spawning.place(writing.fd, STDERR_FILENO);
-    if (const int code = spawning.start(argv, nullptr, &process); code != 0) {
-      Error error = failure(argv[0], "cannot be run", code);
-      if (code == ENOENT) error.cause = Cause::not_found;
-      return error;
-    }
-  }
+  int reading = -1;
+};
+
+// Until its end, or the deadline's.
+Result<CommandResult> finished(const std::string& program, const Started& started,
+                               std::int64_t deadline_ms) {
+  const Fd reading(started.reading);
   CommandResult result;
-  const ProcessHandle watched(process);
+  const ProcessHandle watched(started.process);
   const bool ended =
       watched.is_open() && reached_its_end(watched.fd(), reading.fd, deadline_ms, result.output);
-  if (!ended) ::kill(-process, SIGKILL);
-  result.exit_code = exit_code(process);
+  if (!ended) ::kill(-started.process, SIGKILL);
+  result.exit_code = exit_code(started.process);
   if (!ended) {
     return Error{Fault::transient, Cause::deadline,
-                 argv[0] + " did not end within " + std::to_string(deadline_ms) + " ms", ""};
+                 program + " did not end within " + std::to_string(deadline_ms) + " ms", ""};
   }
   if (result.output.size() > kOutputBytesMax) {
     result.output.erase(0, result.output.size() - kOutputBytesMax);
   }
   return result;
+}
+
+// `input` -1: nothing to read. `variables` null: our own.
+Result<Started> started(const std::vector<std::string>& argv, int input, bool with_errors,
+                        const std::vector<std::string>* variables) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return failure(argv[0], "make a pipe", errno);
+  Fd reading(ends[0]);
+  const Fd writing(ends[1]);
+  ::fcntl(reading.fd, F_SETFL, O_NONBLOCK);
+  Started made;
+  Spawning spawning;
+  spawning.place(input, STDIN_FILENO);
+  spawning.place(writing.fd, STDOUT_FILENO);
+  spawning.place(with_errors ? writing.fd : -1, STDERR_FILENO);
+  if (const int code = spawning.start(argv, variables, &made.process); code != 0) {
+    Error error = failure(argv[0], "cannot be run", code);
+    if (code == ENOENT) error.cause = Cause::not_found;
+    return error;
+  }
+  made.reading = std::exchange(reading.fd, -1);
+  return made;
+}
+
+}  // namespace
+
+Result<CommandResult> run_command(const std::vector<std::string>& argv, std::int64_t deadline_ms) {
+  CHECK(!argv.empty());
+  const Started program = TRY(started(argv, -1, true, nullptr));
+  return finished(argv[0], program, deadline_ms);
+}
+
+Result<CommandResult> run_filter(const std::vector<std::string>& argv, const std::string& input,
+                                 const std::vector<std::string>& variables,
+                                 std::int64_t deadline_ms) {
+  CHECK(!argv.empty() && input.size() <= kFilterInputMax);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return failure(argv[0], "make a pipe", errno);
+  const Fd reading(ends[0]);
+  {
+    const Fd writing(ends[1]);
+    const auto size = static_cast<ssize_t>(input.size());
+    if (::write(writing.fd, input.data(), input.size()) != size) {
+      return failure(argv[0], "write to a pipe", errno);
+    }
+  }
+  const Started program = TRY(started(argv, reading.fd, false, &variables));
+  return finished(argv[0], program, deadline_ms);
 }
 
 std::string program_path(const std::string& name) {

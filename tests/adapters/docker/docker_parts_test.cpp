@@ -3,13 +3,16 @@
 #include "controller/adapters/docker/docker_image.h"
 #include "controller/adapters/docker/docker_json.h"
 #include "controller/adapters/docker/docker_stream.h"
+#include "controller/adapters/docker/registry_login.h"
 #include "controller/base/percent.h"
 
 #include <criterion/criterion.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -50,14 +53,101 @@ Test(docker_image, a_password_comes_from_the_docker_command_lines_file) {
   ::setenv("DOCKER_CONFIG", folder, 1);
 
   // {"password":"pass:word","serveraddress":"r.example","username":"user"}
-  cr_expect(registry_auth("r.example") ==
+  cr_expect(registry_auth("r.example").value() ==
             "eyJwYXNzd29yZCI6InBhc3M6d29yZCIsInNlcnZlcmFkZHJlc3MiOiJyLmV4YW1wbGUiLCJ1c2VybmFtZSI6In"
             "VzZXIifQ==");
-  cr_expect(registry_auth("empty.example").empty());
-  cr_expect(registry_auth("other.example").empty());
+  cr_expect(registry_auth("empty.example").value().empty());
+  cr_expect(registry_auth("other.example").value().empty());
   ::unlink(file.c_str());
   ::rmdir(folder);
-  cr_expect(registry_auth("r.example").empty());
+  cr_expect(registry_auth("r.example").value().empty());
+}
+
+namespace {
+
+// The docker command line's folder, with programs of its own in PATH.
+class DockerFolder {
+ public:
+  explicit DockerFolder(const std::string& config) {
+    char folder[] = "/tmp/rowlock-auth-XXXXXX";
+    cr_assert(::mkdtemp(folder) != nullptr);
+    folder_ = folder;
+    std::ofstream(folder_ + "/config.json") << config;
+    ::setenv("DOCKER_CONFIG", folder, 1);
+    ::setenv("PATH", (folder_ + ":/usr/bin:/bin").c_str(), 1);
+    ::setenv("SECRET_OF_OURS", "canary", 1);
+  }
+  ~DockerFolder() { std::filesystem::remove_all(folder_); }
+  DockerFolder(const DockerFolder&) = delete;
+  DockerFolder& operator=(const DockerFolder&) = delete;
+
+  void add_helper(const std::string& name, const std::string& script) const {
+    const std::string path = folder_ + "/docker-credential-" + name;
+    std::ofstream(path) << "#!/bin/sh\n" << script << "\n";
+    cr_assert(::chmod(path.c_str(), 0755) == 0);
+  }
+
+ private:
+  std::string folder_;
+};
+
+constexpr const char* kAnswers =
+    R"(read -r key; echo noise >&2; printf '{"ServerURL":"%s","Username":"u","Secret":"%s"}' )"
+    R"("$key" "$1$SECRET_OF_OURS")";
+constexpr const char* kKnowsNothing = "echo 'credentials not found in native keychain'; exit 1";
+
+}  // namespace
+
+Test(docker_image, a_mirror_has_the_same_path_and_a_repository_many_names) {
+  const auto there = [](const char* image) {
+    return mirrored(image_reference(image), "mirror.example:5000/hub").text();
+  };
+  cr_expect(there("nginx:1") == "mirror.example:5000/hub/library/nginx:1");
+  cr_expect(there("r.example/team/web@sha256:ab") == "mirror.example:5000/hub/team/web@sha256:ab");
+  cr_expect(is_same_repository("nginx", "docker.io/library/nginx"));
+  cr_expect(!is_same_repository("nginx", "r.example/library/nginx"));
+  cr_expect(!is_same_repository("team/nginx", "nginx"));
+}
+
+Test(docker_login, a_registrys_helper_beats_the_store_and_the_store_the_file) {
+  const DockerFolder folder(
+      R"({"credsStore":"store","credHelpers":{"r.example:5000":"own"},"auths":{)"
+      R"("r.example:5000":{"auth":"dTpmaWxl"},"https://s.example/v2/":{"username":"u",)"
+      R"("password":"file"},"t.example":{"identitytoken":"token"}}})");
+  folder.add_helper("own", kAnswers);
+
+  const std::string own = registry_auth("r.example:5000").value();
+  const std::string file = registry_auth("s.example").value();
+  folder.add_helper("store", kKnowsNothing);
+  const std::string still = registry_auth("s.example").value();
+  const std::string token = registry_auth("t.example").value();
+  folder.add_helper("store", kAnswers);
+  const std::string store = registry_auth("s.example").value();
+
+  cr_expect(own == auth_header("r.example:5000", "u", "get"), "and none of our environment");
+  cr_expect(file == auth_header("s.example", "u", "file"), "a store that is not installed");
+  cr_expect(still == file, "a store that knows nothing");
+  cr_expect(store == auth_header("s.example", "u", "get"));
+  // {"identitytoken":"token","serveraddress":"t.example"}
+  cr_expect(token == "eyJpZGVudGl0eXRva2VuIjoidG9rZW4iLCJzZXJ2ZXJhZGRyZXNzIjoidC5leGFtcGxlIn0=",
+            "%s", token.c_str());
+}
+
+Test(docker_login, a_helper_that_hangs_or_fails_is_said, .timeout = 60) {
+  const DockerFolder folder(
+      R"({"credHelpers":{"a.example":"hangs","b.example":"fails","c.example":"babbles"}})");
+  folder.add_helper("hangs", "exec sleep 1000");
+  folder.add_helper("fails", "echo 'no key ring'; exit 2");
+  folder.add_helper("babbles", "echo hunter2");
+
+  for (const char* registry : {"a.example", "b.example", "c.example"}) {
+    const Result<std::string> asked = registry_auth(registry);
+    cr_assert(!asked.ok(), "%s", registry);
+    cr_expect(asked.error().fault == Fault::transient, "%s", asked.error().message.c_str());
+    cr_expect(asked.error().message.find(registry) != std::string::npos, "%s",
+              asked.error().message.c_str());
+    cr_expect(asked.error().message.find("hunter2") == std::string::npos);
+  }
 }
 
 Test(docker_stream, frames_are_undone_wherever_the_pieces_are_cut) {

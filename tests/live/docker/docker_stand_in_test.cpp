@@ -113,7 +113,7 @@ Test(live_docker_stand_in, a_hung_engine_meets_the_deadline_of_every_call, .time
         {"facts", [&] { return runtime.facts().error().cause == Cause::deadline; }},
         {"list", [&] { return runtime.list().error().cause == Cause::deadline; }},
         {"inspect", [&] { return runtime.inspect("web-1").error().cause == Cause::deadline; }},
-        {"pull", [&] { return runtime.pull("web:1").error().cause == Cause::deadline; }},
+        {"pull", [&] { return runtime.pull("web:1", {}).error().cause == Cause::deadline; }},
         {"create", [&] { return runtime.create(web()).error().cause == Cause::deadline; }},
         {"start", [&] { return runtime.start("web-1").error().cause == Cause::deadline; }},
         {"stop",
@@ -223,7 +223,7 @@ Test(live_docker_stand_in, a_pull_that_fails_within_its_stream_fails) {
     const StandIn engine(after_ping(
         "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body));
     DockerRuntime runtime(engine.endpoint(), short_deadlines());
-    const Result<> pulled = runtime.pull("registry/web:9");
+    const Result<> pulled = runtime.pull("registry/web:9", {});
     cr_assert(!pulled.ok(), "%s", line);
     cr_expect(pulled.error().fault == fault, "%s: %s", line, pulled.error().message.c_str());
     cr_expect(pulled.error().message.rfind("pull registry/web:9: ", 0) == 0, "%s",

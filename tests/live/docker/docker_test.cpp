@@ -335,8 +335,8 @@ Test(live_docker, mistakes_in_a_row_are_rejected_with_what_to_do, .timeout = 60)
 Test(live_docker, a_registry_that_does_not_answer_may_answer_later, .timeout = 60) {
   DockerRuntime runtime(endpoint());
 
-  const Result<> pulled = runtime.pull("127.0.0.1:1/rowlock/absent:1");
-  const Result<> malformed = runtime.pull("UPPER:1");
+  const Result<> pulled = runtime.pull("127.0.0.1:1/rowlock/absent:1", {});
+  const Result<> malformed = runtime.pull("UPPER:1", {});
 
   cr_assert(!pulled.ok());
   cr_expect(pulled.error().fault == Fault::transient, "%s", pulled.error().message.c_str());

@@ -168,7 +168,7 @@ Test(deployment_plan, a_crash_loop_without_checks_is_no_progress) {
   for (int second = 0; second < 60; ++second) {
     world.pass_time(1000);
     for (const auto& container : world.engine().containers()) {
-      if (container.image == "good:2") {
+      if (world.engine().named(container.image) == "good:2") {
         world.engine().kill(container.name, 1);  // Healthy for a moment, each time.
       }
     }

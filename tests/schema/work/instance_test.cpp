@@ -40,10 +40,9 @@ Test(instance_plan, an_image_that_is_not_on_the_node_is_pulled) {
     world.turn();
   }
 
-  cr_expect(
-      steps.find("instance.create instance.pull instance.create instance.start instance.promote") !=
-          std::string::npos,
-      "%s", steps.c_str());
+  cr_expect(steps.find("instance.resolve instance.create tag.begin instance.pull image.measure "
+                       "instance.create instance.start instance.promote") != std::string::npos,
+            "%s", steps.c_str());
 }
 
 Test(instance_plan,

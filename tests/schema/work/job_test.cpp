@@ -24,7 +24,10 @@ Test(job_plan, a_new_job_is_deployed_and_placed_count_times) {
   world.turn();
   cr_expect(world.steps() == "job.place job.place job.place", "%s", world.steps().c_str());
   world.turn();
-  cr_expect(world.steps() == "instance.create instance.create instance.create", "%s",
+  cr_expect(world.steps() == "instance.resolve instance.resolve instance.resolve", "%s",
+            world.steps().c_str());
+  world.turn();
+  cr_expect(world.steps() == "instance.create instance.create instance.create tag.begin", "%s",
             world.steps().c_str());
   world.settle();
   cr_expect(world.text(kLive) == "0|good:1|running 1|good:1|running 2|good:1|running", "%s",
