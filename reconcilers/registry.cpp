@@ -9,6 +9,7 @@
 #include "reconcilers/nodes/node.h"
 #include "reconcilers/routes/proxy.h"
 #include "reconcilers/routes/route.h"
+#include "reconcilers/secrets/audit_segment.h"
 #include "reconcilers/secrets/database_login.h"
 #include "reconcilers/secrets/delivery.h"
 #include "reconcilers/secrets/trust.h"
@@ -34,6 +35,7 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
       {"route", route_hands()},
       {"route_target", route_target_hands()},
       {"trust", trust_hands()},
+      {"audit_segment", audit_segment_hands(secrets, state.path(), schema)},
       {"history", history_hands(state.path(), schema)},
   };
 }

@@ -17,7 +17,8 @@ constexpr std::int64_t kDayMs = 86'400'000;
 // What has neither a single row nor a rule by age or number: what its rows come and go with. Who
 // puts a table here has thought of what ends it.
 const std::map<std::string, std::string> kGoesWith = {
-    {"audit", "nothing yet"},
+    {"audit", "moves into segments: audit_segment.rotate"},
+    {"audit_segment", "goes by the step audit_segment.drop"},
     {"backup_ping", "goes when it was sent, or is late"},
     {"backup_request_heard", "one for each policy"},
     {"backup_schedule", "goes with the policy"},
