@@ -74,7 +74,7 @@ std::string random_work(Dice& dice, const std::string& job) {
 // A day of changes that is over since yesterday or goes on, and packs of old ones.
 std::string random_changes(Dice& dice) {
   return fmt::format(
-      "INSERT INTO retention (change_days, history_days) VALUES (1, 2);"
+      "INSERT INTO retention (change_days, history_days, audit_days) VALUES (1, 2, 1);"
       "INSERT INTO revision (id, at_ms, changes) VALUES (7, {0}, 1), (8, 1000000, 1);"
       "INSERT INTO change (revision, table_name, row_key) VALUES (7, 'job', '[\"a\"]'), (8, 'job', "
       "'[\"a\"]');"

@@ -95,7 +95,7 @@ Test(upgrade, the_version_is_raised_with_the_columns) {
                                    {2, "6b43c99871e06b86"},
                                    {3, "6898b08e0f477944"},
                                    {4, "1d5427e19b1e48b5"},
-                                   {5, "0b0ebb167d3a0b9a"}};
+                                   {5, "5d94a7caf3f064ac"}};
   MadeHome made;
   auto opened =
       rowlock::Database::open(made.home.desired_path(), rowlock::Database::Mode::read_only);
