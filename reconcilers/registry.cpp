@@ -10,6 +10,7 @@
 #include "reconcilers/nodes/node.h"
 #include "reconcilers/routes/proxy.h"
 #include "reconcilers/routes/route.h"
+#include "reconcilers/secrets/audit_segment.h"
 #include "reconcilers/secrets/database_login.h"
 #include "reconcilers/secrets/delivery.h"
 #include "reconcilers/secrets/trust.h"
@@ -47,6 +48,7 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
       {"route_target", route_target_hands()},
       {"tag", tag_hands(secrets)},
       {"trust", trust_hands()},
+      {"audit_segment", audit_segment_hands(secrets, state.path(), schema)},
       {"history", history_hands(state.path(), schema)},
   };
 }

@@ -28,7 +28,8 @@ struct AuditLine {
 };
 
 struct AuditReport {
-  std::int64_t lines = 0;             // That the log has.
+  std::int64_t lines = 0;             // That the log has, ever,
+  std::int64_t segmented = 0;         // and up to which one they stand in segments.
   std::int64_t rows = 0;              // Of secrets.
   std::vector<std::string> findings;  // Sentences; empty when all is as it was written.
   static constexpr std::size_t kFindingsMax = 100;

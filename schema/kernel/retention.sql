@@ -40,6 +40,12 @@ CREATE TABLE retention (
   history_days      INTEGER NOT NULL DEFAULT 400       -- and so long at all, those of a day in one row
                     CONSTRAINT "retention.history_days must be a whole number of days, 1 to 36500"
                     CHECK (typeof(history_days) = 'integer' AND history_days BETWEEN 1 AND 36500),
+  audit_lines       INTEGER NOT NULL DEFAULT 10000     -- of the audit log stand in audit; older ones in segments
+                    CONSTRAINT "retention.audit_lines must be a whole number, 0 to 10000000"
+                    CHECK (typeof(audit_lines) = 'integer' AND audit_lines BETWEEN 0 AND 10000000),
+  audit_days        INTEGER NOT NULL DEFAULT 400       -- and those for so long
+                    CONSTRAINT "retention.audit_days must be a whole number of days, 1 to 36500"
+                    CHECK (typeof(audit_days) = 'integer' AND audit_days BETWEEN 1 AND 36500),
   -- backups whose object is gone, and those that came to nothing: how long it is known that there was one
   backup_days       INTEGER NOT NULL DEFAULT 400
                     CONSTRAINT "retention.backup_days must be a whole number of days, 1 to 3650"
@@ -69,6 +75,8 @@ SELECT COALESCE((SELECT event_days FROM retention), 90)             AS event_day
        COALESCE((SELECT change_days FROM retention), 7)             AS change_days,
        COALESCE((SELECT changes_max FROM retention), 100000)        AS changes_max,
        COALESCE((SELECT history_days FROM retention), 400)          AS history_days,
+       COALESCE((SELECT audit_lines FROM retention), 10000)         AS audit_lines,
+       COALESCE((SELECT audit_days FROM retention), 400)            AS audit_days,
        COALESCE((SELECT backup_days FROM retention), 400)           AS backup_days;
 
 CREATE VIEW retention_metric AS

@@ -61,6 +61,9 @@ SELECT (SELECT count(*) FROM audit
          + (SELECT count(*) FROM secret_config WHERE typeof(digest) = 'blob')
          + (SELECT count(*) FROM audit_head
             WHERE 'blob' IN (typeof(hash), typeof(sum), typeof(keys), typeof(mac)))
+         + (SELECT count(*) FROM audit_segment
+            WHERE 'blob' IN (typeof(hash_before), typeof(hash), typeof(mac_before), typeof(packed), typeof(mac)))
+         + (SELECT count(*) FROM audit_archive WHERE typeof(mac) = 'blob')
          + (SELECT count(*) FROM keyring WHERE 'blob' IN (typeof(purpose), typeof(sealed))) AS rows;
 
 -- @run digest.secret

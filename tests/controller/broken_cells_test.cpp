@@ -31,6 +31,7 @@ constexpr const char* kRows =
     "INSERT INTO certificate VALUES ('c', '/c.pem');"
     "INSERT INTO proxy (name) VALUES ('proxy');"
     "INSERT INTO retention (name) VALUES ('retention');"
+    "INSERT INTO registry (host) VALUES ('registry.example.org');"
     "INSERT INTO database (name, url) VALUES ('db', 'postgresql://u@h:5432/d');"
     "INSERT INTO database_role (name, database) VALUES ('app', 'db');"
     "INSERT INTO object_store (name, url) VALUES ('s', 'file:///backups');"

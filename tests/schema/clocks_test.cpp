@@ -23,6 +23,7 @@ const std::map<std::string, Of> kClocks = {
     {"attempt.finished_at_ms", Of::now},
     {"attempt.started_at_ms", Of::now},
     {"audit.at_ms", Of::wall},
+    {"audit_segment.last_at_ms", Of::wall},
     {"backup.due_at_ms", Of::wall},
     {"backup.expired_at_ms", Of::wall},
     {"backup.restore_ms", Of::span},

@@ -17,7 +17,8 @@ constexpr std::int64_t kDayMs = 86'400'000;
 // What has neither a single row nor a rule by age or number: what its rows come and go with. Who
 // puts a table here has thought of what ends it.
 const std::map<std::string, std::string> kGoesWith = {
-    {"audit", "nothing yet"},
+    {"audit", "moves into segments: audit_segment.rotate"},
+    {"audit_segment", "goes by the step audit_segment.drop"},
     {"backup_ping", "goes when it was sent, or is late"},
     {"backup_request_heard", "one for each policy"},
     {"backup_schedule", "goes with the policy"},
@@ -29,11 +30,14 @@ const std::map<std::string, std::string> kGoesWith = {
     {"database_state", "goes with the database"},
     {"delivery", "goes with the instance"},
     {"deployment", "the last ones of each job"},
+    {"image_tag", "goes with the job"},
     {"instance", "goes when its container is gone"},
     {"instance_mount", "goes with the instance"},
     {"keyring", "goes when nothing is wrapped by it any more"},
     {"kind", "filled anew at each start"},
     {"naming", "as many as there are kinds"},
+    {"node_disk", "goes with the node"},
+    {"node_image", "goes when it was removed from the node, or with the node"},
     {"node_state", "goes with the node"},
     {"object_store_state", "goes with the store"},
     {"once", "as many as there are tables"},

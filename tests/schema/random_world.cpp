@@ -81,12 +81,18 @@ std::string random_work(Dice& dice, const std::string& job) {
 // A day of changes that is over since yesterday or goes on, and packs of old ones.
 std::string random_changes(Dice& dice) {
   return fmt::format(
-      "INSERT INTO retention (change_days, history_days) VALUES (1, 2);"
+      "INSERT INTO retention (change_days, history_days, audit_days) VALUES (1, 2, 1);"
       "INSERT INTO revision (id, at_ms, changes) VALUES (7, {0}, 1), (8, 1000000, 1);"
       "INSERT INTO change (revision, table_name, row_key) VALUES (7, 'job', '[\"a\"]'), (8, 'job', "
       "'[\"a\"]');"
       "INSERT INTO change_pack (first_revision, last_revision, day, last_at_ms, changes, "
       "plain_bytes, packed) VALUES (1, 6, '1970-01-01', {1}, 6, 0, '');"
+      "INSERT OR REPLACE INTO audit_head (only, seq, hash, rows, sum, keys, mac) "
+      "VALUES (1, 20000, '', 0, '', '', '');"
+      "INSERT INTO audit_segment (number, first_seq, last_seq, last_at_ms, hash_before, hash, "
+      "mac_before, packed, mac) VALUES (1, 1, 2, {0}, '', '', '', '', ''), "
+      "(2, 3, 4, 0, '', '', '', '', '');"
+      "INSERT INTO audit_archive (only, first_number, last_number, mac) VALUES (1, 1, 2, '');"
       "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
       "SELECT 'history', 'history', 'change', 'x', '', 0 WHERE {2};",
       dice.one_of({"-200000000", "1000000"}), dice.one_of({"-200000000", "1000000"}), dice.flag());

@@ -138,7 +138,7 @@ Test(statements, a_question_by_name_reads_no_large_table_as_a_whole) {
 // The same as a measurement, so that a change of SQLite's mind is seen too: a thousand jobs make an
 // answer hardly slower.
 Test(statements, a_question_by_name_takes_as_long_among_many_as_among_few) {
-  const auto median_us = [](int jobs, const char* query) {
+  const auto least_us = [](int jobs, const char* query) {
     PlanWorld world;
     world.settle();
     world.sql(
@@ -162,15 +162,14 @@ Test(statements, a_question_by_name_takes_as_long_among_many_as_among_few) {
                          .count());
       cr_assert(rows.ok());
     }
-    std::nth_element(took.begin(), took.begin() + 25, took.end());
-    return took[25];
+    return *std::min_element(took.begin(), took.end());  // What else the machine does only adds.
   };
 
   for (const char* query :
        {"SELECT kind, name, target, step, reason, due_at_ms FROM plan WHERE name = :name",
         "SELECT * FROM status WHERE name = :name", "SELECT * FROM why WHERE name = :name"}) {
-    const std::int64_t few = median_us(10, query);
-    const std::int64_t many = median_us(1000, query);
+    const std::int64_t few = least_us(10, query);
+    const std::int64_t many = least_us(1000, query);
     cr_expect_lt(many, 4 * few + 200, "%s: %ld us among 10 jobs, %ld us among 1000", query, few,
                  many);
   }

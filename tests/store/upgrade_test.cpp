@@ -95,7 +95,7 @@ Test(upgrade, the_version_is_raised_with_the_columns) {
                                    {2, "6b43c99871e06b86"},
                                    {3, "6898b08e0f477944"},
                                    {4, "1d5427e19b1e48b5"},
-                                   {5, "e948d48c48a8ca6b"}};
+                                   {5, "8381194301a69850"}};
   MadeHome made;
   auto opened =
       rowlock::Database::open(made.home.desired_path(), rowlock::Database::Mode::read_only);
