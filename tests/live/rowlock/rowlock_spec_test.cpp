@@ -62,7 +62,7 @@ Test(live_rowlock_spec, what_cannot_be_says_why_in_a_sentence, .timeout = 280) {
       {"unreachable",
        {{"image", "'127.0.0.1:1/absent:1'"}},
        "converging",
-       "pull 127.0.0.1:1/absent:1: "},
+       "resolve 127.0.0.1:1/absent:1: "},
       {"malformed", {{"image", "'UPPER:1'"}}, "failed", "correct job.image"},
       {"program", {{"command", R"('["/no/such/program"]')"}}, "failed", "job.command"},
       {"user", {{"user", "'nobody-knows'"}}, "failed", "job.user"},
