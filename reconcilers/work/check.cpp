@@ -79,8 +79,9 @@ Result<> Checks::refresh(const std::set<std::string>& jobs) {
       const Key key{row.integer("instance"), row.text("name")};
       wanted.insert(key);
       const auto known = appointments_.find(key);
-      if (known == appointments_.end()) {
-        appointments_.emplace(key, Appointment{row, world_.clock().now_ms(), ++numbered_});
+      if (known == appointments_.end() || known->second.target.text("asks") != row.text("asks")) {
+        appointments_.insert_or_assign(key,
+                                       Appointment{row, world_.clock().now_ms(), ++numbered_});
         continue;
       }
       Appointment& appointment = known->second;

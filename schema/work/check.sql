@@ -1,5 +1,6 @@
 -- A check asks an instance whether it is well. All checks of a job must pass so many times in a row before an instance
--- counts as healthy: it starts as not healthy, and every count starts from zero.
+-- counts as healthy: it starts as not healthy, and every count starts from zero. A check that is new or edited is tried
+-- on one instance of those that run; until one of its spec has passed it, what it asked before counts, if anything did.
 
 -- @desired
 
@@ -59,6 +60,16 @@ CREATE TABLE check_state (
   PRIMARY KEY (instance, name)
 );
 
+-- What a check asks that instances of a spec have passed as often as it wants: such a check counts for all of them. Goes
+-- away with the spec.
+CREATE TABLE check_proof (
+  spec     INTEGER NOT NULL,
+  name     TEXT NOT NULL,
+  asks     TEXT NOT NULL,              -- as check_ask has it
+  since_ms INTEGER NOT NULL,
+  PRIMARY KEY (spec, name)
+) WITHOUT ROWID;
+
 -- @views
 
 CREATE VIEW check_violation AS
@@ -93,42 +104,94 @@ WHERE EXISTS (SELECT 1 FROM route AS r
   AND NOT EXISTS (SELECT 1 FROM job_check AS c
                   WHERE c.job = p.job AND c.type IN ('http', 'tcp') AND c.port IN (p.label, CAST(p.port AS TEXT)));
 
--- What is to be asked, how often, and where. The prober reads this and nothing else.
-CREATE VIEW check_target AS
+-- What each check asks, as its row is now. How often, and what follows, is no part of it: that counts at once.
+CREATE VIEW check_ask AS
+SELECT c.job, c.name,
+       json_array(c.type,
+                  (SELECT p.port FROM job_port AS p
+                   WHERE p.job = c.job AND (p.label = c.port OR CAST(p.port AS TEXT) = c.port)),
+                  c.path, c.command, c.timeout_ms) AS asks
+FROM job_check AS c;
+
+-- The checks of each instance, with how often in a row they have passed and failed.
+CREATE VIEW instance_check AS
 SELECT i.id AS instance,
        i.job,
        c.name,
-       c.type,
+       c.passes,
+       c.failures,
+       c.on_failure,
+       COALESCE(s.passes, 0)   AS passed,
+       COALESCE(s.failures, 0) AS failed,
+       -- Whether it must pass before the instance counts as healthy: what came to a spec that is rolled out must not.
+       p.name IS NOT NULL OR r.job IS NULL                                         AS gates,
+       -- Whether its failures count: those of one that no instance of the spec ever passed do not, once it is healthy.
+       p.name IS NOT NULL OR (i.healthy_at_ms IS NULL AND r.job IS NULL)           AS judges
+FROM instance AS i
+JOIN job_check AS c ON c.job = i.job
+LEFT JOIN check_proof AS p ON p.spec = i.spec AND p.name = c.name
+LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
+LEFT JOIN deployment AS r ON r.job = i.job AND r.current = 1 AND r.spec = i.spec AND r.state = 'succeeded';
+
+-- The edited checks, with the one instance of each spec that is asked what they ask now: its answers count under this
+-- name.
+CREATE VIEW check_trial AS
+SELECT i.id AS instance, i.job, i.spec, a.name AS of, 'edited:' || a.name AS name, a.asks
+FROM instance AS i
+JOIN check_ask AS a ON a.job = i.job
+JOIN check_proof AS p ON p.spec = i.spec AND p.name = a.name AND p.asks <> a.asks
+WHERE i.id = (SELECT o.id FROM instance AS o
+              WHERE o.job = i.job AND o.spec = i.spec AND o.run = 1 AND o.container = 'running'
+              ORDER BY o.healthy_at_ms IS NULL, o.id LIMIT 1);
+
+-- All that is asked of an instance, and how often in a row counts.
+CREATE VIEW check_question AS
+SELECT i.id AS instance, i.job, c.name, c.name AS of, COALESCE(p.asks, a.asks) AS asks,
+       c.interval_ms, c.grace_ms, c.passes, c.failures
+FROM instance AS i
+JOIN job_check AS c ON c.job = i.job
+JOIN check_ask AS a ON a.job = c.job AND a.name = c.name
+LEFT JOIN check_proof AS p ON p.spec = i.spec AND p.name = c.name
+WHERE i.run = 1 AND i.container = 'running'
+UNION ALL
+SELECT t.instance, t.job, t.name, t.of, t.asks, c.interval_ms, c.grace_ms, c.passes, c.failures
+FROM check_trial AS t
+JOIN job_check AS c ON c.job = t.job AND c.name = t.of
+UNION ALL
+SELECT i.id, i.job, c.name, c.name, json_array('tcp', c.port, '/', NULL, 2000), 1000, NULL, c.passes, c.failures
+FROM instance AS i
+JOIN route_check AS c ON c.job = i.job
+WHERE i.run = 1 AND i.container = 'running';
+
+-- The same, with where it is asked. The prober reads this and nothing else.
+CREATE VIEW check_target AS
+SELECT q.instance,
+       q.job,
+       q.name,
+       q.asks,
+       q.asks ->> 0 AS type,
        i.name AS container,
        n.driver,
        n.endpoint,
        i.address,
-       (SELECT p.port FROM job_port AS p
-        WHERE p.job = c.job AND (p.label = c.port OR CAST(p.port AS TEXT) = c.port)) AS port,
-       c.path,
-       c.command,
-       c.timeout_ms,
-       c.passes,
-       CASE WHEN i.healthy_at_ms IS NULL THEN min(c.interval_ms, 1000) ELSE c.interval_ms END AS interval_ms
-FROM instance AS i
-JOIN job_check AS c ON c.job = i.job
-JOIN node_state AS n ON n.node = i.node AND n.reach = 'reached'
-WHERE i.run = 1 AND i.container = 'running'
-UNION ALL
-SELECT i.id, i.job, c.name, 'tcp', i.name, n.driver, n.endpoint, i.address, c.port, '/', NULL, 2000, c.passes, 1000
-FROM instance AS i
-JOIN route_check AS c ON c.job = i.job
-JOIN node_state AS n ON n.node = i.node AND n.reach = 'reached'
-WHERE i.run = 1 AND i.container = 'running';
+       q.asks ->> 1 AS port,
+       q.asks ->> 2 AS path,
+       q.asks ->> 3 AS command,
+       q.asks ->> 4 AS timeout_ms,
+       q.passes,
+       CASE WHEN i.healthy_at_ms IS NULL OR q.name <> q.of THEN min(q.interval_ms, 1000)
+            ELSE q.interval_ms END AS interval_ms
+FROM check_question AS q
+JOIN instance AS i ON i.id = q.instance
+JOIN node_state AS n ON n.node = i.node AND n.reach = 'reached';
 
 -- What this machine cannot ask now. A check that was deleted meanwhile is not to be asked.
 CREATE VIEW check_unasked AS
 SELECT i.job, s.instance, s.name, s.unasked
 FROM check_state AS s
 JOIN instance AS i ON i.id = s.instance
-WHERE s.unasked <> '' AND i.run = 1 AND i.container = 'running'
-  AND (EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = i.job AND c.name = s.name)
-       OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = i.job AND c.name = s.name));
+WHERE s.unasked <> ''
+  AND EXISTS (SELECT 1 FROM check_question AS q WHERE q.instance = s.instance AND q.name = s.name);
 
 CREATE VIEW check_why AS
 SELECT 'check' AS kind,
@@ -140,14 +203,28 @@ SELECT 'check' AS kind,
                  WHEN s.failures > 0         THEN 'failed ' || s.failures || ' of ' || c.failures || ' times: '
                      || s.detail
                  WHEN s.passes = 0           THEN 'has not passed yet: ' || s.detail
-                 ELSE 'passed ' || s.passes || ' of ' || c.passes || ' times' END AS reason,
+                 ELSE 'passed ' || s.passes || ' of ' || c.passes || ' times' END
+         || CASE WHEN i.healthy_at_ms IS NULL OR k.judges THEN ''
+                 ELSE ' (it is new: nothing follows from it until an instance has passed it)' END AS reason,
        COALESCE(s.since_ms, i.since_ms) AS since_ms
 FROM instance AS i
 JOIN job_check AS c ON c.job = i.job
+JOIN instance_check AS k ON k.instance = i.id AND k.name = c.name
 LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
 WHERE i.run = 1
   AND i.container = 'running'
   AND (COALESCE(s.passes, 0) < c.passes OR s.failures > 0 OR s.unasked <> '')
+UNION ALL
+SELECT 'check', t.job, i.name || '/' || t.of,
+       'check ' || t.of || ' was edited, and ' || i.name || ' has not passed it as it is now'
+         || CASE WHEN s.name IS NULL  THEN ''
+                 WHEN s.unasked <> '' THEN ' (it cannot be asked, for reasons of this machine: ' || s.unasked || ')'
+                 ELSE ': ' || s.detail END
+         || '; until then what it asked before counts (if the edit is wrong: rowlock revert, or correct job_check)',
+       COALESCE(s.since_ms, i.since_ms)
+FROM check_trial AS t
+JOIN instance AS i ON i.id = t.instance
+LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = t.name
 UNION ALL
 SELECT 'check', i.job, i.name || '/' || c.name,
        'port ' || c.port || ' of ' || i.name
@@ -180,23 +257,50 @@ END;
 -- @run check.passed
 
 INSERT INTO check_state (instance, name, passes, detail, since_ms)
-SELECT i.id, :name, 1, :detail, :now_ms
-FROM instance AS i
-WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
-  -- it may have been deleted while it was asked
-  AND (EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = i.job AND c.name = :name)
-       OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = i.job AND c.name = :name))
+SELECT q.instance, q.name, 1, :detail, :now_ms
+FROM check_question AS q   -- it may have been deleted while it was asked
+WHERE q.instance = :instance AND q.name = :name
 ON CONFLICT (instance, name) DO UPDATE
-SET passes   = min(passes + 1, COALESCE((SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                                         WHERE i.id = :instance AND c.name = :name), 1)),
+SET passes   = min(passes + 1, (SELECT q.passes FROM check_question AS q
+                                WHERE q.instance = :instance AND q.name = :name)),
     failures = 0,
     detail   = excluded.detail,
     unasked  = '',
     since_ms = excluded.since_ms
 WHERE failures > 0
    OR unasked <> ''
-   OR passes < COALESCE((SELECT c.passes FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                         WHERE i.id = :instance AND c.name = :name), 1);
+   OR passes < (SELECT q.passes FROM check_question AS q WHERE q.instance = :instance AND q.name = :name);
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'check', i.job, i.name || '/' || t.of, 'proven', 'it was edited, and counts from now on'
+FROM check_trial AS t
+JOIN instance AS i ON i.id = t.instance
+JOIN job_check AS c ON c.job = t.job AND c.name = t.of
+JOIN check_state AS s ON s.instance = t.instance AND s.name = t.name
+WHERE t.instance = :instance AND t.name = :name AND s.passes >= c.passes;
+
+INSERT INTO check_proof (spec, name, asks, since_ms)
+SELECT i.spec, q.of, q.asks, :now_ms
+FROM check_question AS q
+JOIN instance AS i ON i.id = q.instance
+JOIN job_check AS c ON c.job = q.job AND c.name = q.of
+JOIN check_state AS s ON s.instance = q.instance AND s.name = q.name
+WHERE q.instance = :instance AND q.name = :name AND s.passes >= c.passes
+ON CONFLICT (spec, name) DO UPDATE SET asks = excluded.asks, since_ms = excluded.since_ms
+WHERE asks <> excluded.asks;
+
+-- What was counted of the former question says nothing of this one: nobody has failed it, and this one has passed it.
+UPDATE check_state SET failures = 0, unasked = '', detail = :detail
+WHERE :name GLOB 'edited:*'
+  AND name = substr(:name, 8)
+  AND instance IN (SELECT o.id FROM instance AS i
+                   JOIN instance AS o ON o.job = i.job AND o.spec = i.spec
+                   JOIN check_proof AS p ON p.spec = i.spec AND p.name = check_state.name AND p.since_ms = :now_ms
+                   WHERE i.id = :instance);
+
+DELETE FROM check_state
+WHERE instance = :instance AND name = :name AND :name GLOB 'edited:*'
+  AND NOT EXISTS (SELECT 1 FROM check_trial AS t WHERE t.instance = :instance AND t.name = :name);
 
 -- It does well again: should it fail once more, that is said anew.
 UPDATE instance SET spared_at_ms = NULL
@@ -205,24 +309,23 @@ WHERE id = :instance AND spared_at_ms IS NOT NULL
 
 -- @run check.failed
 
--- A failure before the check counts (grace_ms) resets the passes, and is remembered as no failure.
+-- A failure before the check counts (grace_ms), or of one that is tried, resets the passes, and is remembered as none.
 INSERT INTO check_state (instance, name, passes, failures, detail, since_ms)
-SELECT i.id, :name, 0,
-       CASE WHEN i.healthy_at_ms IS NOT NULL
-              OR COALESCE(i.started_at_ms, i.placed_at_ms) + c.grace_ms
+SELECT i.id, q.name, 0,
+       CASE WHEN q.name <> q.of THEN 0
+            WHEN i.healthy_at_ms IS NOT NULL
+              OR COALESCE(i.started_at_ms, i.placed_at_ms) + q.grace_ms
                  + COALESCE((SELECT sum(g.length_ms) FROM gap AS g
                              WHERE g.until_ms > COALESCE(i.started_at_ms, i.placed_at_ms)), 0) <= :now_ms THEN 1
             ELSE 0 END,
        :detail, :now_ms
-FROM instance AS i
-LEFT JOIN job_check AS c ON c.job = i.job AND c.name = :name
-WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
-  AND (c.name IS NOT NULL OR EXISTS (SELECT 1 FROM route_check AS r WHERE r.job = i.job AND r.name = :name))
+FROM check_question AS q
+JOIN instance AS i ON i.id = q.instance
+WHERE q.instance = :instance AND q.name = :name
 ON CONFLICT (instance, name) DO UPDATE
 SET passes   = 0,
     failures = min(failures + excluded.failures,
-                   COALESCE((SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                             WHERE i.id = :instance AND c.name = :name), 3)),
+                   (SELECT q.failures FROM check_question AS q WHERE q.instance = :instance AND q.name = :name)),
     detail   = excluded.detail,
     unasked  = '',
     since_ms = excluded.since_ms
@@ -230,8 +333,7 @@ WHERE passes > 0
    OR unasked <> ''
    OR detail <> excluded.detail
    OR (excluded.failures = 1
-       AND failures < COALESCE((SELECT c.failures FROM job_check AS c JOIN instance AS i ON i.job = c.job
-                                WHERE i.id = :instance AND c.name = :name), 3));
+       AND failures < (SELECT q.failures FROM check_question AS q WHERE q.instance = :instance AND q.name = :name));
 
 -- @run check.unasked
 
@@ -243,12 +345,9 @@ WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
   AND NOT EXISTS (SELECT 1 FROM check_unasked AS o WHERE o.job = i.job);
 
 INSERT INTO check_state (instance, name, unasked, since_ms)
-SELECT i.id, :name, :detail, :now_ms
-FROM instance AS i
-WHERE i.id = :instance AND i.run = 1 AND i.container = 'running'
-  -- it may have been deleted while it was asked
-  AND (EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = i.job AND c.name = :name)
-       OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = i.job AND c.name = :name))
+SELECT q.instance, q.name, :detail, :now_ms
+FROM check_question AS q   -- it may have been deleted while it was asked
+WHERE q.instance = :instance AND q.name = :name
 ON CONFLICT (instance, name) DO UPDATE
 SET unasked = excluded.unasked
 WHERE unasked <> excluded.unasked;

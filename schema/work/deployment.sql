@@ -176,6 +176,8 @@ WHERE job = :name
                  UNION SELECT spec FROM deployment WHERE job = :name
                  UNION SELECT spec FROM instance WHERE job = :name);
 
+DELETE FROM check_proof WHERE spec NOT IN (SELECT id FROM spec);
+
 -- @run deployment.fail
 
 UPDATE deployment

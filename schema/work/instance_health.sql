@@ -42,12 +42,10 @@ SELECT i.id,
           AND NOT EXISTS (SELECT 1 FROM route_pair AS p
                           WHERE p.instance = i.id AND p.route = t.route))      AS lent_until_ms,
        -- How many checks have not passed yet, and how many have failed.
-       (SELECT count(*) FROM job_check AS c
-        LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND COALESCE(s.passes, 0) < c.passes)              AS unmet,
-       (SELECT count(*) FROM job_check AS c
-        JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
-        WHERE c.job = i.job AND s.failures >= c.failures AND c.on_failure <> 'withdraw') AS failing,
+       (SELECT count(*) FROM instance_check AS k
+        WHERE k.instance = i.id AND k.gates AND k.passed < k.passes)           AS unmet,
+       (SELECT count(*) FROM instance_check AS k
+        WHERE k.instance = i.id AND k.judges AND k.failed >= k.failures AND k.on_failure <> 'withdraw') AS failing,
        -- Whether there is one that this machine cannot ask.
        EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.instance = i.id)      AS unasked
 FROM instance AS i;

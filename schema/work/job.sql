@@ -482,6 +482,7 @@ WHERE w.instance = (SELECT i.id FROM instance AS i
 -- @run job.forget
 
 DELETE FROM deployment WHERE job = :target;
+DELETE FROM check_proof WHERE spec IN (SELECT id FROM spec WHERE job = :target);
 DELETE FROM spec WHERE job = :target;
 DELETE FROM retry WHERE kind = 'job' AND target = :target;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
