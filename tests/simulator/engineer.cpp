@@ -143,7 +143,7 @@ std::string Engineer::hold_open(const std::string& sql) {
 
 std::string Engineer::edit_policy(const std::string& name) {
   const std::string where = fmt::format(" WHERE name = '{}'", name);
-  switch (random_.between(0, 4)) {
+  switch (random_.between(0, 5)) {
     case 0: return fmt::format("UPDATE job SET max_parallel = {}{}", random_.between(1, 3), where);
     case 1:
       return "UPDATE job SET update_order = CASE update_order WHEN 'stop_first' THEN 'start_first' "
@@ -153,6 +153,11 @@ std::string Engineer::edit_policy(const std::string& name) {
       return fmt::format("UPDATE job SET min_healthy_ms = {}{}", random_.between(0, 5) * 1000,
                          where);
     case 3: return "UPDATE job SET restart = restart + 1" + where;
+    case 4:  // A slip, or its mending.
+      return fmt::format(
+          "UPDATE job_check SET path = CASE path WHEN '/ready' THEN '{1}' ELSE '/ready' END "
+          "WHERE job = '{0}' AND type = 'http'",
+          name, kWrongPath);
     default:
       return fmt::format(
           "DELETE FROM job_check WHERE job = '{0}'; DELETE FROM job_port WHERE job = '{0}'; {1}",
@@ -200,8 +205,13 @@ std::string Engineer::edit_route(const std::string& name) {
     case 3: return "UPDATE route SET maintenance = 1 - maintenance" + where;
     case 4: return "UPDATE route SET pause = 1 - pause, pause_max_ms = pause_max_ms + 1" + where;
     case 5: return "DELETE FROM route" + where;
-    case 6:
-      return fmt::format("UPDATE route SET job = '{}', next_job = NULL, next_percent = 0", to) +
+    case 6:  // Whoever served it may be done with by the same edit.
+      return (random_.chance(500)
+                  ? fmt::format("UPDATE job SET count = 0 WHERE name <> '{}' AND name IN (SELECT "
+                                "job FROM route WHERE name = '{}');",
+                                to, name)
+                  : "") +
+             fmt::format("UPDATE route SET job = '{}', next_job = NULL, next_percent = 0", to) +
              where;
     case 7:
       return fmt::format("UPDATE route SET next_percent = {}", random_.between(0, 100)) + where;
@@ -277,6 +287,7 @@ void Engineer::tidy_up() {
   if (holds_open_) run("ROLLBACK");
   holds_open_ = false;
   commit("DELETE FROM job_constraint WHERE value = 'nowhere'");
+  commit(fmt::format("UPDATE job_check SET path = '/ready' WHERE path = '{}'", kWrongPath));
 }
 
 // Those that run a good spec now and must go back to it. Without a check, a spec may have succeeded

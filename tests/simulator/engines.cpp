@@ -243,14 +243,16 @@ bool Engines::passes_now(const Container& container) const {
 void Engines::probe(const Probe& probe, std::function<void(const ProbeResult&)> done) {
   const char* const tcp = probe.timeout_ms == kCheckTimeoutMs ? "tcp" : "route:main";
   const std::string check = probe.type == Probe::Type::tcp ? tcp : probe.path.substr(1);
-  timeline_.after(random_.between(1, kProbeMs), [this, check, address = probe.address, done] {
+  const bool is_wrong = probe.path == kWrongPath;
+  timeline_.after(random_.between(1, kProbeMs), [this, check, is_wrong, address = probe.address,
+                                                 done] {
     if (weather_.unheard > 0 && random_.chance(weather_.unheard)) {
       return done({false, "too many open files", false});
     }
     bool passed = false;
     for (const auto& [node, container] : containers()) {
       if (container.address == address) {
-        passed = passes_now(container);
+        passed = passes_now(container) && !is_wrong;
         note_answer(container.name, check, passed);
       }
     }

@@ -211,13 +211,10 @@ class BelievesItsChecks final : public Invariant {
     for (const auto& [id, instance] : turn.after.instances) {
       const auto was = turn.before.instances.find(id);
       if (was == turn.before.instances.end()) continue;
-      const auto checks = turn.after.checks.find(instance.job);
-      const std::vector<CheckRow> none;
-      const std::vector<CheckRow>& asked =
-          checks == turn.after.checks.end() ? none : checks->second;
+      const std::vector<CheckRow> asked = turn.after.checks_of(instance);
       if (instance.healthy && !was->second.healthy) {
         for (const CheckRow& check : asked) {
-          if (turn.engines.streak(instance.name, check.name).passes_at(turn.now_ms) <
+          if (turn.engines.streak(instance.name, check.asks).passes_at(turn.now_ms) <
               check.passes) {
             return fmt::format("{} counts as healthy, but check {} has not passed {} times",
                                instance.name, check.name, check.passes);
@@ -228,7 +225,7 @@ class BelievesItsChecks final : public Invariant {
           was->second.runs && !instance.runs && instance.reason.starts_with("its checks fail");
       if (!is_failed) continue;
       const auto has_failed = [&turn, &name = instance.name](const CheckRow& check) {
-        return turn.engines.streak(name, check.name).failures_at(turn.now_ms) >= check.failures;
+        return turn.engines.streak(name, check.asks).failures_at(turn.now_ms) >= check.failures;
       };
       const bool is_unwell = std::any_of(asked.begin(), asked.end(), has_failed);
       const Container* const found = turn.engines.find(instance.name);

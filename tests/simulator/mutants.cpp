@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view kInstance = "schema/work/instance.sql";
 constexpr std::string_view kHealth = "schema/work/instance_health.sql";
+constexpr std::string_view kCheck = "schema/work/check.sql";
 constexpr std::string_view kJob = "schema/work/job.sql";
 constexpr std::string_view kPlacement = "schema/work/placement.sql";
 constexpr std::string_view kNode = "schema/nodes/node.sql";
@@ -76,6 +77,10 @@ std::vector<Mutant> mutants_of_roles() {
 
 std::vector<Mutant> mutants_of_steps() {
   return {
+      {"an edited check counts before anybody has passed it",
+       {{kCheck, "COALESCE(p.asks, a.asks) AS asks", "a.asks AS asks"}}},
+      {"a check that nobody ever passed takes out who did well without it",
+       {{kCheck, "p.name IS NOT NULL OR (i.healthy_at_ms IS NULL AND r.job IS NULL)", "true"}}},
       {"restarts do not wait",
        {{kJob, "WHEN v.due_at_ms > (SELECT now_ms FROM clock) ", "WHEN v.due_at_ms > 9e15 "}}},
       {"as many at once as there is work",

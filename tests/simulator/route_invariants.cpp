@@ -62,15 +62,17 @@ class AdmitsOnlyProven final : public Invariant {
       const auto was = turn.before.targets.find(key);
       const bool is_new = was == turn.before.targets.end() || !was->second.is_wanted_ready;
       if (!is_new) continue;
-      for (const auto* checks : {&turn.after.checks, &turn.after.route_checks}) {
-        const auto asked = checks->find(target.job);
-        if (asked == checks->end()) continue;
-        for (const CheckRow& check : asked->second) {
-          if (turn.engines.streak(target.name, check.name).passes_at(turn.now_ms) >= check.passes)
-            continue;
-          return fmt::format("{} is to be given requests, but check {} has not passed {} times",
-                             target.name, check.name, check.passes);
-        }
+      const InstanceRow* const instance = turn.after.find(target.name);
+      std::vector<CheckRow> all;
+      if (instance != nullptr) all = turn.after.checks_of(*instance);
+      const auto of_routes = turn.after.route_checks.find(target.job);
+      if (of_routes != turn.after.route_checks.end())
+        all.insert(all.end(), of_routes->second.begin(), of_routes->second.end());
+      for (const CheckRow& check : all) {
+        if (turn.engines.streak(target.name, check.asks).passes_at(turn.now_ms) >= check.passes)
+          continue;
+        return fmt::format("{} is to be given requests, but check {} has not passed {} times",
+                           target.name, check.name, check.passes);
       }
     }
     return std::nullopt;
@@ -158,15 +160,18 @@ class KeepsOneReady final : public Invariant {
       const InstanceRow* const was = turn.before.find(target.name);
       const InstanceRow* const is = turn.after.find(target.name);
       const auto job = turn.after.jobs.find(target.job);
-      const bool is_replaced = was != nullptr && is != nullptr && was->runs && !is->runs &&
-                               is->reason.starts_with("instances of the new spec");
-      const bool is_dropped = !target.is_wanted_ready && target.reason != kLeaves;
-      if (!is_replaced || is_dropped || !target.is_ready || job == turn.after.jobs.end()) continue;
+      if (was == nullptr || is == nullptr || !was->runs || is->runs || !target.is_ready) continue;
+      // What a route led to before stays for it, whatever became of its job.
       if (!target.is_led_to) {
-        if (target.is_overdue || is_served(turn.after, target)) continue;
-        return fmt::format("{} is replaced, and nothing of what {} leads to is ready", target.name,
-                           target.route);
+        const bool is_free = target.is_overdue || !target.is_routed || is->verdict != "stopped";
+        if (is_free || is_served(turn.after, target)) continue;
+        return fmt::format("{} goes ({}), and nothing of what {} leads to is ready", target.name,
+                           is->reason, target.route);
       }
+      const bool is_dropped = !target.is_wanted_ready && target.reason != kLeaves;
+      if (is_dropped) continue;
+      if (!is->reason.starts_with("instances of the new spec") || job == turn.after.jobs.end())
+        continue;
       if (!job->second.start_first || !is->healthy || is->container != "running") continue;
       const std::int64_t left = ready_beside(turn.after, target);
       if (left < job->second.count) {

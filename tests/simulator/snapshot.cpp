@@ -24,10 +24,32 @@ InstanceRow instance_of(const Row& row) {
           row.text("reason")};
 }
 
+// An HTTP check is known by its path, others by their type.
+std::string known_by(const Row& row) {
+  return row.text("type") == "http" ? row.text("path").substr(1) : row.text("type");
+}
+
+void take_checks(Database& state, Snapshot& taken) {
+  for (const Row& row :
+       rows_of(state, "SELECT job, name, type, path, passes, failures FROM job_check")) {
+    taken.checks[row.text("job")].push_back(
+        {row.text("name"), known_by(row), row.integer("passes"), row.integer("failures")});
+  }
+  for (const Row& row : rows_of(state,
+                                "SELECT spec, name, asks ->> 0 AS type, asks ->> 2 AS path "
+                                "FROM check_proof")) {
+    taken.proofs.emplace(std::pair(row.integer("spec"), row.text("name")), known_by(row));
+  }
+  for (const Row& row :
+       rows_of(state, "SELECT spec FROM deployment WHERE current = 1 AND state = 'succeeded'")) {
+    taken.settled.insert(row.integer("spec"));
+  }
+}
+
 void take_routes(Database& state, Snapshot& taken) {
   for (const Row& row : rows_of(state, "SELECT job, name, passes, failures FROM route_check")) {
     taken.route_checks[row.text("job")].push_back(
-        {row.text("name"), row.integer("passes"), row.integer("failures")});
+        {row.text("name"), row.text("name"), row.integer("passes"), row.integer("failures")});
   }
   for (const Row& row :
        rows_of(state,
@@ -38,13 +60,17 @@ void take_routes(Database& state, Snapshot& taken) {
                "r.next_job)) AS is_led_to, COALESCE(lent_at_ms + (SELECT max(progress_deadline_ms) "
                "FROM route AS r JOIN job AS j ON j.name IN (r.job, r.next_job) WHERE r.name = "
                "t.route) <= (SELECT now_ms FROM clock), 0) AS is_overdue, "
+               "EXISTS (SELECT 1 FROM route AS r WHERE r.name = t.route AND r.redirect_host IS "
+               "NULL) AND EXISTS (SELECT 1 FROM instance AS i JOIN node AS n ON n.name = i.node "
+               "WHERE i.id = t.instance) AS is_routed, "
                "reason FROM route_target AS t WHERE ended_at_ms IS NULL")) {
     taken.targets.emplace(row.text("target"),
                           TargetRow{row.text("route"), row.text("job"), row.text("name"),
                                     row.text("address"), row.integer("ready") == 1,
                                     row.integer("is_ready") == 1, row.integer("was_ready") == 1,
                                     row.integer("is_let_go") == 1, row.integer("is_led_to") == 1,
-                                    row.integer("is_overdue") == 1, row.text("reason")});
+                                    row.integer("is_overdue") == 1,
+                                    row.integer("is_routed") == 1, row.text("reason")});
   }
 }
 
@@ -63,6 +89,19 @@ const InstanceRow* Snapshot::find(const std::string& container) const {
     if (instance.name == container) return &instance;
   }
   return nullptr;
+}
+
+std::vector<CheckRow> Snapshot::checks_of(const InstanceRow& instance) const {
+  std::vector<CheckRow> all;
+  const auto asked = checks.find(instance.job);
+  if (asked == checks.end()) return all;
+  for (const CheckRow& check : asked->second) {
+    const auto proof = proofs.find({instance.spec, check.name});
+    if (proof == proofs.end() && settled.contains(instance.spec)) continue;
+    all.push_back(check);
+    if (proof != proofs.end()) all.back().asks = proof->second;
+  }
+  return all;
 }
 
 Snapshot take_snapshot(Database& state, const Snapshot& before) {
@@ -84,10 +123,7 @@ Snapshot take_snapshot(Database& state, const Snapshot& before) {
                               row.text("update_order") == "start_first",
                               row.integer("has_failed") == 1, row.integer("drain_timeout_ms")});
   }
-  for (const Row& row : rows_of(state, "SELECT job, name, passes, failures FROM job_check")) {
-    taken.checks[row.text("job")].push_back(
-        {row.text("name"), row.integer("passes"), row.integer("failures")});
-  }
+  take_checks(state, taken);
   take_routes(state, taken);
   for (const Row& row : rows_of(state, "SELECT node, reach FROM node_state")) {
     taken.reach.emplace(row.text("node"), row.text("reach"));

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rowlock::simulator {
@@ -38,6 +40,7 @@ struct JobRow {
 
 struct CheckRow {
   std::string name;
+  std::string asks;  // What the engines know it by (Engines::streak).
   std::int64_t passes = 0;
   std::int64_t failures = 0;
 };
@@ -54,6 +57,7 @@ struct TargetRow {
   bool is_let_go = false;
   bool is_led_to = false;   // The route leads to its job, not only did so before,
   bool is_overdue = false;  // and that has had all the time it is given to take over.
+  bool is_routed = false;   // The route is there and redirects nobody, and the node is there.
   std::string reason;
 };
 
@@ -68,6 +72,8 @@ struct Snapshot {
   std::map<std::string, std::vector<CheckRow>> checks;  // By job.
   // By job: what is asked of a port that is routed and has no check of its own.
   std::map<std::string, std::vector<CheckRow>> route_checks;
+  std::map<std::pair<std::int64_t, std::string>, std::string> proofs;  // What counts: by spec, name.
+  std::set<std::int64_t> settled;            // Specs that are rolled out.
   std::map<std::string, TargetRow> targets;  // By ROUTE/INSTANCE.
   std::map<std::string, std::string> reach;  // By node.
   std::vector<StepRow> begun;
@@ -76,6 +82,8 @@ struct Snapshot {
   // What it says of the job apart from that instance.
   std::int64_t others_that_serve(const std::string& job, const std::string& apart) const;
   const InstanceRow* find(const std::string& container) const;
+  // The checks of its job that must have passed before it counts as healthy.
+  std::vector<CheckRow> checks_of(const InstanceRow& instance) const;
 };
 
 // Requires: no transaction is open. `begun` holds what was begun since `before`.
