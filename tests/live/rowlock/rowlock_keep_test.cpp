@@ -9,7 +9,7 @@
 using namespace rowlock;
 using namespace rowlock_live;
 
-Test(live_rowlock_keep, no_request_fails_through_a_rename_a_move_and_a_wrong_check,
+Test(live_rowlock_keep, no_request_fails_through_a_rename_a_move_and_wrong_checks,
      .timeout = 400) {
   LiveHome home;
   home.start_and_reach();
@@ -33,13 +33,29 @@ Test(live_rowlock_keep, no_request_fails_through_a_rename_a_move_and_a_wrong_che
   nothing_failed("the move");
 
   home.accept(
+      "BEGIN; UPDATE job_check SET type = 'exec', command = '[\"false\"]' WHERE job = 'next';"
       "INSERT INTO job_check (job, name, type, command, interval_ms, failures) VALUES ('next', "
-      "'wrong', 'exec', '[\"false\"]', 200, 1)");
+      "'wrong', 'exec', '[\"false\"]', 200, 1); COMMIT;");
+  home.await_why("next", "has not passed it as it is now: ");
+  home.await_why("next", "it is new: nothing follows from it until an instance has passed it");
+  home.accept(
+      "BEGIN; UPDATE job_check SET type = 'http' WHERE job = 'next' AND name = 'ready';"
+      "DELETE FROM job_check WHERE name = 'wrong'; COMMIT;");
+  await_served(home, "next");
+  nothing_failed("two wrong checks");
+  require(home.state("SELECT count(*) FROM instance WHERE job = 'next' AND run = 0") == "0",
+          "a check that nobody ever passed took an instance: " + home.story());
+
+  home.accept(
+      "INSERT INTO job_check (job, name, type, command, interval_ms, failures) VALUES ('next', "
+      "'shared', 'exec', '[\"test\",\"!\",\"-e\",\"/tmp/down\"]', 200, 1)");
+  home.await("SELECT count(*) FROM check_proof WHERE name = 'shared'", "1");
+  for (const rowlock::Container& each : home.running("next"))
+    require(home.runtime().exec(each.name, {"touch", "/tmp/down"}, 5000).ok(), "touch");
   home.await("SELECT count(*) > 0 FROM event WHERE what = 'kept' AND kind = 'instance'", "1");
   home.await("SELECT count(*) > 0 FROM instance WHERE job = 'next' AND run = 0", "1");
-  home.accept("DELETE FROM job_check WHERE name = 'wrong'");
   await_served(home, "next");
   load.stop();
-  nothing_failed("the wrong check");
+  nothing_failed("what both need was down");
   cr_expect(load.requests() > 500, "%ld requests", load.requests());
 }
