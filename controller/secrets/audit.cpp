@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+
 namespace rowlock {
 
 namespace {
@@ -327,6 +329,19 @@ Result<AuditReport> AuditLog::verify() {
   TRY(verify_rows(head, report));
   TRY(verify_counts(report));
   return report;
+}
+
+std::function<Result<AuditReport>()> AuditLog::verification() const {
+  const Key& newest = keyring_.newest("audit");
+  auto key = std::make_shared<Key>(
+      Key{newest.id, newest.purpose, newest.created_at_ms, newest.bytes.copy()});
+  return [path = state_.path(), &schema = schema_, key]() -> Result<AuditReport> {
+    Database state = TRY(Database::open(path, Database::Mode::read_only));
+    Keyring keyring(state, schema);
+    keyring.adopt(std::move(*key));
+    TRY(state.run("BEGIN"));
+    return AuditLog(state, schema, keyring).verify();
+  };
 }
 
 }  // namespace rowlock

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,9 @@ class AuditLog {
 
   // Reads everything and compares. Does not write.
   Result<AuditReport> verify();
+  // What does the same on whatever thread calls it: it opens the file anew, reads it as of one
+  // moment and has the key to itself. May outlive this.
+  std::function<Result<AuditReport>()> verification() const;
 
  private:
   struct Head;

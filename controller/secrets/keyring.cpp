@@ -131,6 +131,13 @@ void Keyring::undo(const Mark& mark) {
   }
 }
 
+void Keyring::adopt(Key key) {
+  ++changes_;
+  keys_.clear();
+  keys_.push_back(std::move(key));
+  state_ = State::open;
+}
+
 void Keyring::seal() {
   ++changes_;
   keys_.clear();

@@ -67,6 +67,9 @@ class Keyring {
   // Rejected when this is not the unseal key.
   Result<> open(const SecretBytes& unseal_key);
 
+  // Holds this key alone, and is open: for a thread of its own.
+  void adopt(Key key);
+
   // Wipes every key.
   void seal();
   void forget();

@@ -18,11 +18,11 @@ HttpResponse plain(int status, std::string text) {
 }  // namespace
 
 ApiServer::ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
-                     const Clock& clock, std::function<void()> changed)
+                     const Clock& clock, std::function<void()> changed, ApiService::Elsewhere elsewhere)
     : state_(state),
       schema_(schema),
       clock_(clock),
-      service_(loop, state, schema, secrets, clock, std::move(changed)),
+      service_(loop, state, schema, secrets, clock, std::move(changed), std::move(elsewhere)),
       server_(loop, [this](HttpRequest request, HttpServer::Respond respond) {
         handle(std::move(request), std::move(respond));
       }) {}

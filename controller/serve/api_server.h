@@ -12,9 +12,9 @@ namespace rowlock {
 
 class ApiServer {
  public:
-  // `changed` as in ApiService. Requires: all outlive this; all on the loop thread.
+  // `changed` and `elsewhere` as in ApiService. Requires: all outlive this; all on the loop thread.
   ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets& secrets, const Clock& clock,
-            std::function<void()> changed);
+            std::function<void()> changed, ApiService::Elsewhere elsewhere);
 
   Result<> begin(const std::string& socket_path) { return server_.listen_on_socket(socket_path); }
 

@@ -9,12 +9,13 @@
 namespace rowlock {
 
 ApiService::ApiService(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
-                       const Clock& clock, std::function<void()> changed)
+                       const Clock& clock, std::function<void()> changed, Elsewhere elsewhere)
     : loop_(loop),
       state_(state),
       secrets_(secrets),
       clock_(clock),
       changed_(std::move(changed)),
+      elsewhere_(std::move(elsewhere)),
       api_(secrets, state, schema) {}
 
 void ApiService::handle(HttpRequest request, HttpServer::Respond respond) {
@@ -46,11 +47,21 @@ void ApiService::answer_waiting() {
   for (Waiting& each : group) {
     is_changed = is_changed || each.answer.is_change;
     wipe(each.request.body);
+    if (each.answer.later) {
+      answer_elsewhere(each);
+      continue;
+    }
     each.respond(std::move(each.answer.response));
   }
   if (is_changed && !alive.expired()) {
     changed_();
   }
+}
+
+void ApiService::answer_elsewhere(Waiting& waiting) {
+  auto response = std::make_shared<HttpResponse>();
+  elsewhere_([response, make = std::move(waiting.answer.later)] { *response = make(); },
+             [response, respond = std::move(waiting.respond)] { respond(std::move(*response)); });
 }
 
 Result<> ApiService::answer_all(std::vector<Waiting>& group) {

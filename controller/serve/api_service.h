@@ -24,10 +24,13 @@ class ApiService {
  public:
   static constexpr std::size_t kQueueMax = 1000;  // Waiting; one more is answered with 503.
 
+  // Calls `job` on a thread of its own, and `done` on the loop thread after it.
+  using Elsewhere = std::function<void(std::function<void()> job, std::function<void()> done)>;
+
   // `changed` is called after rows were written that the plan may hang on. Requires: all outlive
   // this; all on the loop thread.
   ApiService(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
-             const Clock& clock, std::function<void()> changed);
+             const Clock& clock, std::function<void()> changed, Elsewhere elsewhere);
 
   // Answers later, or never if this goes first.
   void handle(HttpRequest request, HttpServer::Respond respond);
@@ -41,6 +44,7 @@ class ApiService {
 
   void answer_waiting();
   Result<> answer_all(std::vector<Waiting>& group);
+  void answer_elsewhere(Waiting& waiting);
   void withhold(std::vector<Waiting>& group, const Error& error);
 
   Loop& loop_;
@@ -48,6 +52,7 @@ class ApiService {
   Secrets& secrets_;
   const Clock& clock_;
   std::function<void()> changed_;
+  Elsewhere elsewhere_;
   VaultApi api_;
   std::vector<Waiting> waiting_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);

@@ -138,7 +138,11 @@ Service::Service(const Home& home, Database state, const Schema& schema, Log& lo
           },
           [this] { schedule_checks(); }),
       edits_(loop_, home.folder(), desired_, [this] { schedule_pass(); }),
-      api_(loop_, state_, schema_, secrets_, world_.clock(), [this] { schedule_pass(); }) {}
+      api_(
+          loop_, state_, schema_, secrets_, world_.clock(), [this] { schedule_pass(); },
+          [this](std::function<void()> job, std::function<void()> done) {
+            workers_.submit({"api"}, std::move(job), std::move(done));
+          }) {}
 
 // Sealed, until the key is given: that is told before anything else happens. `detail`: why it could
 // not be opened.

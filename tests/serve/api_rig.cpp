@@ -104,9 +104,11 @@ Reply ApiRig::ask(HttpRequest request) {
   auto answer = api.answer(request, now_ms);
   cr_assert(answer.ok(), "%s", answer.ok() ? "" : answer.error().message.c_str());
   cr_assert(std::move(transaction).value().commit().ok());
+  const VaultApi::Answer& answered = answer.value();
+  const HttpResponse response = answered.later ? answered.later() : answered.response;
   Reply reply;
-  reply.status = answer.value().response.status;
-  reply.text = answer.value().response.body;
+  reply.status = response.status;
+  reply.text = response.body;
   if (!reply.text.empty()) {
     auto body = Json::parse(reply.text);
     cr_assert(body.ok(), "%s", reply.text.c_str());

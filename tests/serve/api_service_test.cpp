@@ -6,6 +6,11 @@
 #include <criterion/criterion.h>
 #include <sqlite3.h>
 
+#include <functional>
+#include <thread>
+#include <utility>
+#include <vector>
+
 using rowlock::ApiRig;
 using rowlock::ApiService;
 using rowlock::HttpRequest;
@@ -25,7 +30,11 @@ struct ServiceRig : ApiRig {
   StillClock clock;
   int changes = 0;
   std::vector<HttpResponse> answers;
-  ApiService service{loop, state, schema, secrets, clock, [this] { ++changes; }};
+  std::vector<std::pair<std::function<void()>, std::function<void()>>> jobs;  // Not done yet.
+  ApiService service{loop, state, schema, secrets, clock, [this] { ++changes; },
+                     [this](std::function<void()> job, std::function<void()> done) {
+                       jobs.push_back({std::move(job), std::move(done)});
+                     }};
 
   void send(const std::string& method, const std::string& path, const std::string& body = "") {
     HttpRequest asked = request(method, path, body);
@@ -96,6 +105,27 @@ Test(serve_api_service, a_read_alone_changes_nothing_to_plan_for) {
 
   cr_expect_eq(rig.answers.size(), 2u);
   cr_expect_eq(rig.changes, 0);
+}
+
+Test(serve_api_service, the_audit_log_is_verified_on_another_thread_and_holds_up_nobody) {
+  ServiceRig rig;
+  rig.ask("POST", "/v1/secret/data/x", R"({"data":{"k":"v"}})");
+  rig.send("POST", "/v1/rowlock/audit/verify");
+  rig.send("POST", "/v1/secret/data/x", R"({"data":{"k":"w"}})");
+  rig.turn();
+  const std::size_t answered = rig.answers.size();
+  cr_assert_eq(rig.jobs.size(), 1u);
+  rig.ask("PUT", "/v1/sys/seal");
+
+  std::thread(rig.jobs[0].first).join();
+  rig.jobs[0].second();
+
+  cr_expect_eq(answered, 1u, "the other request");
+  cr_assert_eq(rig.answers.size(), 2u);
+  const auto report = Json::parse(rig.answers[1].body);
+  cr_assert(report.ok());
+  cr_expect_eq(report.value()["findings"].items().size(), 0u, "%s", rig.answers[1].body.c_str());
+  cr_expect_eq(report.value()["rows"].as_integer(), 4, "%s", rig.answers[1].body.c_str());
 }
 
 Test(serve_api_service, nothing_is_released_when_the_audit_log_cannot_be_written) {
@@ -244,7 +274,7 @@ Test(serve_api_service, may_go_while_requests_wait) {
   Loop loop;
   const StillClock clock;
   {
-    ApiService service(loop, rig.state, rig.schema, rig.secrets, clock, [] {});
+    ApiService service(loop, rig.state, rig.schema, rig.secrets, clock, [] {}, {});
     service.handle(ApiRig::request("GET", "/v1/sys/health", ""),
                    [](HttpResponse) { cr_expect(false, "nobody is left to answer"); });
   }

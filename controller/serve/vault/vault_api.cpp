@@ -67,7 +67,7 @@ Error nobody(std::string message) {
   return {Fault::rejected, Cause::other, std::move(message), ""};
 }
 
-VaultApi::Answer free_answer(VaultReply reply) { return {http_response(std::move(reply)), false}; }
+VaultApi::Answer free_answer(VaultReply reply) { return {http_response(std::move(reply)), false, {}}; }
 
 }  // namespace
 
@@ -233,6 +233,10 @@ Result<VaultApi::Answer> VaultApi::answer(const HttpRequest& request, std::int64
   const Keyring::Mark keys = parts_.secrets.keyring.mark();
   auto reply = TRY(settle(route, call, keys, ask_undoably(route, call)));
   Answer answer;
+  if (reply.later) {
+    answer.later = [make = std::move(reply.later)] { return http_response(make()); };
+    return answer;
+  }
   answer.is_change = !reply.is_failure && !is_read(method_of(request));
   answer.response = http_response(std::move(reply));
   return answer;

@@ -15,6 +15,7 @@
 #include "controller/store/schema.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace rowlock {
@@ -28,6 +29,8 @@ class VaultApi {
   struct Answer {
     HttpResponse response;
     bool is_change = false;  // Rows were written beside the audit log.
+    // If any: what makes the response in place of that, to be called once on a thread of its own.
+    std::function<HttpResponse()> later = {};
   };
 
   // What a request that ends in an error wrote is undone, all but its line in the audit log. An

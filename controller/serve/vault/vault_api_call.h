@@ -9,6 +9,7 @@
 #include "controller/store/schema.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,6 +48,10 @@ struct VaultReply {
   bool is_denied = false;
   std::vector<std::string> errors;
   std::string detail;  // For the audit log.
+
+  // If any: what makes the reply, on a thread of its own once the transaction has ended. It holds
+  // nothing of the call, and is called once.
+  std::function<VaultReply()> later;
 };
 
 // Who may ask at all; what of, is decided by policies.

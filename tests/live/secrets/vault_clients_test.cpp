@@ -29,7 +29,11 @@ constexpr int kInstallMaxS = 180;
 struct ClientRig : ApiRig {
   Loop loop;
   SystemClock clock;
-  ApiService service{loop, state, schema, secrets, clock, [] {}};
+  ApiService service{loop, state, schema, secrets, clock, [] {},
+                     [this](std::function<void()> job, std::function<void()> done) {
+                       job();
+                       loop.post(std::move(done));
+                     }};
   HttpServer server{loop, [this](HttpRequest request, HttpServer::Respond respond) {
                       service.handle(std::move(request), std::move(respond));
                     }};
