@@ -25,6 +25,8 @@ CREATE TABLE instance (
   id              INTEGER PRIMARY KEY AUTOINCREMENT,
   job             TEXT NOT NULL,
   slot            INTEGER NOT NULL,             -- no two live instances of a job share one
+  -- from 1: no two live instances of a spec of the job share one, and who replaces it has the same (volume.sql)
+  ordinal         INTEGER NOT NULL DEFAULT 0,
   spec            INTEGER NOT NULL,
   node            TEXT NOT NULL,
   -- the container's name, made from the id (job.place in job.sql), so that a second create collides
@@ -53,10 +55,14 @@ CREATE TABLE instance (
   spared_at_ms    INTEGER,                      -- kept since then, although its checks fail
   hinted          INTEGER NOT NULL DEFAULT 0,   -- 1: something happened to its container, look at it
   delivers        INTEGER NOT NULL DEFAULT 0,   -- 1: it is given a folder with secrets (delivery.sql)
-  nonce           TEXT NOT NULL DEFAULT ''      -- a label of its container: one without it is not this instance
+  nonce           TEXT NOT NULL DEFAULT '',     -- a label of its container: one without it is not this instance
+  volume_prefix   TEXT NOT NULL DEFAULT '',     -- what the names of the volumes begin with that it keeps
+  keeps           INTEGER NOT NULL DEFAULT 0    -- 1: there are such volumes
 );
 CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
+CREATE INDEX instance_by_ordinal ON instance (job, ordinal, run);
+CREATE INDEX instance_keeping ON instance (job) WHERE run = 1 AND keeps = 1;
 CREATE INDEX instance_by_node ON instance (node, run, memory_mb, cpus);
 
 -- @views
@@ -98,6 +104,8 @@ SELECT i.id,
                                                 ELSE 0 END            THEN 'surplus'
             WHEN i.fresh                                              THEN 'keep'
             WHEN i.container IN ('none', 'unpulled', 'created')       THEN 'replaced'
+            -- One of the new spec is made that writes to what this one writes to.
+            WHEN i.awaited                                            THEN 'replaced'
             -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start.
             WHEN i.stale_rank > i.count - CASE i.update_order WHEN 'stop_first' THEN i.fresh_made
                                                               ELSE i.fresh_proven END THEN 'replaced'
@@ -227,6 +235,7 @@ SELECT i.id AS target, i.id AS instance,
        i.job,
        i.name AS container,
        i.nonce,
+       i.volume_prefix,
        (SELECT id FROM home) AS home,
        n.node,
        n.driver,
@@ -351,10 +360,13 @@ DELETE FROM retry
 WHERE kind = 'instance' AND target = :target
   AND EXISTS (SELECT 1 FROM instance WHERE id = :target AND container <> :state);
 
--- :state is 'gone' when the engine knows no such container; that of one that was never made stays 'none'.
+-- :state is 'gone' when the engine knows no such container; that of one that was never made stays 'none'. So does one
+-- that was made unheard: it is made again, and that says which volumes it keeps.
 UPDATE instance
 SET hinted        = 0,
-    container     = CASE WHEN :state = 'gone' AND container IN ('none', 'unpulled') THEN container ELSE :state END,
+    container     = CASE WHEN :state = 'gone' AND container IN ('none', 'unpulled') THEN container
+                         WHEN :state = 'created' AND container IN ('none', 'unpulled') AND run = 1 THEN container
+                         ELSE :state END,
     -- The answer to its start may have been lost: then this is when it began.
     started_at_ms = CASE WHEN :state IN ('running', 'paused') THEN COALESCE(started_at_ms, :now_ms)
                          ELSE started_at_ms END,
@@ -369,10 +381,6 @@ WHERE id = :target;
 
 -- The next full observation of its node says the same, a little later.
 UPDATE instance SET hinted = 0 WHERE id = :target;
-
--- @run instance.create.done
-
-UPDATE instance SET container = 'created', since_ms = :now_ms WHERE id = :target;
 
 -- @run instance.create.absent
 

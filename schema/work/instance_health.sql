@@ -8,6 +8,8 @@ CREATE VIEW instance_health AS
 SELECT i.id,
        i.job,
        i.slot,
+       i.ordinal,
+       i.keeps,
        i.spec,
        i.node,
        i.run,
@@ -48,6 +50,13 @@ SELECT i.id,
        (SELECT count(*) FROM job_check AS c
         JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
         WHERE c.job = i.job AND s.failures >= c.failures AND c.on_failure <> 'withdraw') AS failing,
+       -- Whether one of the new spec is made and waits to write to what it writes to.
+       i.run = 1 AND EXISTS (SELECT 1 FROM instance_barred AS b
+                             JOIN instance AS f ON f.id = b.instance AND f.job = i.job AND f.run = 1
+                                               AND f.container = 'created' AND f.spec <> i.spec
+                             WHERE b.by_instance = i.id
+                               AND f.spec = (SELECT d.spec FROM deployment AS d
+                                             WHERE d.job = i.job AND d.current = 1)) AS awaited,
        -- Whether there is one that this machine cannot ask.
        EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.instance = i.id)      AS unasked
 FROM instance AS i;
@@ -69,6 +78,7 @@ SELECT i.id,
        i.lent_until_ms,
        i.spared_at_ms,
        i.unresolved,
+       i.awaited,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.delivers,
@@ -116,6 +126,9 @@ WINDOW whole  AS (PARTITION BY i.job),
        -- Those on a node that was deleted go anyway: they keep nobody else's place.
        better AS (PARTITION BY i.job
                   ORDER BY i.node IN (SELECT name FROM node) DESC,
+                           -- Who is waited for goes first; then, of those that keep volumes, the highest ordinal.
+                           i.awaited,
+                           i.keeps AND i.ordinal > j.count,
                            i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
                            i.unready,
                            CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,

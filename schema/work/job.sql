@@ -233,7 +233,8 @@ SELECT 'job_port', p.job || '/' || p.label,
 FROM job_port AS p
 JOIN job AS j ON j.name = p.job
 WHERE p.host_port > 0
-  AND ((SELECT o.update_order FROM job_order AS o WHERE o.job = j.name) = 'start_first'
+  AND ((j.update_order = 'start_first'
+        AND NOT EXISTS (SELECT 1 FROM job_writes AS m WHERE m.job = j.name AND m.shared = 0))
        OR j.count > (SELECT count(*) FROM node WHERE eligible = 1))
   AND j.count > 0
 UNION ALL
@@ -266,6 +267,8 @@ FROM (SELECT j.name AS job,
              j.count,
              j.max_parallel,
              CASE WHEN EXISTS (SELECT 1 FROM job_writes AS m WHERE m.job = j.name AND m.shared = 0) THEN 'stop_first'
+                  WHEN EXISTS (SELECT 1 FROM instance AS i
+                               WHERE i.job = j.name AND i.run = 1 AND i.keeps = 1) THEN 'stop_first'
                   ELSE j.update_order END AS update_order
       FROM job AS j) AS o;
 
@@ -299,6 +302,7 @@ SELECT v.job,
             WHEN v.due_at_ms > (SELECT now_ms FROM clock)
              AND (a.state = 'succeeded' OR v.rejected IS NOT 1)       THEN 'later'
             WHEN NOT EXISTS (SELECT 1 FROM job_node AS n
+                             CROSS JOIN job_opening AS o ON o.job = v.job AND o.node = n.node
                              WHERE n.job = v.job AND n.obstacle = '') THEN 'nowhere'
             ELSE                                                           'due' END AS vacancy
 FROM job_vacancy AS v
@@ -402,7 +406,9 @@ FROM job_fact AS f
 CROSS JOIN job_case AS r ON r.asked = f.asked AND r.vacancy = f.vacancy
 WHERE r.step = 'wait' AND f.vacancy <> 'nowhere'
 UNION ALL
-SELECT 'job', o.job, n.node, 'no instance can be placed on node ' || n.node || ': it ' || n.obstacle,
+SELECT 'job', o.job, n.node,
+       'no instance can be placed on node ' || n.node || ': it '
+         || CASE n.obstacle WHEN '' THEN 'does not have the volumes with its data (job_volume)' ELSE n.obstacle END,
        (SELECT now_ms FROM clock)
 FROM job_outlook AS o
 JOIN job_node AS n ON n.job = o.job
@@ -430,6 +436,25 @@ SELECT p.job, p.body, CASE WHEN instr(json_extract(p.body, '$.image'), '@') THEN
 FROM job_spec AS p
 WHERE p.job = :target AND NOT EXISTS (SELECT 1 FROM spec AS s WHERE s.job = p.job AND s.body = p.body);
 
+-- What a job kept that is called so now. Its own of an earlier time, if there was one of that name, is not what is meant.
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT DISTINCT :now_ms, 'job', :target, :target, 'volumes', 'takes over those of ' || r.former
+FROM job_renamed AS r
+JOIN job_volume AS v ON v.job = r.former
+WHERE r.row_key = json_array(:target)
+  AND NOT EXISTS (SELECT 1 FROM deployment AS d WHERE d.job = :target AND d.current = 1);
+
+DELETE FROM job_volume
+WHERE job = :target
+  AND EXISTS (SELECT 1 FROM job_renamed AS r JOIN job_volume AS v ON v.job = r.former
+              WHERE r.row_key = json_array(:target))
+  AND NOT EXISTS (SELECT 1 FROM deployment AS d WHERE d.job = :target AND d.current = 1);
+
+UPDATE job_volume
+SET job = :target
+WHERE job IN (SELECT r.former FROM job_renamed AS r WHERE r.row_key = json_array(:target))
+  AND NOT EXISTS (SELECT 1 FROM deployment AS d WHERE d.job = :target AND d.current = 1);
+
 DELETE FROM retry WHERE kind = 'job' AND target = :target;
 
 UPDATE deployment
@@ -451,10 +476,15 @@ SELECT :now_ms, 'deployment', job, id, 'started', :reason FROM deployment WHERE 
 
 -- @run job.place
 
-INSERT INTO instance (job, slot, spec, node, name, streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms,
-                      since_ms, nonce, delivers)
+-- Each node is asked about once, whatever the number of ordinals.
+WITH open_node (node, load) AS MATERIALIZED (
+  SELECT n.node, n.load FROM job_node AS n WHERE n.job = :name AND n.obstacle = ''
+)
+INSERT INTO instance (job, slot, ordinal, spec, node, name, streak, cpus, memory_mb, stop_signal, stop_timeout_ms,
+                      placed_at_ms, since_ms, nonce, delivers)
 SELECT v.job,
        v.slot,
+       o.ordinal,
        v.spec,
        n.node,
        'rowlock-' || (SELECT id FROM home) || '-' || v.job || '-'
@@ -467,11 +497,23 @@ SELECT v.job,
 FROM job_vacancy AS v
 JOIN spec AS p ON p.id = v.spec
 JOIN job AS j ON j.name = v.job
-JOIN job_node AS n ON n.job = v.job AND n.obstacle = ''   -- none, if the slot before this one took the last room
+JOIN open_node AS n   -- none, if the slot before this one took the last room
 JOIN node AS d ON d.name = n.node
+CROSS JOIN job_opening AS o ON o.job = v.job AND o.node = n.node
 WHERE v.job = :name AND v.slot = CAST(:target AS INTEGER)
-ORDER BY n.load, n.node
+ORDER BY o.is_beyond, o.held, o.ordinal, n.load, n.node
 LIMIT 1;
+
+-- What it keeps is called as what its ordinal kept there before, or as its name; that is never used again.
+UPDATE instance
+SET volume_prefix = COALESCE(
+      (SELECT v.prefix FROM job_volume AS v
+       WHERE v.job = instance.job AND v.ordinal = instance.ordinal AND v.node = instance.node LIMIT 1),
+      (SELECT i.volume_prefix FROM instance AS i
+       WHERE i.job = instance.job AND i.ordinal = instance.ordinal AND i.node = instance.node AND i.volume_prefix <> ''
+       ORDER BY i.id DESC LIMIT 1),
+      name)
+WHERE job = :name AND slot = CAST(:target AS INTEGER) AND run = 1;
 
 INSERT INTO instance_mount (instance, node, type, source)
 SELECT w.instance, w.node, w.type, w.source

@@ -108,6 +108,16 @@ JOIN job_order AS o ON o.job = d.job AND o.update_order = 'stop_first'
 JOIN instance AS i ON i.job = d.job AND i.run = 1 AND i.spec <> d.spec
 WHERE d.current = 1;
 
+-- The nodes that the rows of a job forbid.
+CREATE VIEW job_node_misfit AS
+SELECT DISTINCT c.job, n.name AS node
+FROM job_constraint AS c
+CROSS JOIN node AS n
+LEFT JOIN node_state AS s ON s.node = n.name
+WHERE (c.value = CASE c.attribute WHEN 'node' THEN n.name
+                                  WHEN 'site' THEN n.site
+                                  ELSE COALESCE(n.arch, s.arch) END) <> (c.operator = '=');
+
 -- Where an instance of a job could go, and why not. The best is the one with the fewest instances.
 CREATE VIEW job_node AS
 SELECT j.name AS job,
@@ -115,11 +125,7 @@ SELECT j.name AS job,
        CASE WHEN n.eligible = 0 THEN 'is not eligible'
             WHEN s.reach IS NULL OR s.reach = 'unseen' THEN 'was not looked at yet'
             WHEN s.reach = 'lost' THEN 'cannot be reached'
-            WHEN EXISTS (SELECT 1 FROM job_constraint AS c
-                         WHERE c.job = j.name
-                           AND (c.value = CASE c.attribute WHEN 'node' THEN n.name
-                                                           WHEN 'site' THEN n.site
-                                                           ELSE COALESCE(n.arch, s.arch) END) <> (c.operator = '='))
+            WHEN EXISTS (SELECT 1 FROM job_node_misfit AS m WHERE m.job = j.name AND m.node = n.name)
             THEN 'does not meet a constraint of the job'
             WHEN j.cpus > s.cpus
             THEN 'has ' || printf('%g', s.cpus) || ' cpus, the job asks for ' || printf('%g', j.cpus)

@@ -29,6 +29,7 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   fixture.arch = "amd64";
   fixture.other_arch_image = "web-arm:1";
   fixture.absent_image = "absent:1";
+  fixture.declaring_image = "data:1";
   fixture.missing_program = "/no/such/program";
   fixture.missing_folder = "/no/such/folder";
   fixture.run_on = {"sleep", "1000"};
@@ -47,6 +48,8 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   fixture.erase_claims = [&] { runtime.erase_claims(fixture.home); };
   runtime.add_image(fixture.image);
   runtime.add_image(fixture.other_arch_image, "arm64");
+  runtime.add_image(fixture.declaring_image);
+  runtime.declare_volumes(fixture.declaring_image, {"/kept/"});
   runtime.lack_program(fixture.missing_program);
   runtime.lack_folder(fixture.missing_folder);
   runtime.script_command(fixture.run_on, {});
@@ -56,6 +59,7 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   runtime.take_port(fixture.taken_port);
 
   check_container_runtime(runtime, fixture);
+  check_kept_volumes(runtime, fixture);
 
   cr_expect(runtime.containers().empty());
 }

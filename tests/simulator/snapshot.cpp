@@ -21,7 +21,8 @@ InstanceRow instance_of(const Row& row) {
           !row.is_null("healthy_at_ms"),
           row.text("container"),
           row.text("verdict"),
-          row.text("reason")};
+          row.text("reason"),
+          row.integer("ordinal")};
 }
 
 void take_routes(Database& state, Snapshot& taken) {
@@ -69,8 +70,8 @@ Snapshot take_snapshot(Database& state, const Snapshot& before) {
   Snapshot taken;
   for (const Row& row : rows_of(
            state,
-           "SELECT id, job, slot, spec, node, name, run, container, verdict, reason, healthy_at_ms "
-           "FROM instance")) {
+           "SELECT id, job, slot, ordinal, spec, node, name, run, container, verdict, reason, "
+           "healthy_at_ms FROM instance")) {
     taken.instances.emplace(row.integer("id"), instance_of(row));
   }
   for (const Row& row :
