@@ -120,8 +120,8 @@ std::vector<Mount> kept_volumes(const ContainerSpec& spec,
 std::string text_of(const std::vector<Mount>& kept) {
   std::vector<Json> volumes;
   for (const Mount& mount : kept) {
-    volumes.push_back(Json::object(
-        {{"path", Json::string(mount.path)}, {"source", Json::string(mount.source)}}));
+    volumes.push_back(
+        Json::object({{"path", Json::string(mount.path)}, {"source", Json::string(mount.source)}}));
   }
   return Json::array(std::move(volumes)).text();
 }

@@ -192,8 +192,8 @@ class ContainerRuntime {
 
   // Makes, without starting it. Cause::image_absent when the image must be pulled first. A
   // container of that name that is there already counts as made when home, nonce and fingerprint
-  // are the same; any other is rejected with Cause::exists. Returns the volumes that it keeps: those
-  // that are not there yet are made, with the home's label and what the image has at their paths.
+  // are the same; any other is rejected with Cause::exists. Returns the volumes that it keeps: one
+  // that is not there yet is made, with the home's label and what the image has at its path.
   virtual Result<std::vector<Mount>> create(const ContainerSpec& spec) = 0;
 
   virtual Result<> start(const std::string& name) = 0;

@@ -13,7 +13,7 @@
 -- @kind instance
 --   of:       instance.job
 --   hold:     blind hinted served unarmed occupied free
---   role:     keep lent replaced surplus unwanted ended expired
+--   role:     keep lent replaced surplus misplaced unwanted ended expired
 --   state:    unresolved none unpulled created paused starting passing healthy unready proven ailing spared failing
 --             overdue exited spent gone
 --   retry:    500 ms to 1 min
@@ -29,7 +29,7 @@ CREATE TABLE instance (
   ordinal         INTEGER NOT NULL DEFAULT 0,
   spec            INTEGER NOT NULL,
   node            TEXT NOT NULL,
-  -- the container's name, made from the id (job.place in job.sql), so that a second create collides
+  -- the container's name, made from the id (job.place in placement.sql), so that a second create collides
   name            TEXT NOT NULL UNIQUE,
   run             INTEGER NOT NULL DEFAULT 1 CHECK (run IN (0, 1)),
   container       TEXT NOT NULL DEFAULT 'none'  -- what the engine last said; none: not made yet; gone: no longer there
@@ -102,10 +102,15 @@ SELECT i.id,
                                                 WHEN 'start_first'
                                                 THEN min(i.sick, i.max_parallel, max(0, i.least - i.able))
                                                 ELSE 0 END            THEN 'surplus'
+            -- It waits for one that does well and that the update policy keeps, and another ordinal has none.
+            WHEN i.fresh AND i.awaits AND i.able <= i.least
+                 AND EXISTS (SELECT 1 FROM job_node AS n
+                             CROSS JOIN job_opening AS o ON o.job = i.job AND o.node = n.node
+                             WHERE n.job = i.job AND n.obstacle = '' AND NOT o.is_beyond AND o.held < 2)
+            THEN 'misplaced'
             WHEN i.fresh                                              THEN 'keep'
             WHEN i.container IN ('none', 'unpulled', 'created')       THEN 'replaced'
-            -- One of the new spec is made that writes to what this one writes to.
-            WHEN i.awaited                                            THEN 'replaced'
+            WHEN i.awaited AND (NOT i.does_well OR i.awaited_rank <= i.able - i.least) THEN 'replaced'
             -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start.
             WHEN i.stale_rank > i.count - CASE i.update_order WHEN 'stop_first' THEN i.fresh_made
                                                               ELSE i.fresh_proven END THEN 'replaced'
@@ -142,6 +147,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('unarmed', 'lent',     '*',        'none',    'only what runs is kept so'),
   ('unarmed', 'replaced', '*',        'retire',  'instances of the new spec take over'),
   ('unarmed', 'surplus',  '*',        'retire',  'more run than are wanted'),
+  ('unarmed', 'misplaced', '*',       'retire',  'another ordinal of its job needs an instance more'),
   ('unarmed', 'unwanted', '*',        'retire',  'its job or its node was deleted'),
   ('unarmed', 'ended',    '*',        'none',    'needs none any more'),
   ('unarmed', 'expired',  '*',        'none',    'needs none any more'),
@@ -149,6 +155,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('occupied', 'lent',    '*',        'none',    'only what runs is kept so'),
   ('occupied', 'replaced', '*',       'retire',  'instances of the new spec take over'),
   ('occupied', 'surplus', '*',        'retire',  'more run than are wanted'),
+  ('occupied', 'misplaced', '*',      'retire',  'another ordinal of its job needs an instance more'),
   ('occupied', 'unwanted', '*',       'retire',  'its job or its node was deleted'),
   ('occupied', 'ended',   '*',        'none',    'is on its way out'),
   ('occupied', 'expired', '*',        'none',    'is on its way out'),
@@ -191,6 +198,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
 
   ('free',    'replaced', '*',        'retire',  'instances of the new spec take over'),
   ('free',    'surplus',  '*',        'retire',  'more run than are wanted'),
+  ('free',    'misplaced', '*',       'retire',  'another ordinal of its job needs an instance more'),
   ('free',    'unwanted', '*',        'retire',  'its job or its node was deleted'),
 
   ('free',    'ended',    'unresolved', 'none',  'is history'),

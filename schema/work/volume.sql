@@ -30,13 +30,14 @@ CREATE TABLE job_volume (
 CREATE VIEW job_ordinal AS
 SELECT d.job,
        s.number           AS ordinal,
-       s.number > j.count AS is_beyond,    -- with start_first there are more than count for a while
+       s.number > j.count AS is_beyond,    -- beside those whose checks fail stand others, for a while
        COALESCE((SELECT max(1 + (h.container = 'running' AND h.healthy_at_ms IS NOT NULL AND h.failing = 0))
                  FROM instance_health AS h
                  WHERE h.job = d.job AND h.ordinal = s.number AND h.run = 1), 0) AS held
 FROM deployment AS d
 JOIN job AS j ON j.name = d.job
-JOIN slot AS s ON s.number BETWEEN 1 AND j.count + j.max_parallel
+JOIN slot AS s ON s.number BETWEEN 1 AND max(j.count, 1 + (SELECT count(*) FROM instance AS i
+                                                           WHERE i.job = d.job AND i.run = 1 AND i.spec = d.spec))
 WHERE d.current = 1
   AND NOT EXISTS (SELECT 1 FROM instance AS i
                   WHERE i.job = d.job AND i.ordinal = s.number AND i.run = 1 AND i.spec = d.spec);
@@ -68,6 +69,7 @@ WHERE n.table_name = 'job' AND n.before IS NULL
        WHERE c.revision = n.revision AND c.table_name = 'job' AND (c.before IS NULL OR c.after IS NULL)
          AND json_remove(COALESCE(c.before, c.after), '$.name') = json_remove(n.after, '$.name')) = 2
   AND json_extract(o.row_key, '$[0]') NOT IN (SELECT name FROM job)
+  AND json_extract(n.row_key, '$[0]') NOT IN (SELECT d.job FROM deployment AS d WHERE d.current = 1)
   -- Nor in its variables, mounts or secrets.
   AND NOT EXISTS (SELECT 1 FROM deployment AS d
                   JOIN spec AS s ON s.id = d.asked

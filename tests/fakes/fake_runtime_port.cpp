@@ -177,8 +177,7 @@ Result<std::vector<Mount>> FakeRuntime::create(const ContainerSpec& spec) {
     shown.nonce = spec.nonce;
     shown.made_from = fingerprint_of(spec);
     shown.image = spec.image;
-    const std::vector<Mount> kept =
-        kept_volumes(spec, declared_volumes_[named_locked(spec.image)]);
+    const std::vector<Mount> kept = kept_volumes(spec, declared_volumes_[named_locked(spec.image)]);
     entries_[spec.name] =
         Entry{std::move(shown), spec, "", {}, images_.find(spec.image)->second.pin, kept};
     ++changes_;

@@ -48,13 +48,17 @@ std::string random_instance(Dice& dice, const std::string& job, int slot) {
       "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
       "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + "
       "{1}) % 2 LIMIT "
-      "1;",
+      "1;"
+      "UPDATE instance SET ordinal = 1 + {1} % 3, keeps = {13} WHERE name = '{0}-{1}';"
+      "INSERT OR IGNORE INTO instance_mount (instance, node, type, source, own) "
+      "SELECT id, node, 'volume', job || ordinal, 1 FROM instance WHERE name = '{0}-{1}' AND "
+      "keeps;",
       job, slot, dice.node(), run,
       dice.one_of(
           {"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
       run == "1" ? "NULL" : dice.one_of({"'stopped'", "'failed'"}), dice.one_of({"0", "0", "1"}),
       dice.one_of({"NULL", "'log'"}), dice.moment_or_null(), dice.moment_or_null(),
-      run == "1" ? "NULL" : dice.moment(), dice.flag(), dice.moment_or_null());
+      run == "1" ? "NULL" : dice.moment(), dice.flag(), dice.moment_or_null(), dice.flag());
 }
 
 std::string random_work(Dice& dice, const std::string& job) {

@@ -131,8 +131,8 @@ class KeepsItsData final : public Invariant {
       const auto place = fmt::format("{}/{}/{}{}", row->job, row->ordinal, row->node, mount.path);
       const auto known = sources_.emplace(place, mount.source).first;
       if (known->second == mount.source) continue;
-      return fmt::format("{} of ordinal {} is given {}, its data is in {}", row->name,
-                         row->ordinal, mount.source, known->second);
+      return fmt::format("{} of ordinal {} is given {}, its data is in {}", row->name, row->ordinal,
+                         mount.source, known->second);
     }
     return std::nullopt;
   }

@@ -106,8 +106,9 @@ std::vector<Mutant> mutants_of_steps() {
       {"declared data has as many writers as there are",
        {{kMount, "WHERE (m.own = 1 OR EXISTS", "WHERE (false OR EXISTS"}}},
       {"an instance does not find what its ordinal kept",
-       {{kJob, "WHERE v.job = instance.job AND v.ordinal = instance.ordinal", "WHERE false"},
-        {kJob, "WHERE i.job = instance.job AND i.ordinal = instance.ordinal", "WHERE false"}}},
+       {{kPlacement, "WHERE v.job = instance.job AND v.ordinal = instance.ordinal", "WHERE false"},
+        {kPlacement, "WHERE i.job = instance.job AND i.ordinal = instance.ordinal",
+         "WHERE false"}}},
       {"a tag is looked up anew for each instance",
        {{kInstance, "-- @run instance.create.done\n",
          "-- @run instance.create.done\n\nUPDATE spec SET image = '' WHERE id = (SELECT spec FROM "

@@ -68,10 +68,10 @@ const InstanceRow* Snapshot::find(const std::string& container) const {
 
 Snapshot take_snapshot(Database& state, const Snapshot& before) {
   Snapshot taken;
-  for (const Row& row : rows_of(
-           state,
-           "SELECT id, job, slot, ordinal, spec, node, name, run, container, verdict, reason, "
-           "healthy_at_ms FROM instance")) {
+  for (const Row& row :
+       rows_of(state,
+               "SELECT id, job, slot, ordinal, spec, node, name, run, container, verdict, reason, "
+               "healthy_at_ms FROM instance")) {
     taken.instances.emplace(row.integer("id"), instance_of(row));
   }
   for (const Row& row :

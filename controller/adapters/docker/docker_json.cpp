@@ -72,7 +72,7 @@ Json read_only_bind(const std::string& source, const char* target) {
 }
 
 // As `Mounts`, never as `Binds`: those create a folder of root's where the source is missing.
-// A volume that is not there yet is made with these labels, and with what the image has at its path.
+// A volume that is not there yet is made with these labels, and what the image has at its path.
 Json mounts(const ContainerSpec& spec, const Json& image) {
   std::vector<Json> items;
   for (const Mount& kept : kept_volumes(spec, declared_volumes(image))) {

@@ -45,8 +45,7 @@ DeclaringImage::~DeclaringImage() { (void)ask(endpoint_, "DELETE", "/images/" + 
 
 std::string remove_volumes_of(const std::string& endpoint, const std::string& home) {
   const std::string label = std::string(kHomeLabel) + "=" + home;
-  const std::string filters =
-      Json::object({{"label", Json::array({Json::string(label)})}}).text();
+  const std::string filters = Json::object({{"label", Json::array({Json::string(label)})}}).text();
   const auto answer = ask(endpoint, "GET", "/volumes?filters=" + percent_encoded(filters));
   const auto listed = answer.ok() ? answer_json("list volumes", answer.value()) : answer.error();
   if (!listed.ok()) return listed.error().message;

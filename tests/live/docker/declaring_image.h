@@ -1,4 +1,4 @@
-// An image whose Dockerfile has a line VOLUME, for as long as this lives; and the volumes of a home.
+// An image that declares a path as data, for as long as this lives; and the volumes of a home.
 #pragma once
 
 #include <string>

@@ -45,9 +45,10 @@ struct Keeping {
   // What each ordinal has written, in one line.
   std::string logs(const std::string& job) {
     std::string text;
-    const std::string names = home.state("SELECT group_concat(name, ' ') FROM (SELECT name FROM "
-                                         "instance WHERE run = 1 AND job = '" +
-                                         job + "' ORDER BY ordinal)");
+    const std::string names = home.state(
+        "SELECT group_concat(name, ' ') FROM (SELECT name FROM "
+        "instance WHERE run = 1 AND job = '" +
+        job + "' ORDER BY ordinal)");
     std::size_t at = 0;
     while (at < names.size()) {
       const std::size_t end = std::min(names.find(' ', at), names.size());
@@ -112,9 +113,8 @@ Test(live_rowlock_volume, another_name_and_a_deletion_lose_nothing, .timeout = 2
 
 Test(live_rowlock_volume, what_a_tmpfs_covers_goes, .timeout = 120) {
   Keeping rig;
-  rig.accept(rig.job("db") + insert_row("job_mount", {{"job", "'db'"},
-                                                      {"path", "'/data'"},
-                                                      {"type", "'tmpfs'"}}));
+  rig.accept(rig.job("db") +
+             insert_row("job_mount", {{"job", "'db'"}, {"path", "'/data'"}, {"type", "'tmpfs'"}}));
   rig.await_logs("db", "1 ");
 
   rig.home.accept("UPDATE job_env SET value = '2'");

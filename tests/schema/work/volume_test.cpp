@@ -220,13 +220,17 @@ Test(volume_plan, a_job_that_has_another_name_keeps_what_it_kept) {
     const std::string before = world.running();
     std::string row = "'{\"name\":\"' || name || '\",\"image\":\"' || image || '\"}'";
 
-    world.sql("INSERT INTO revision (id, at_ms, changes) VALUES (7, 0, 2);"
-              "INSERT INTO change (revision, table_name, row_key, before) "
-              "SELECT 7, 'job', json_array(name), " + row + " FROM job;"
-              "UPDATE job SET name = 'store';" +
-              (is_alike ? "" : "UPDATE job SET image = 'good:2';") +
-              "INSERT INTO change (revision, table_name, row_key, after) "
-              "SELECT 7, 'job', json_array(name), " + row + " FROM job;");
+    world.sql(
+        "INSERT INTO revision (id, at_ms, changes) VALUES (7, 0, 2);"
+        "INSERT INTO change (revision, table_name, row_key, before) "
+        "SELECT 7, 'job', json_array(name), " +
+        row +
+        " FROM job;"
+        "UPDATE job SET name = 'store';" +
+        (is_alike ? "" : "UPDATE job SET image = 'good:2';") +
+        "INSERT INTO change (revision, table_name, row_key, after) "
+        "SELECT 7, 'job', json_array(name), " +
+        row + " FROM job;");
     world.settle();
     world.pass_time(40000);
 
