@@ -38,10 +38,11 @@ class KeepsEnoughHealthy final : public Invariant {
           job == turn.after.jobs.end())
         continue;
       const std::int64_t left = turn.after.others_that_serve(instance.job, instance.name);
-      if (left < job->second.least()) {
+      const std::int64_t least = turn.policy_of(*job).least();
+      if (left < least) {
         return fmt::format(
             "{} was healthy and is let go ({}); {} healthy ones stay, the policy keeps {}",
-            instance.name, instance.reason, left, job->second.least());
+            instance.name, instance.reason, left, least);
       }
     }
     return std::nullopt;

@@ -167,7 +167,7 @@ class KeepsOneReady final : public Invariant {
         return fmt::format("{} is replaced, and nothing of what {} leads to is ready", target.name,
                            target.route);
       }
-      if (!job->second.start_first || !is->healthy || is->container != "running") continue;
+      if (!turn.policy_of(*job).start_first || !is->healthy || is->container != "running") continue;
       const std::int64_t left = ready_beside(turn.after, target);
       if (left < job->second.count) {
         return fmt::format("{} is replaced: {} others are ready in {}, the policy keeps {}",

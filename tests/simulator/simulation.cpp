@@ -75,7 +75,7 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
     if (tells_all_) tell(fmt::format("check of {} {}", container, passed ? "passed" : "failed"));
   });
   stage_.clear();
-  if (seed % kSeedsPerVolumes == 0) engines_.declare_volumes();
+  if (seed % kSeedsPerVolumes == 0) engineer_.keep_data(engines_);
   keeper_.begin();
   archivist_.begin();
   if (keeper_.is_at_work()) engineer_.ask_for_secrets(seed);
