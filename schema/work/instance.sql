@@ -62,7 +62,7 @@ CREATE TABLE instance (
 CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
 CREATE INDEX instance_by_ordinal ON instance (job, ordinal, run);
-CREATE INDEX instance_keeping ON instance (job) WHERE run = 1 AND keeps = 1;
+CREATE INDEX instance_keeping ON instance (job, run, keeps);
 CREATE INDEX instance_by_node ON instance (node, run, memory_mb, cpus);
 
 -- @views

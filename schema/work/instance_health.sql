@@ -50,19 +50,22 @@ SELECT i.id,
        (SELECT count(*) FROM job_check AS c
         JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
         WHERE c.job = i.job AND s.failures >= c.failures AND c.on_failure <> 'withdraw') AS failing,
-       -- Whether one of the new spec is made and waits to write to what it writes to.
-       i.run = 1 AND EXISTS (SELECT 1 FROM instance_barred AS b
-                             JOIN instance AS f ON f.id = b.instance AND f.job = i.job AND f.run = 1
-                                               AND f.container = 'created' AND f.spec <> i.spec
-                             WHERE b.by_instance = i.id
-                               AND f.spec = (SELECT d.spec FROM deployment AS d
-                                             WHERE d.job = i.job AND d.current = 1)) AS awaited,
+       -- Whether one of the new spec is made and waits to write to what it writes to. Few write to anything.
+       CASE WHEN i.run = 1 AND EXISTS (SELECT 1 FROM instance_mount AS m WHERE m.instance = i.id)
+            THEN EXISTS (SELECT 1 FROM instance_barred AS b
+                         CROSS JOIN instance AS f ON f.id = b.instance AND f.job = i.job AND f.run = 1
+                                                 AND f.container = 'created' AND f.spec <> i.spec
+                         WHERE b.by_instance = i.id
+                           AND f.spec = (SELECT d.spec FROM deployment AS d WHERE d.job = i.job AND d.current = 1))
+            ELSE 0 END                                                         AS awaited,
        -- And whether it waits so for one of another spec, which does well.
-       i.run = 1 AND i.container = 'created'
-         AND EXISTS (SELECT 1 FROM instance_barred AS b
-                     JOIN instance AS o ON o.id = b.by_instance AND o.job = i.job AND o.run = 1 AND o.spec <> i.spec
-                                       AND o.container = 'running' AND o.healthy_at_ms IS NOT NULL
-                     WHERE b.instance = i.id)                                   AS awaits,
+       CASE WHEN i.run = 1 AND i.container = 'created'
+            THEN EXISTS (SELECT 1 FROM instance_barred AS b
+                         CROSS JOIN instance AS o ON o.id = b.by_instance AND o.job = i.job AND o.run = 1
+                                                 AND o.spec <> i.spec AND o.container = 'running'
+                                                 AND o.healthy_at_ms IS NOT NULL
+                         WHERE b.instance = i.id)
+            ELSE 0 END                                                         AS awaits,
        -- Whether there is one that this machine cannot ask.
        EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.instance = i.id)      AS unasked
 FROM instance AS i;

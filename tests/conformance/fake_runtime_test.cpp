@@ -6,6 +6,8 @@
 
 #include <criterion/criterion.h>
 
+#include <set>
+
 using namespace rowlock;
 
 namespace {
@@ -20,6 +22,27 @@ ContainerSpec web(const std::string& image = "web:1") {
 }
 
 }  // namespace
+
+Test(conformance_fake_runtime, volumes_of_two_paths_have_two_names) {
+  ContainerSpec spec = web();
+  spec.volume_prefix = "web-1";
+  const std::string deep = "/" + std::string(300, 'x');
+
+  const auto kept = kept_volumes(
+      spec, {"/a/b", "/a-b", "/a b", "a/b", "/a//b/", "/", "/x/../c.d", deep, deep + "y"});
+
+  std::set<std::string> names;
+  for (const Mount& mount : kept) {
+    names.insert(mount.source);
+    cr_expect(mount.source.size() < 120 &&
+                  mount.source.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-") ==
+                      std::string::npos,
+              "%s", mount.source.c_str());
+  }
+  cr_expect_eq(kept.size(), 6);
+  cr_expect_eq(names.size(), kept.size());
+  cr_expect(names.contains("web-1-a-b") && names.contains("web-1-c.d"));
+}
 
 Test(conformance_fake_runtime, behaves_like_every_runtime) {
   FakeRuntime runtime;
