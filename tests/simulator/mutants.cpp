@@ -11,6 +11,7 @@ constexpr std::string_view kHealth = "schema/work/instance_health.sql";
 constexpr std::string_view kJob = "schema/work/job.sql";
 constexpr std::string_view kMount = "schema/work/mount.sql";
 constexpr std::string_view kPlacement = "schema/work/placement.sql";
+constexpr std::string_view kVolume = "schema/work/volume.sql";
 constexpr std::string_view kNode = "schema/nodes/node.sql";
 constexpr std::string_view kStray = "schema/nodes/stray.sql";
 constexpr std::string_view kDeployment = "schema/work/deployment.sql";
@@ -110,7 +111,7 @@ std::vector<Mutant> mutants_of_steps() {
         {kPlacement, "WHERE i.job = instance.job AND i.ordinal = instance.ordinal",
          "WHERE false"}}},
       {"a tag is looked up anew for each instance",
-       {{kInstance, "-- @run instance.create.done\n",
+       {{kVolume, "-- @run instance.create.done\n",
          "-- @run instance.create.done\n\nUPDATE spec SET image = '' WHERE id = (SELECT spec FROM "
          "instance WHERE id = :target);\n"}}},
       {"a stray stays for good",
