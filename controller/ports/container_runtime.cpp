@@ -1,11 +1,62 @@
-// The words of a container's state and ports, as rows and answers have them.
+// The words of a container's state and ports, as rows and answers have them; what tells one
+// container from another; and how the volumes are called that outlive it.
 #include "controller/ports/container_runtime.h"
 
 #include "controller/base/json.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 namespace rowlock {
+
+namespace {
+
+constexpr std::size_t kVolumePathMax = 80;
+
+// FNV-1a: it tells apart what differs by accident, and nobody gains by two that do not.
+class Hash {
+ public:
+  void add(std::string_view bytes) {
+    for (const char byte : bytes) {
+      hash_ = (hash_ ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
+    }
+  }
+  std::string text() const { return fmt::format("{:016x}", hash_); }
+
+ private:
+  std::uint64_t hash_ = 14695981039346656037ULL;
+};
+
+// As the engine itself reads it: "/data/" is "/data".
+std::string tidy(const std::string& path) {
+  std::string tidied = std::filesystem::path("/" + path).lexically_normal().string();
+  while (tidied.size() > 1 && tidied.back() == '/') tidied.pop_back();
+  return tidied;
+}
+
+// "/var/lib/data" is "var-lib-data". What that does not tell apart from every other path, as "/a-b"
+// from "/a/b", is given its hash as well.
+std::string as_name(const std::string& path) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_';
+  };
+  std::string name = path.substr(1, kVolumePathMax);
+  bool is_exact = path.size() <= kVolumePathMax;
+  for (char& c : name) {
+    if (is_plain(c)) continue;
+    is_exact = is_exact && c == '/';
+    c = '-';
+  }
+  if (is_exact) return name;
+  Hash hash;
+  hash.add(path);
+  return name + "-" + hash.text().substr(0, 8);
+}
+
+}  // namespace
 
 std::string_view name_of(ContainerState state) {
   switch (state) {
@@ -17,18 +68,12 @@ std::string_view name_of(ContainerState state) {
   UNREACHABLE();
 }
 
-// FNV-1a over each part and its length: it tells apart what differs by accident, and nobody gains
-// by two that do not.
+// Each part with its length.
 std::string fingerprint_of(const ContainerSpec& spec) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  const auto add_bytes = [&hash](std::string_view bytes) {
-    for (const char byte : bytes) {
-      hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
-    }
-  };
+  Hash hash;
   const auto add = [&](std::string_view part) {
-    add_bytes(fmt::format("{}:", part.size()));
-    add_bytes(part);
+    hash.add(fmt::format("{}:", part.size()));
+    hash.add(part);
   };
   const auto add_all = [&](const std::vector<std::string>& parts) {
     add(fmt::format("{}", parts.size()));
@@ -49,7 +94,36 @@ std::string fingerprint_of(const ContainerSpec& spec) {
   add(fmt::format("{} {} {} {} {}", spec.cpus, spec.memory_mb, spec.pids_max, spec.new_privileges,
                   spec.read_only_root));
   add_all(spec.capabilities);
-  return fmt::format("{:016x}", hash);
+  if (!spec.volume_prefix.empty()) add(spec.volume_prefix);
+  return hash.text();
+}
+
+std::vector<Mount> kept_volumes(const ContainerSpec& spec,
+                                const std::vector<std::string>& declared) {
+  std::vector<Mount> kept;
+  if (spec.volume_prefix.empty()) return kept;
+  const auto is_taken = [&](const std::string& path) {
+    const auto is_there = [&](const Mount& mount) { return tidy(mount.path) == path; };
+    return (path == kSecretsPath && !spec.secrets_folder.empty()) ||
+           (path == kLauncherPath && !spec.launcher.empty()) ||
+           std::any_of(spec.mounts.begin(), spec.mounts.end(), is_there) ||
+           std::any_of(kept.begin(), kept.end(), is_there);
+  };
+  for (const std::string& written : declared) {
+    const std::string path = tidy(written);
+    if (path == "/" || is_taken(path)) continue;
+    kept.push_back({"volume", spec.volume_prefix + "-" + as_name(path), path, false});
+  }
+  return kept;
+}
+
+std::string text_of(const std::vector<Mount>& kept) {
+  std::vector<Json> volumes;
+  for (const Mount& mount : kept) {
+    volumes.push_back(
+        Json::object({{"path", Json::string(mount.path)}, {"source", Json::string(mount.source)}}));
+  }
+  return Json::array(std::move(volumes)).text();
 }
 
 std::string text_of(const std::vector<PortBinding>& published) {

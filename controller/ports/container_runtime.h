@@ -72,12 +72,24 @@ struct ContainerSpec {
   // The program of the node that gives it its secret environment, seen read-only at kLauncherPath:
   // it begins in place of the image's own entrypoint, which it then becomes. Empty: none.
   std::string launcher;
+  // What the names of its kept volumes begin with: see kept_volumes(). Empty: it keeps none, and
+  // what its image declares lies in anonymous volumes of the engine's, which go with the container.
+  std::string volume_prefix;
 };
 
 constexpr const char* kSecretsPath = "/run/secrets";
 constexpr const char* kLauncherPath = "/run/rowlock-launch";
 // In kSecretsPath: what the launcher adds to the environment, as NAME=VALUE, each ended by a NUL.
 constexpr const char* kEnvironmentFile = ".environment";
+
+// The volumes that keep what the image declares as data (VOLUME in its Dockerfile): one for each
+// declared path at which nothing is mounted otherwise. Their names follow from the prefix and the
+// path alone, so that a container of the same prefix finds what an earlier one wrote.
+std::vector<Mount> kept_volumes(const ContainerSpec& spec,
+                                const std::vector<std::string>& declared);
+
+// As JSON: [{"path":"/data","source":"rowlock-7f-db-1-data"}].
+std::string text_of(const std::vector<Mount>& kept);
 
 // Of all that a container is made from but its name and labels; label rowlock.made_from.
 std::string fingerprint_of(const ContainerSpec& spec);
@@ -180,8 +192,9 @@ class ContainerRuntime {
 
   // Makes, without starting it. Cause::image_absent when the image must be pulled first. A
   // container of that name that is there already counts as made when home, nonce and fingerprint
-  // are the same; any other is rejected with Cause::exists.
-  virtual Result<> create(const ContainerSpec& spec) = 0;
+  // are the same; any other is rejected with Cause::exists. Returns the volumes that it keeps: one
+  // that is not there yet is made, with the home's label and what the image has at its path.
+  virtual Result<std::vector<Mount>> create(const ContainerSpec& spec) = 0;
 
   virtual Result<> start(const std::string& name) = 0;
 
@@ -196,8 +209,8 @@ class ContainerRuntime {
   // Ends a pause.
   virtual Result<> resume(const std::string& name) = 0;
 
-  // Removes it with its anonymous volumes, whatever its state. One that is not there counts as
-  // removed.
+  // Removes it with its anonymous volumes, whatever its state; the kept ones stay. One that is not
+  // there counts as removed.
   virtual Result<> remove(const std::string& name) = 0;
 
   // The highest claim on a home, or nothing when nobody ever claimed it.

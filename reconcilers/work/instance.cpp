@@ -39,6 +39,7 @@ Result<ContainerSpec> spec_of(const Row& input) {
   spec.job = input.text("job");
   spec.instance = input.text("instance");
   spec.nonce = input.text("nonce");
+  spec.volume_prefix = input.text("volume_prefix");
   spec.arch = input.text("arch");
   spec.image = input.text("image");  // What its tag stood for, and not the tag.
   spec.mirror = input.text("mirror");
@@ -117,7 +118,8 @@ Outcome create(const Step& step, World& world) {
   if (!created.ok() && created.error().cause == Cause::exists) {
     return {Outcome::Kind::done, "taken", created.error().message, {}};
   }
-  return created;
+  if (!created.ok()) return created.error();
+  return Outcome::done({{"volumes", text_of(created.value())}});
 }
 
 Outcome start(const Step& step, World& world) {

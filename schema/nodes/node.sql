@@ -301,6 +301,8 @@ WHERE instance.name = seen.name
   AND instance.nonce = seen.nonce
   AND instance.node = :target
   AND (instance.container <> seen.state OR instance.address <> seen.address OR instance.ports <> seen.ports)
+  -- One that was made unheard is made again, and that says which volumes it keeps.
+  AND NOT (seen.state = 'created' AND instance.container IN ('none', 'unpulled') AND instance.run = 1)
   AND NOT EXISTS (SELECT 1 FROM attempt AS a
                   WHERE a.kind = 'instance' AND a.target = CAST(instance.id AS TEXT)
                     AND (a.finished_at_ms IS NULL OR a.finished_at_ms >= :started_at_ms));

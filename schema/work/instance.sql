@@ -13,7 +13,7 @@
 -- @kind instance
 --   of:       instance.job
 --   hold:     blind hinted served unarmed occupied free
---   role:     keep lent replaced surplus unwanted ended expired
+--   role:     keep lent replaced surplus misplaced unwanted ended expired
 --   state:    unresolved none unpulled created paused starting passing healthy unready proven ailing spared failing
 --             overdue exited spent gone
 --   retry:    500 ms to 1 min
@@ -25,9 +25,11 @@ CREATE TABLE instance (
   id              INTEGER PRIMARY KEY AUTOINCREMENT,
   job             TEXT NOT NULL,
   slot            INTEGER NOT NULL,             -- no two live instances of a job share one
+  -- from 1: no two live instances of a spec of the job share one, and who replaces it has the same (volume.sql)
+  ordinal         INTEGER NOT NULL DEFAULT 0,
   spec            INTEGER NOT NULL,
   node            TEXT NOT NULL,
-  -- the container's name, made from the id (job.place in job.sql), so that a second create collides
+  -- the container's name, made from the id (job.place in placement.sql), so that a second create collides
   name            TEXT NOT NULL UNIQUE,
   run             INTEGER NOT NULL DEFAULT 1 CHECK (run IN (0, 1)),
   container       TEXT NOT NULL DEFAULT 'none'  -- what the engine last said; none: not made yet; gone: no longer there
@@ -53,10 +55,14 @@ CREATE TABLE instance (
   spared_at_ms    INTEGER,                      -- kept since then, although its checks fail
   hinted          INTEGER NOT NULL DEFAULT 0,   -- 1: something happened to its container, look at it
   delivers        INTEGER NOT NULL DEFAULT 0,   -- 1: it is given a folder with secrets (delivery.sql)
-  nonce           TEXT NOT NULL DEFAULT ''      -- a label of its container: one without it is not this instance
+  nonce           TEXT NOT NULL DEFAULT '',     -- a label of its container: one without it is not this instance
+  volume_prefix   TEXT NOT NULL DEFAULT '',     -- what the names of the volumes begin with that it keeps
+  keeps           INTEGER NOT NULL DEFAULT 0    -- 1: there are such volumes
 );
 CREATE UNIQUE INDEX instance_slot ON instance (job, slot) WHERE run = 1;
 CREATE INDEX instance_by_job ON instance (job, run, slot);
+CREATE INDEX instance_by_ordinal ON instance (job, ordinal, run);
+CREATE INDEX instance_keeping ON instance (job, run, keeps);
 CREATE INDEX instance_by_node ON instance (node, run, memory_mb, cpus);
 
 -- @views
@@ -96,8 +102,15 @@ SELECT i.id,
                                                 WHEN 'start_first'
                                                 THEN min(i.sick, i.max_parallel, max(0, i.least - i.able))
                                                 ELSE 0 END            THEN 'surplus'
+            -- It waits for one that does well and that the update policy keeps, and another ordinal has none.
+            WHEN i.fresh AND i.awaits AND i.able <= i.least
+                 AND EXISTS (SELECT 1 FROM job_node AS n
+                             CROSS JOIN job_opening AS o ON o.job = i.job AND o.node = n.node
+                             WHERE n.job = i.job AND n.obstacle = '' AND NOT o.is_beyond AND o.held < 2)
+            THEN 'misplaced'
             WHEN i.fresh                                              THEN 'keep'
             WHEN i.container IN ('none', 'unpulled', 'created')       THEN 'replaced'
+            WHEN i.awaited AND (NOT i.does_well OR i.awaited_rank <= i.able - i.least) THEN 'replaced'
             -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start.
             WHEN i.stale_rank > i.count - CASE i.update_order WHEN 'stop_first' THEN i.fresh_made
                                                               ELSE i.fresh_proven END THEN 'replaced'
@@ -134,6 +147,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('unarmed', 'lent',     '*',        'none',    'only what runs is kept so'),
   ('unarmed', 'replaced', '*',        'retire',  'instances of the new spec take over'),
   ('unarmed', 'surplus',  '*',        'retire',  'more run than are wanted'),
+  ('unarmed', 'misplaced', '*',       'retire',  'another ordinal of its job needs an instance more'),
   ('unarmed', 'unwanted', '*',        'retire',  'its job or its node was deleted'),
   ('unarmed', 'ended',    '*',        'none',    'needs none any more'),
   ('unarmed', 'expired',  '*',        'none',    'needs none any more'),
@@ -141,6 +155,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
   ('occupied', 'lent',    '*',        'none',    'only what runs is kept so'),
   ('occupied', 'replaced', '*',       'retire',  'instances of the new spec take over'),
   ('occupied', 'surplus', '*',        'retire',  'more run than are wanted'),
+  ('occupied', 'misplaced', '*',      'retire',  'another ordinal of its job needs an instance more'),
   ('occupied', 'unwanted', '*',       'retire',  'its job or its node was deleted'),
   ('occupied', 'ended',   '*',        'none',    'is on its way out'),
   ('occupied', 'expired', '*',        'none',    'is on its way out'),
@@ -183,6 +198,7 @@ CREATE VIEW instance_rule (hold, role, state, step, reason) AS VALUES
 
   ('free',    'replaced', '*',        'retire',  'instances of the new spec take over'),
   ('free',    'surplus',  '*',        'retire',  'more run than are wanted'),
+  ('free',    'misplaced', '*',       'retire',  'another ordinal of its job needs an instance more'),
   ('free',    'unwanted', '*',        'retire',  'its job or its node was deleted'),
 
   ('free',    'ended',    'unresolved', 'none',  'is history'),
@@ -227,6 +243,7 @@ SELECT i.id AS target, i.id AS instance,
        i.job,
        i.name AS container,
        i.nonce,
+       i.volume_prefix,
        (SELECT id FROM home) AS home,
        n.node,
        n.driver,
@@ -351,10 +368,13 @@ DELETE FROM retry
 WHERE kind = 'instance' AND target = :target
   AND EXISTS (SELECT 1 FROM instance WHERE id = :target AND container <> :state);
 
--- :state is 'gone' when the engine knows no such container; that of one that was never made stays 'none'.
+-- :state is 'gone' when the engine knows no such container; that of one that was never made stays 'none'. So does one
+-- that was made unheard: it is made again, and that says which volumes it keeps.
 UPDATE instance
 SET hinted        = 0,
-    container     = CASE WHEN :state = 'gone' AND container IN ('none', 'unpulled') THEN container ELSE :state END,
+    container     = CASE WHEN :state = 'gone' AND container IN ('none', 'unpulled') THEN container
+                         WHEN :state = 'created' AND container IN ('none', 'unpulled') AND run = 1 THEN container
+                         ELSE :state END,
     -- The answer to its start may have been lost: then this is when it began.
     started_at_ms = CASE WHEN :state IN ('running', 'paused') THEN COALESCE(started_at_ms, :now_ms)
                          ELSE started_at_ms END,
@@ -369,10 +389,6 @@ WHERE id = :target;
 
 -- The next full observation of its node says the same, a little later.
 UPDATE instance SET hinted = 0 WHERE id = :target;
-
--- @run instance.create.done
-
-UPDATE instance SET container = 'created', since_ms = :now_ms WHERE id = :target;
 
 -- @run instance.create.absent
 

@@ -8,6 +8,8 @@ CREATE VIEW instance_health AS
 SELECT i.id,
        i.job,
        i.slot,
+       i.ordinal,
+       i.keeps,
        i.spec,
        i.node,
        i.run,
@@ -46,6 +48,22 @@ SELECT i.id,
         WHERE k.instance = i.id AND k.gates AND k.passed < k.passes)           AS unmet,
        (SELECT count(*) FROM instance_check AS k
         WHERE k.instance = i.id AND k.judges AND k.failed >= k.failures AND k.on_failure <> 'withdraw') AS failing,
+       -- Whether one of the new spec is made and waits to write to what it writes to. Few write to anything.
+       CASE WHEN i.run = 1 AND EXISTS (SELECT 1 FROM instance_mount AS m WHERE m.instance = i.id)
+            THEN EXISTS (SELECT 1 FROM instance_barred AS b
+                         CROSS JOIN instance AS f ON f.id = b.instance AND f.job = i.job AND f.run = 1
+                                                 AND f.container = 'created' AND f.spec <> i.spec
+                         WHERE b.by_instance = i.id
+                           AND f.spec = (SELECT d.spec FROM deployment AS d WHERE d.job = i.job AND d.current = 1))
+            ELSE 0 END                                                         AS awaited,
+       -- And whether it waits so for one of another spec, which does well.
+       CASE WHEN i.run = 1 AND i.container = 'created'
+            THEN EXISTS (SELECT 1 FROM instance_barred AS b
+                         CROSS JOIN instance AS o ON o.id = b.by_instance AND o.job = i.job AND o.run = 1
+                                                 AND o.spec <> i.spec AND o.container = 'running'
+                                                 AND o.healthy_at_ms IS NOT NULL
+                         WHERE b.instance = i.id)
+            ELSE 0 END                                                         AS awaits,
        -- Whether there is one that this machine cannot ask.
        EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.instance = i.id)      AS unasked
 FROM instance AS i;
@@ -67,6 +85,9 @@ SELECT i.id,
        i.lent_until_ms,
        i.spared_at_ms,
        i.unresolved,
+       i.awaited,
+       i.awaits,
+       i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 AS does_well,
        i.log IS NOT NULL                                                       AS collected,
        i.hinted,
        i.delivers,
@@ -102,6 +123,8 @@ SELECT i.id,
        count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
                           AND i.failing > 0) OVER better                       AS sick_rank,
        count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
+                          AND i.failing = 0 AND i.awaited) OVER better         AS awaited_rank,
+       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
                           AND i.failing > 0) OVER whole                        AS sick,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
@@ -114,7 +137,11 @@ WINDOW whole  AS (PARTITION BY i.job),
        -- Those on a node that was deleted go anyway: they keep nobody else's place.
        better AS (PARTITION BY i.job
                   ORDER BY i.node IN (SELECT name FROM node) DESC,
+                           -- Of those that keep volumes the highest ordinals go first; of others who does not do
+                           -- well, and then who is waited for.
+                           i.keeps AND i.ordinal > j.count,
                            i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
+                           i.awaited,
                            i.unready,
                            CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,
                            i.id

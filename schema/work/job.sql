@@ -233,7 +233,8 @@ SELECT 'job_port', p.job || '/' || p.label,
 FROM job_port AS p
 JOIN job AS j ON j.name = p.job
 WHERE p.host_port > 0
-  AND ((SELECT o.update_order FROM job_order AS o WHERE o.job = j.name) = 'start_first'
+  AND ((j.update_order = 'start_first'
+        AND NOT EXISTS (SELECT 1 FROM job_writes AS m WHERE m.job = j.name AND m.shared = 0))
        OR j.count > (SELECT count(*) FROM node WHERE eligible = 1))
   AND j.count > 0
 UNION ALL
@@ -252,22 +253,6 @@ JOIN job_port AS other ON other.host_port = p.host_port AND other.protocol = p.p
                       AND other.host_ip = p.host_ip
                       AND (other.job < p.job OR (other.job = p.job AND other.label < p.label))
 WHERE p.host_port > 0 AND (SELECT count(*) FROM node) = 1;
-
--- In which order a job is updated: what has one writer at a time is let go before another takes it. And how many of it
--- Rowlock leaves running, whatever their checks say: as many as the update policy keeps, and the last one of a route.
-CREATE VIEW job_order AS
-SELECT o.job,
-       o.update_order,
-       max(o.count - o.max_parallel,
-           o.update_order = 'start_first' AND o.count > 0
-             AND EXISTS (SELECT 1 FROM route AS r
-                         WHERE (r.job = o.job OR r.next_job = o.job) AND r.redirect_host IS NULL)) AS least
-FROM (SELECT j.name AS job,
-             j.count,
-             j.max_parallel,
-             CASE WHEN EXISTS (SELECT 1 FROM job_writes AS m WHERE m.job = j.name AND m.shared = 0) THEN 'stop_first'
-                  ELSE j.update_order END AS update_order
-      FROM job AS j) AS o;
 
 -- What deleting a job would end.
 CREATE VIEW job_stake AS
@@ -299,6 +284,7 @@ SELECT v.job,
             WHEN v.due_at_ms > (SELECT now_ms FROM clock)
              AND (a.state = 'succeeded' OR v.rejected IS NOT 1)       THEN 'later'
             WHEN NOT EXISTS (SELECT 1 FROM job_node AS n
+                             CROSS JOIN job_opening AS o ON o.job = v.job AND o.node = n.node
                              WHERE n.job = v.job AND n.obstacle = '') THEN 'nowhere'
             ELSE                                                           'due' END AS vacancy
 FROM job_vacancy AS v
@@ -402,7 +388,9 @@ FROM job_fact AS f
 CROSS JOIN job_case AS r ON r.asked = f.asked AND r.vacancy = f.vacancy
 WHERE r.step = 'wait' AND f.vacancy <> 'nowhere'
 UNION ALL
-SELECT 'job', o.job, n.node, 'no instance can be placed on node ' || n.node || ': it ' || n.obstacle,
+SELECT 'job', o.job, n.node,
+       'no instance can be placed on node ' || n.node || ': it '
+         || CASE n.obstacle WHEN '' THEN 'does not have the volumes with its data (job_volume)' ELSE n.obstacle END,
        (SELECT now_ms FROM clock)
 FROM job_outlook AS o
 JOIN job_node AS n ON n.job = o.job
@@ -430,6 +418,22 @@ SELECT p.job, p.body, CASE WHEN instr(json_extract(p.body, '$.image'), '@') THEN
 FROM job_spec AS p
 WHERE p.job = :target AND NOT EXISTS (SELECT 1 FROM spec AS s WHERE s.job = p.job AND s.body = p.body);
 
+-- What a job kept that is called so now. What was kept under that name at an earlier time is not what is meant.
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT DISTINCT :now_ms, 'job', :target, :target, 'volumes', 'takes over those of ' || r.former
+FROM job_renamed AS r
+JOIN job_volume AS v ON v.job = r.former
+WHERE r.row_key = json_array(:target);
+
+DELETE FROM job_volume
+WHERE job = :target
+  AND EXISTS (SELECT 1 FROM job_renamed AS r JOIN job_volume AS v ON v.job = r.former
+              WHERE r.row_key = json_array(:target));
+
+UPDATE job_volume
+SET job = :target
+WHERE job IN (SELECT r.former FROM job_renamed AS r WHERE r.row_key = json_array(:target));
+
 DELETE FROM retry WHERE kind = 'job' AND target = :target;
 
 UPDATE deployment
@@ -448,36 +452,6 @@ LIMIT 1;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'deployment', job, id, 'started', :reason FROM deployment WHERE job = :target AND current = 1;
-
--- @run job.place
-
-INSERT INTO instance (job, slot, spec, node, name, streak, cpus, memory_mb, stop_signal, stop_timeout_ms, placed_at_ms,
-                      since_ms, nonce, delivers)
-SELECT v.job,
-       v.slot,
-       v.spec,
-       n.node,
-       'rowlock-' || (SELECT id FROM home) || '-' || v.job || '-'
-         || (SELECT COALESCE(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'instance'),
-       v.streak, j.cpus, j.memory_mb, j.stop_signal, j.stop_timeout_ms, :now_ms, :now_ms,
-       lower(hex(randomblob(8))),
-       -- Folders are of this machine. What needs nothing is given its identity, once there are keys to sign it.
-       (d.endpoint = '' OR d.endpoint GLOB 'unix:*')
-         AND (json_type(p.body, '$.secrets') IS NOT NULL OR EXISTS (SELECT 1 FROM seal AS s WHERE s.state <> 'absent'))
-FROM job_vacancy AS v
-JOIN spec AS p ON p.id = v.spec
-JOIN job AS j ON j.name = v.job
-JOIN job_node AS n ON n.job = v.job AND n.obstacle = ''   -- none, if the slot before this one took the last room
-JOIN node AS d ON d.name = n.node
-WHERE v.job = :name AND v.slot = CAST(:target AS INTEGER)
-ORDER BY n.load, n.node
-LIMIT 1;
-
-INSERT INTO instance_mount (instance, node, type, source)
-SELECT w.instance, w.node, w.type, w.source
-FROM instance_writes AS w
-WHERE w.instance = (SELECT i.id FROM instance AS i
-                    WHERE i.job = :name AND i.slot = CAST(:target AS INTEGER) AND i.run = 1);
 
 -- @run job.forget
 

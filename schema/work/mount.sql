@@ -1,6 +1,6 @@
 -- What jobs write to on their nodes, beside their containers: volumes, and folders of the node. Unless its row says
 -- that it can be shared, it has one writer at a time, of whatever job: two servers on one data folder lose what both
--- write. job_mount itself stands in job.sql.
+-- write. job_mount itself stands in job.sql; volumes that an image declares, in volume.sql.
 
 -- @observed
 
@@ -10,6 +10,7 @@ CREATE TABLE instance_mount (
   node     TEXT NOT NULL,
   type     TEXT NOT NULL,
   source   TEXT NOT NULL,
+  own      INTEGER NOT NULL DEFAULT 0,   -- 1: a volume that its image declares, of its ordinal
   PRIMARY KEY (instance, type, source)
 ) WITHOUT ROWID;
 CREATE INDEX instance_mount_by_source ON instance_mount (node, type, source);
@@ -59,8 +60,8 @@ FROM instance_mount AS m
 JOIN instance AS i ON i.id = m.instance
 JOIN instance_mount AS o ON o.node = m.node AND o.type = m.type AND o.source = m.source AND o.instance <> m.instance
 JOIN instance AS x ON x.id = o.instance
-WHERE EXISTS (SELECT 1 FROM job_writes AS w
-              WHERE w.job = i.job AND w.type = m.type AND w.source = m.source AND w.shared = 0)
+WHERE (m.own = 1 OR EXISTS (SELECT 1 FROM job_writes AS w
+                            WHERE w.job = i.job AND w.type = m.type AND w.source = m.source AND w.shared = 0))
   AND (x.container IN ('running', 'paused')
        OR (x.container = 'created'
            AND ((x.run = 1 AND x.id < m.instance) OR x.hinted = 1

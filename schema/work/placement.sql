@@ -10,6 +10,24 @@ CREATE TABLE slot (
 
 -- @views
 
+-- In which order a job is updated: what has one writer at a time is let go before another takes it. And how many of it
+-- Rowlock leaves running, whatever their checks say: as many as the update policy keeps, and the last one of a route.
+CREATE VIEW job_order AS
+SELECT o.job,
+       o.update_order,
+       max(o.count - o.max_parallel,
+           o.update_order = 'start_first' AND o.count > 0
+             AND EXISTS (SELECT 1 FROM route AS r
+                         WHERE (r.job = o.job OR r.next_job = o.job) AND r.redirect_host IS NULL)) AS least
+FROM (SELECT j.name AS job,
+             j.count,
+             j.max_parallel,
+             CASE WHEN EXISTS (SELECT 1 FROM job_writes AS m WHERE m.job = j.name AND m.shared = 0) THEN 'stop_first'
+                  WHEN EXISTS (SELECT 1 FROM instance AS i
+                               WHERE i.job = j.name AND i.run = 1 AND i.keeps = 1) THEN 'stop_first'
+                  ELSE j.update_order END AS update_order
+      FROM job AS j) AS o;
+
 -- How many instances of a job are in which state; the numbers that the update policy is about.
 -- fresh: of the spec that should run; stale: of an earlier one; proven: healthy for min_healthy_ms.
 CREATE VIEW job_tally AS
@@ -108,6 +126,16 @@ JOIN job_order AS o ON o.job = d.job AND o.update_order = 'stop_first'
 JOIN instance AS i ON i.job = d.job AND i.run = 1 AND i.spec <> d.spec
 WHERE d.current = 1;
 
+-- The nodes that the rows of a job forbid.
+CREATE VIEW job_node_misfit AS
+SELECT c.job, n.name AS node
+FROM job_constraint AS c
+CROSS JOIN node AS n
+LEFT JOIN node_state AS s ON s.node = n.name
+WHERE (c.value = CASE c.attribute WHEN 'node' THEN n.name
+                                  WHEN 'site' THEN n.site
+                                  ELSE COALESCE(n.arch, s.arch) END) <> (c.operator = '=');
+
 -- Where an instance of a job could go, and why not. The best is the one with the fewest instances.
 CREATE VIEW job_node AS
 SELECT j.name AS job,
@@ -115,11 +143,7 @@ SELECT j.name AS job,
        CASE WHEN n.eligible = 0 THEN 'is not eligible'
             WHEN s.reach IS NULL OR s.reach = 'unseen' THEN 'was not looked at yet'
             WHEN s.reach = 'lost' THEN 'cannot be reached'
-            WHEN EXISTS (SELECT 1 FROM job_constraint AS c
-                         WHERE c.job = j.name
-                           AND (c.value = CASE c.attribute WHEN 'node' THEN n.name
-                                                           WHEN 'site' THEN n.site
-                                                           ELSE COALESCE(n.arch, s.arch) END) <> (c.operator = '='))
+            WHEN EXISTS (SELECT 1 FROM job_node_misfit AS m WHERE m.job = j.name AND m.node = n.name)
             THEN 'does not meet a constraint of the job'
             WHEN j.cpus > s.cpus
             THEN 'has ' || printf('%g', s.cpus) || ' cpus, the job asks for ' || printf('%g', j.cpus)
@@ -147,3 +171,50 @@ LEFT JOIN node_state AS s ON s.node = n.name;
 
 WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 1999)
 INSERT OR IGNORE INTO slot (number) SELECT number FROM n;
+
+-- @run job.place
+
+-- Each node is asked about once, whatever the number of ordinals.
+WITH open_node (node, load) AS MATERIALIZED (
+  SELECT n.node, n.load FROM job_node AS n WHERE n.job = :name AND n.obstacle = ''
+)
+INSERT INTO instance (job, slot, ordinal, spec, node, name, streak, cpus, memory_mb, stop_signal, stop_timeout_ms,
+                      placed_at_ms, since_ms, nonce, delivers)
+SELECT v.job,
+       v.slot,
+       o.ordinal,
+       v.spec,
+       n.node,
+       'rowlock-' || (SELECT id FROM home) || '-' || v.job || '-'
+         || (SELECT COALESCE(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'instance'),
+       v.streak, j.cpus, j.memory_mb, j.stop_signal, j.stop_timeout_ms, :now_ms, :now_ms,
+       lower(hex(randomblob(8))),
+       -- Folders are of this machine. What needs nothing is given its identity, once there are keys to sign it.
+       (d.endpoint = '' OR d.endpoint GLOB 'unix:*')
+         AND (json_type(p.body, '$.secrets') IS NOT NULL OR EXISTS (SELECT 1 FROM seal AS s WHERE s.state <> 'absent'))
+FROM job_vacancy AS v
+JOIN spec AS p ON p.id = v.spec
+JOIN job AS j ON j.name = v.job
+JOIN open_node AS n   -- none, if the slot before this one took the last room
+JOIN node AS d ON d.name = n.node
+CROSS JOIN job_opening AS o ON o.job = v.job AND o.node = n.node
+WHERE v.job = :name AND v.slot = CAST(:target AS INTEGER)
+ORDER BY o.is_beyond, o.held, o.ordinal, n.load, n.node
+LIMIT 1;
+
+-- What it keeps is called as what its ordinal kept there before, or as its name; that is never used again.
+UPDATE instance
+SET volume_prefix = COALESCE(
+      (SELECT v.prefix FROM job_volume AS v
+       WHERE v.job = instance.job AND v.ordinal = instance.ordinal AND v.node = instance.node LIMIT 1),
+      (SELECT i.volume_prefix FROM instance AS i
+       WHERE i.job = instance.job AND i.ordinal = instance.ordinal AND i.node = instance.node AND i.volume_prefix <> ''
+       ORDER BY i.id DESC LIMIT 1),
+      name)
+WHERE job = :name AND slot = CAST(:target AS INTEGER) AND run = 1;
+
+INSERT INTO instance_mount (instance, node, type, source)
+SELECT w.instance, w.node, w.type, w.source
+FROM instance_writes AS w
+WHERE w.instance = (SELECT i.id FROM instance AS i
+                    WHERE i.job = :name AND i.slot = CAST(:target AS INTEGER) AND i.run = 1);

@@ -326,9 +326,9 @@ void a_home_is_claimed_by_one(const RuntimeCase& c) {
 void an_unknown_network_is_rejected(const RuntimeCase& c) {
   ContainerSpec spec = c.spec();
   spec.network = "no-such-network";
-  const Result<> created = c.runtime.create(spec);
-  c.fails(created.ok() ? c.runtime.start(spec.name) : created, Fault::rejected, Cause::other,
-          "no-such-network");
+  const auto created = c.runtime.create(spec);
+  c.fails(created.ok() ? c.runtime.start(spec.name) : Result<>(created.error()), Fault::rejected,
+          Cause::other, "no-such-network");
 }
 
 void a_missing_folder_is_rejected(const RuntimeCase& c) {

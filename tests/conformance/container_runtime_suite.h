@@ -18,6 +18,7 @@ struct RuntimeFixture {
   std::string arch;                  // Of that image and of the engine.
   std::string other_arch_image;      // On the node, built for another one; empty: not tested.
   std::string absent_image;          // Neither on the node nor in its registry.
+  std::string declaring_image;       // On the node; declares /kept as data.
   std::string missing_program;       // The image has none of that name.
   std::string missing_folder;        // The node has none of that name.
   std::vector<std::string> run_on;   // A command that does not end by itself …
@@ -36,5 +37,8 @@ struct RuntimeFixture {
 // Runs every case, each with containers of its own, and removes them. Failures are reported through
 // Criterion and name the case. Thread-safety is the adapter's own test.
 void check_container_runtime(ContainerRuntime& runtime, const RuntimeFixture& fixture);
+
+// The cases about data that an image declares.
+void check_kept_volumes(ContainerRuntime& runtime, const RuntimeFixture& fixture);
 
 }  // namespace rowlock

@@ -6,6 +6,8 @@
 
 #include <criterion/criterion.h>
 
+#include <set>
+
 using namespace rowlock;
 
 namespace {
@@ -21,6 +23,27 @@ ContainerSpec web(const std::string& image = "web:1") {
 
 }  // namespace
 
+Test(conformance_fake_runtime, volumes_of_two_paths_have_two_names) {
+  ContainerSpec spec = web();
+  spec.volume_prefix = "web-1";
+  const std::string deep = "/" + std::string(300, 'x');
+
+  const auto kept = kept_volumes(
+      spec, {"/a/b", "/a-b", "/a b", "a/b", "/a//b/", "/", "/x/../c.d", deep, deep + "y"});
+
+  std::set<std::string> names;
+  for (const Mount& mount : kept) {
+    names.insert(mount.source);
+    cr_expect(mount.source.size() < 120 &&
+                  mount.source.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-") ==
+                      std::string::npos,
+              "%s", mount.source.c_str());
+  }
+  cr_expect_eq(kept.size(), 6);
+  cr_expect_eq(names.size(), kept.size());
+  cr_expect(names.contains("web-1-a-b") && names.contains("web-1-c.d"));
+}
+
 Test(conformance_fake_runtime, behaves_like_every_runtime) {
   FakeRuntime runtime;
   RuntimeFixture fixture;
@@ -29,6 +52,7 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   fixture.arch = "amd64";
   fixture.other_arch_image = "web-arm:1";
   fixture.absent_image = "absent:1";
+  fixture.declaring_image = "data:1";
   fixture.missing_program = "/no/such/program";
   fixture.missing_folder = "/no/such/folder";
   fixture.run_on = {"sleep", "1000"};
@@ -47,6 +71,8 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   fixture.erase_claims = [&] { runtime.erase_claims(fixture.home); };
   runtime.add_image(fixture.image);
   runtime.add_image(fixture.other_arch_image, "arm64");
+  runtime.add_image(fixture.declaring_image);
+  runtime.declare_volumes(fixture.declaring_image, {"/kept/"});
   runtime.lack_program(fixture.missing_program);
   runtime.lack_folder(fixture.missing_folder);
   runtime.script_command(fixture.run_on, {});
@@ -56,6 +82,7 @@ Test(conformance_fake_runtime, behaves_like_every_runtime) {
   runtime.take_port(fixture.taken_port);
 
   check_container_runtime(runtime, fixture);
+  check_kept_volumes(runtime, fixture);
 
   cr_expect(runtime.containers().empty());
 }

@@ -135,6 +135,12 @@ std::vector<std::string> FakeRuntime::signals(const std::string& name) const {
   return found == entries_.end() ? std::vector<std::string>() : found->second.signals;
 }
 
+std::vector<Mount> FakeRuntime::kept(const std::string& name) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? std::vector<Mount>() : found->second.kept;
+}
+
 std::vector<std::string> FakeRuntime::images() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<std::string> result;

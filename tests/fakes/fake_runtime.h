@@ -36,6 +36,8 @@ class FakeRuntime final : public ContainerRuntime {
   // To be pulled; or pushed again: the tag moves to other bytes, and the former keep their digest.
   void add_registry_image(const std::string& image, const std::string& arch = "amd64");
   void lose_image(const std::string& image);  // All its names go from the node.
+  // That image, by the name that it was made by, declares these paths as volumes.
+  void declare_volumes(const std::string& image, std::vector<std::string> paths);
   void set_disk(DiskUse disk);
   void add_network(const std::string& network);  // Beside bridge, host and none.
   void lack_program(
@@ -73,6 +75,7 @@ class FakeRuntime final : public ContainerRuntime {
   std::optional<ContainerSpec> spec(const std::string& name) const;  // What it was made from.
   std::vector<std::string> signals(const std::string& name) const;   // Sent to it, in order.
   std::vector<std::string> images() const;                           // Names on the node.
+  std::vector<Mount> kept(const std::string& name) const;  // The volumes that a container keeps.
   std::string named(const std::string& image) const;  // The name that those bytes were made by.
   // Of which bytes a container was made, by their pin; "" when there is none of that name.
   std::string bytes(const std::string& name) const;
@@ -86,7 +89,7 @@ class FakeRuntime final : public ContainerRuntime {
   Result<> pull(const std::string& image, const RegistryAccess& access) override;
   Result<> remove_image(const std::string& image, const std::string& mirror) override;
   Result<std::optional<DiskUse>> disk() override;
-  Result<> create(const ContainerSpec& spec) override;
+  Result<std::vector<Mount>> create(const ContainerSpec& spec) override;
   Result<> start(const std::string& name) override;
   Result<> stop(const std::string& name, const std::string& signal,
                 std::int64_t timeout_ms) override;
@@ -108,6 +111,7 @@ class FakeRuntime final : public ContainerRuntime {
     std::string log;
     std::vector<std::string> signals;
     std::string bytes = {};
+    std::vector<Mount> kept = {};
 
     bool is_active() const {
       return shown.state == ContainerState::running || shown.state == ContainerState::paused;
@@ -161,6 +165,7 @@ class FakeRuntime final : public ContainerRuntime {
   std::set<int> taken_ports_;
   std::map<std::vector<std::string>, Script> scripts_;
   std::map<std::string, int> image_exit_codes_;
+  std::map<std::string, std::vector<std::string>> declared_volumes_;
   std::map<std::string, ExecResult> image_execs_;
   std::map<std::string, ExecResult> container_execs_;
   std::function<FaultPlan(const std::string&, const std::string&)> faults_;

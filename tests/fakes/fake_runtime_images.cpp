@@ -45,6 +45,11 @@ void FakeRuntime::lose_image(const std::string& image) {
   std::erase_if(images_, [&](const auto& there) { return there.second.name == image; });
 }
 
+void FakeRuntime::declare_volumes(const std::string& image, std::vector<std::string> paths) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  declared_volumes_[image] = std::move(paths);
+}
+
 void FakeRuntime::set_disk(DiskUse disk) {
   const std::lock_guard<std::mutex> lock(mutex_);
   disk_ = disk;

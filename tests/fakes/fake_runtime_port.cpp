@@ -152,15 +152,15 @@ std::optional<Error> FakeRuntime::reason_not_to_create(const ContainerSpec& spec
   return reason_not_to_mount(what, spec);
 }
 
-Result<> FakeRuntime::create(const ContainerSpec& spec) {
+Result<std::vector<Mount>> FakeRuntime::create(const ContainerSpec& spec) {
   const std::string what = "create " + spec.name;
-  return attempt("create", spec.name, [&]() -> Result<> {
+  return attempt("create", spec.name, [&]() -> Result<std::vector<Mount>> {
     if (std::optional<Error> reason = reason_not_to_create(spec)) return *reason;
     if (const Entry* const there = entry(spec.name)) {
       const Container& found = there->shown;
       const bool is_same_home = found.home == spec.home;
       if (is_same_home && found.nonce == spec.nonce && found.made_from == fingerprint_of(spec)) {
-        return Done{};
+        return there->kept;
       }
       return error(Fault::rejected, Cause::exists, what,
                    is_same_home
@@ -177,10 +177,11 @@ Result<> FakeRuntime::create(const ContainerSpec& spec) {
     shown.nonce = spec.nonce;
     shown.made_from = fingerprint_of(spec);
     shown.image = spec.image;
+    const std::vector<Mount> kept = kept_volumes(spec, declared_volumes_[named_locked(spec.image)]);
     entries_[spec.name] =
-        Entry{std::move(shown), spec, "", {}, images_.find(spec.image)->second.pin};
+        Entry{std::move(shown), spec, "", {}, images_.find(spec.image)->second.pin, kept};
     ++changes_;
-    return Done{};
+    return kept;
   });
 }
 

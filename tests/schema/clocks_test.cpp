@@ -68,6 +68,8 @@ const std::map<std::string, Of> kClocks = {
     {"instance.since_ms", Of::now},
     {"instance.started_at_ms", Of::now},
     {"instance.stop_timeout_ms", Of::span},
+    {"job_volume.since_ms", Of::now},
+    {"job_volume.used_at_ms", Of::now},
     {"keyring.created_at_ms", Of::now},
     {"kind.retry_from_ms", Of::span},
     {"kind.retry_to_ms", Of::span},

@@ -48,13 +48,32 @@ std::string random_instance(Dice& dice, const std::string& job, int slot) {
       "SELECT '{0}', {1}, id, '{2}', '{0}-{1}', {3}, '{4}', {5}, {6}, {7}, 0, 0, 0, 'SIGTERM', 1, "
       "'10.0.0.1', 0, {8}, {9}, {10}, 0, {11}, {12} FROM spec WHERE job = '{0}' ORDER BY (id + "
       "{1}) % 2 LIMIT "
-      "1;",
+      "1;"
+      "UPDATE instance SET ordinal = 1 + {1} % 3, keeps = {13} WHERE name = '{0}-{1}';"
+      "INSERT OR IGNORE INTO instance_mount (instance, node, type, source, own) "
+      "SELECT id, node, 'volume', job || ordinal, 1 FROM instance WHERE name = '{0}-{1}' AND "
+      "keeps;",
       job, slot, dice.node(), run,
       dice.one_of(
           {"none", "unpulled", "created", "running", "running", "paused", "exited", "gone"}),
       run == "1" ? "NULL" : dice.one_of({"'stopped'", "'failed'"}), dice.one_of({"0", "0", "1"}),
       dice.one_of({"NULL", "'log'"}), dice.moment_or_null(), dice.moment_or_null(),
-      run == "1" ? "NULL" : dice.moment(), dice.flag(), dice.moment_or_null());
+      run == "1" ? "NULL" : dice.moment(), dice.flag(), dice.moment_or_null(), dice.flag());
+}
+
+// One that is made, and one of another spec whose data it waits for.
+std::string random_hand_over(const std::string& job) {
+  return fmt::format(
+      "UPDATE instance SET ordinal = 1, node = 'local', run = 1, keeps = 1, container = 'created', "
+      "hinted = 0, spec = COALESCE((SELECT d.spec FROM deployment AS d WHERE d.job = '{0}' AND "
+      "d.current = 1), spec) WHERE name = '{0}-0';"
+      "UPDATE instance SET ordinal = 1, node = 'local', run = 1, keeps = 1, container = 'running', "
+      "healthy_at_ms = 0, spec = COALESCE((SELECT s.id FROM spec AS s WHERE s.job = '{0}' AND s.id "
+      "NOT IN (SELECT d.spec FROM deployment AS d WHERE d.current = 1)), spec) "
+      "WHERE name = '{0}-3';"
+      "INSERT OR REPLACE INTO instance_mount (instance, node, type, source, own) SELECT id, "
+      "node, 'volume', 'data', 1 FROM instance WHERE name IN ('{0}-0', '{0}-3');",
+      job);
 }
 
 std::string random_work(Dice& dice, const std::string& job) {
@@ -64,6 +83,7 @@ std::string random_work(Dice& dice, const std::string& job) {
   for (int slot = 0; slot < slots; ++slot) {
     rows += random_instance(dice, job, slot);
   }
+  if (dice.yes()) rows += random_hand_over(job);
   if (dice.yes()) {
     rows += fmt::format(
         "INSERT INTO image_tag (job, reference, image, look_at_ms) VALUES ('{}', '{}', '{}', {});",

@@ -283,11 +283,18 @@ std::string Engineer::edit() {
   return sql;
 }
 
+void Engineer::keep_data(Engines& engines) {
+  engines.declare_volumes();
+  keeps_data_ = true;
+}
+
 void Engineer::tidy_up() {
   if (holds_open_) run("ROLLBACK");
   holds_open_ = false;
   commit("DELETE FROM job_constraint WHERE value = 'nowhere'");
   commit(fmt::format("UPDATE job_check SET path = '/ready' WHERE path = '{}'", kWrongPath));
+  // An instance waits for the node that has its data.
+  if (keeps_data_) commit("UPDATE node SET eligible = 1");
 }
 
 // Those that run a good spec now and must go back to it. Without a check, a spec may have succeeded

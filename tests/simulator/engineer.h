@@ -14,6 +14,8 @@
 
 namespace rowlock::simulator {
 
+class Engines;
+
 class Engineer {
  public:
   Engineer(Timeline& timeline, Random& random, Stage& stage)
@@ -33,6 +35,9 @@ class Engineer {
 
   // One edit, whatever comes to mind. Returns what it was.
   std::string edit();
+
+  // From now on, half of the images declare a path as data.
+  void keep_data(Engines& engines);
 
   // Ends an open transaction and takes back what was refused.
   void tidy_up();
@@ -65,6 +70,7 @@ class Engineer {
   Stage& stage_;
   int images_ = 0;
   bool holds_open_ = false;
+  bool keeps_data_ = false;
   bool has_routes_ = false;            // In this simulation.
   std::optional<Random> secret_dice_;  // Of its own, so that nothing else changes with it.
 };

@@ -61,7 +61,9 @@ class Engines::Runtime final : public ContainerRuntime {
     return fake.remove_image(image, mirror);
   }
   Result<std::optional<DiskUse>> disk() override { return fake.disk(); }
-  Result<> create(const ContainerSpec& spec) override { return fake.create(spec); }
+  Result<std::vector<Mount>> create(const ContainerSpec& spec) override {
+    return fake.create(spec);
+  }
   Result<> start(const std::string& name) override { return fake.start(name); }
   Result<> stop(const std::string& name, const std::string& signal,
                 std::int64_t timeout_ms) override {
@@ -143,6 +145,23 @@ std::string Engines::bytes(const std::string& container) const {
     if (std::string found = runtime->fake.bytes(container); !found.empty()) return found;
   }
   return "";
+}
+
+std::vector<Mount> Engines::kept(const std::string& container) const {
+  for (const auto& [node, runtime] : runtimes_) {
+    if (auto found = runtime->fake.kept(container); !found.empty()) return found;
+  }
+  return {};
+}
+
+void Engines::declare_volumes() {
+  for (auto& [node, runtime] : runtimes_) {
+    for (int i = 0; i < kImages; i += 2) {
+      for (const char* sort : {"web", "sick", "crash"}) {
+        runtime->fake.declare_volumes(fmt::format("{}:{}", sort, i), {"/data"});
+      }
+    }
+  }
 }
 
 Engines::~Engines() = default;

@@ -70,6 +70,9 @@ class Engines final : public FakeWorld, public Prober {
   Clock& clock() override { return timeline_; }
   void probe(const Probe& probe, std::function<void(const ProbeResult&)> done) override;
 
+  // Half of the images declare a path as data.
+  void declare_volumes();
+
   // -- What happens by itself.
   void calm();  // From now on nothing fails.
   void take_away(const std::string& node, std::int64_t for_ms);
@@ -96,6 +99,7 @@ class Engines final : public FakeWorld, public Prober {
   std::vector<std::pair<std::string, Container>> containers() const;   // With their nodes.
   const Container* find(const std::string& name) const;                // Until the next call.
   std::string bytes(const std::string& container) const;               // That it was made from.
+  std::vector<Mount> kept(const std::string& container) const;         // The volumes of it.
   const Container* find_by_address(const std::string& address) const;  // Until the next call.
   const Streak& streak(const std::string& container, const std::string& check) {
     return streaks_[{container, check}];

@@ -38,10 +38,11 @@ class KeepsEnoughHealthy final : public Invariant {
           job == turn.after.jobs.end())
         continue;
       const std::int64_t left = turn.after.others_that_serve(instance.job, instance.name);
-      if (left < job->second.least()) {
+      const std::int64_t least = turn.policy_of(*job).least();
+      if (left < least) {
         return fmt::format(
             "{} was healthy and is let go ({}); {} healthy ones stay, the policy keeps {}",
-            instance.name, instance.reason, left, job->second.least());
+            instance.name, instance.reason, left, least);
       }
     }
     return std::nullopt;
@@ -118,6 +119,39 @@ class RunsOneImage final : public Invariant {
     }
     return std::nullopt;
   }
+};
+
+// What an image declares as data has one writer at a time, and an ordinal finds its own again.
+class KeepsItsData final : public Invariant {
+  Violated before(const Deed& deed) override {
+    const InstanceRow* const row =
+        deed.call.verb == "start" ? deed.rows.find(deed.call.container) : nullptr;
+    if (row == nullptr || deed.engines.was_touched_late(row->name)) return std::nullopt;
+    for (const Mount& mount : deed.engines.kept(row->name)) {
+      if (Violated met = meets_a_writer(deed, *row, mount)) return met;
+      const auto place = fmt::format("{}/{}/{}{}", row->job, row->ordinal, row->node, mount.path);
+      const auto known = sources_.emplace(place, mount.source).first;
+      if (known->second == mount.source) continue;
+      return fmt::format("{} of ordinal {} is given {}, its data is in {}", row->name, row->ordinal,
+                         mount.source, known->second);
+    }
+    return std::nullopt;
+  }
+
+  static Violated meets_a_writer(const Deed& deed, const InstanceRow& row, const Mount& mount) {
+    for (const auto& [node, other] : deed.engines.containers()) {
+      const bool has_row = deed.rows.find(other.name) != nullptr;  // Of a stray nobody knows yet.
+      if (node != row.node || other.name == row.name || !is_active(other) || !has_row) continue;
+      for (const Mount& theirs : deed.engines.kept(other.name)) {
+        if (theirs.source != mount.source || deed.engines.was_touched_late(other.name)) continue;
+        return fmt::format("starts {} beside {}, which writes to {}", row.name, other.name,
+                           mount.source);
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::map<std::string, std::string> sources_;  // By job, ordinal, node and path.
 };
 
 // The most that a job's policy has allowed of late.
@@ -304,6 +338,7 @@ std::vector<std::unique_ptr<Invariant>> all_invariants() {
   all.push_back(std::make_unique<StopsOnlyWhatItLetGo>());
   all.push_back(std::make_unique<TouchesOnlyItsOwn>());
   all.push_back(std::make_unique<RunsOneImage>());
+  all.push_back(std::make_unique<KeepsItsData>());
   all.push_back(std::make_unique<StartsNoMoreThanAllowed>());
   all.push_back(std::make_unique<BelievesItsChecks>());
   all.push_back(std::make_unique<TouchesNoUnreachableNode>());

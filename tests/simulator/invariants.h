@@ -22,6 +22,15 @@ struct Turn {
   Engines& engines;
   const Traffic& traffic;
   std::int64_t now_ms;
+
+  // By which it was made. With the last instance that keeps volumes, the reason to stop first goes.
+  JobRow policy_of(const std::pair<const std::string, JobRow>& job) const {
+    const auto was = before.jobs.find(job.first);
+    JobRow policy = job.second;
+    policy.start_first =
+        policy.start_first && (was == before.jobs.end() || was->second.start_first);
+    return policy;
+  }
 };
 
 // A call reaches an engine, and is about to be done.

@@ -10,7 +10,9 @@ constexpr std::string_view kInstance = "schema/work/instance.sql";
 constexpr std::string_view kHealth = "schema/work/instance_health.sql";
 constexpr std::string_view kCheck = "schema/work/check.sql";
 constexpr std::string_view kJob = "schema/work/job.sql";
+constexpr std::string_view kMount = "schema/work/mount.sql";
 constexpr std::string_view kPlacement = "schema/work/placement.sql";
+constexpr std::string_view kVolume = "schema/work/volume.sql";
 constexpr std::string_view kNode = "schema/nodes/node.sql";
 constexpr std::string_view kStray = "schema/nodes/stray.sql";
 constexpr std::string_view kDeployment = "schema/work/deployment.sql";
@@ -107,8 +109,14 @@ std::vector<Mutant> mutants_of_steps() {
       {"what was let go runs on",
        {{kInstance, "'expired',  'healthy',  'stop',", "'expired',  'healthy',  'none',"},
         {kInstance, "'expired',  'proven',   'stop',", "'expired',  'proven',   'none',"}}},
+      {"declared data has as many writers as there are",
+       {{kMount, "WHERE (m.own = 1 OR EXISTS", "WHERE (false OR EXISTS"}}},
+      {"an instance does not find what its ordinal kept",
+       {{kPlacement, "WHERE v.job = instance.job AND v.ordinal = instance.ordinal", "WHERE false"},
+        {kPlacement, "WHERE i.job = instance.job AND i.ordinal = instance.ordinal",
+         "WHERE false"}}},
       {"a tag is looked up anew for each instance",
-       {{kInstance, "-- @run instance.create.done\n",
+       {{kVolume, "-- @run instance.create.done\n",
          "-- @run instance.create.done\n\nUPDATE spec SET image = '' WHERE id = (SELECT spec FROM "
          "instance WHERE id = :target);\n"}}},
       {"a stray stays for good",

@@ -172,7 +172,7 @@ class KeepsOneReady final : public Invariant {
       if (is_dropped) continue;
       if (!is->reason.starts_with("instances of the new spec") || job == turn.after.jobs.end())
         continue;
-      if (!job->second.start_first || !is->healthy || is->container != "running") continue;
+      if (!turn.policy_of(*job).start_first || !is->healthy || is->container != "running") continue;
       const std::int64_t left = ready_beside(turn.after, target);
       if (left < job->second.count) {
         return fmt::format("{} is replaced: {} others are ready in {}, the policy keeps {}",

@@ -13,6 +13,7 @@ namespace rowlock::simulator {
 namespace {
 
 constexpr std::int64_t kShortNapMs = 3000;
+constexpr std::uint64_t kSeedsPerVolumes = 3;  // In every third world, images declare data.
 
 constexpr std::size_t kStoryMax = 120;
 constexpr std::int64_t kSettleMs = 600000;  // Within so long everything must be as it is to be.
@@ -74,6 +75,7 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
     if (tells_all_) tell(fmt::format("check of {} {}", container, passed ? "passed" : "failed"));
   });
   stage_.clear();
+  if (seed % kSeedsPerVolumes == 0) engineer_.keep_data(engines_);
   keeper_.begin();
   archivist_.begin();
   if (keeper_.is_at_work()) engineer_.ask_for_secrets(seed);

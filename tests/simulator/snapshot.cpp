@@ -21,7 +21,8 @@ InstanceRow instance_of(const Row& row) {
           !row.is_null("healthy_at_ms"),
           row.text("container"),
           row.text("verdict"),
-          row.text("reason")};
+          row.text("reason"),
+          row.integer("ordinal")};
 }
 
 // An HTTP check is known by its path, others by their type.
@@ -106,10 +107,10 @@ std::vector<CheckRow> Snapshot::checks_of(const InstanceRow& instance) const {
 
 Snapshot take_snapshot(Database& state, const Snapshot& before) {
   Snapshot taken;
-  for (const Row& row : rows_of(
-           state,
-           "SELECT id, job, slot, spec, node, name, run, container, verdict, reason, healthy_at_ms "
-           "FROM instance")) {
+  for (const Row& row :
+       rows_of(state,
+               "SELECT id, job, slot, ordinal, spec, node, name, run, container, verdict, reason, "
+               "healthy_at_ms FROM instance")) {
     taken.instances.emplace(row.integer("id"), instance_of(row));
   }
   for (const Row& row :

@@ -23,6 +23,7 @@ struct InstanceRow {
   std::string container;
   std::string verdict;
   std::string reason;
+  std::int64_t ordinal = 0;
 
   bool serves() const { return runs && healthy && container == "running"; }
 };

@@ -180,7 +180,7 @@ Result<> DockerRuntime::check_made_from(std::string_view attempt, const Containe
                 "remove or rename that container");
 }
 
-Result<> DockerRuntime::create(const ContainerSpec& spec) {
+Result<std::vector<Mount>> DockerRuntime::create(const ContainerSpec& spec) {
   const std::string attempt = "create " + spec.name;
   ContainerSpec made = spec;
   const Result<Json> image = fitting_image(attempt, made);
@@ -201,8 +201,8 @@ Result<> DockerRuntime::create(const ContainerSpec& spec) {
   if (!answer.ok()) {
     return unless_ours_is_lost(answer.error(), {spec.secrets_folder, spec.launcher});
   }
-  if (answer.value().status == 409) return check_made_from(attempt, made);
-  return Done{};
+  if (answer.value().status == 409) TRY(check_made_from(attempt, made));
+  return kept_volumes(made, declared_volumes(config));
 }
 
 Result<> DockerRuntime::start(const std::string& name) {

@@ -43,7 +43,7 @@ class DockerRuntime final : public ContainerRuntime {
   Result<> pull(const std::string& image, const RegistryAccess& access) override;
   Result<> remove_image(const std::string& image, const std::string& mirror) override;
   Result<std::optional<DiskUse>> disk() override;
-  Result<> create(const ContainerSpec& spec) override;
+  Result<std::vector<Mount>> create(const ContainerSpec& spec) override;
   Result<> start(const std::string& name) override;
   Result<> stop(const std::string& name, const std::string& signal,
                 std::int64_t timeout_ms) override;

@@ -72,8 +72,18 @@ Json read_only_bind(const std::string& source, const char* target) {
 }
 
 // As `Mounts`, never as `Binds`: those create a folder of root's where the source is missing.
-Json mounts(const ContainerSpec& spec) {
+// A volume that is not there yet is made with these labels, and what the image has at its path.
+Json mounts(const ContainerSpec& spec, const Json& image) {
   std::vector<Json> items;
+  for (const Mount& kept : kept_volumes(spec, declared_volumes(image))) {
+    items.push_back(Json::object(
+        {{"Type", Json::string("volume")},
+         {"Source", Json::string(kept.source)},
+         {"Target", Json::string(kept.path)},
+         {"VolumeOptions",
+          Json::object({{"Labels", Json::object({{kHomeLabel, Json::string(spec.home)},
+                                                 {kJobLabel, Json::string(spec.job)}})}})}}));
+  }
   for (const Mount& mount : spec.mounts) {
     Members members = {{"Type", Json::string(mount.type)},
                        {"Target", Json::string(mount.path)},
@@ -107,7 +117,7 @@ Json environment_lines(const ContainerSpec& spec) {
   return Json::array(std::move(lines));
 }
 
-Json host_config(const ContainerSpec& spec) {
+Json host_config(const ContainerSpec& spec, const Json& image) {
   Members host = {
       {"RestartPolicy", Json::object({{"Name", Json::string("no")}})},
       {"NetworkMode", Json::string(lives_on_bridge(spec) ? bridge_of(spec.home) : spec.network)},
@@ -115,7 +125,7 @@ Json host_config(const ContainerSpec& spec) {
       {"CapAdd", strings(spec.capabilities)},
       {"ReadonlyRootfs", Json::boolean(spec.read_only_root)},
       {"Init", Json::boolean(false)},
-      {"Mounts", mounts(spec)},
+      {"Mounts", mounts(spec, image)},
       {"LogConfig",
        Json::object({{"Type", Json::string("json-file")},
                      {"Config", Json::object({{"max-size", Json::string(kLogFileSize)},
@@ -189,6 +199,12 @@ bool has_nothing_to_run(const ContainerSpec& spec, const Json& image) {
          image["Cmd"].items().empty();
 }
 
+std::vector<std::string> declared_volumes(const Json& image) {
+  std::vector<std::string> paths;
+  for (const auto& [path, nothing] : image["Volumes"].members()) paths.push_back(path);
+  return paths;
+}
+
 bool lives_on_bridge(const ContainerSpec& spec) {
   return spec.network.empty() || spec.network == "bridge";
 }
@@ -205,7 +221,7 @@ Json container_body(const ContainerSpec& spec, const Json& image, const std::str
       {"ExposedPorts", exposed_ports(spec)},
       // For those who stop it by hand; the adapter itself signals and waits.
       {"StopTimeout", Json::integer((spec.stop_timeout_ms + 999) / 1000)},
-      {"HostConfig", host_config(spec)},
+      {"HostConfig", host_config(spec, image)},
   };
   if (!spec.launcher.empty()) {
     add_launched_program(spec, image, body);

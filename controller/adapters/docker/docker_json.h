@@ -18,6 +18,9 @@ constexpr char kHomeLabel[] = "rowlock.home";
 // that of the home's bridge, for what lives on it.
 Json container_body(const ContainerSpec& spec, const Json& image, const std::string& subnet);
 
+// The paths that an image declares as volumes, from the same `Config`.
+std::vector<std::string> declared_volumes(const Json& image);
+
 // Whether it lives on the bridge of its home.
 bool lives_on_bridge(const ContainerSpec& spec);
 

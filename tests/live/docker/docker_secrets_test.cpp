@@ -87,7 +87,7 @@ struct Job {
   }
 
   void start() {
-    const Result<> created = runtime.create(spec);
+    const auto created = runtime.create(spec);
     cr_assert(created.ok(), "%s", created.ok() ? "" : created.error().message.c_str());
     const Result<> started = runtime.start(name);
     cr_assert(started.ok(), "%s", started.ok() ? "" : started.error().message.c_str());
@@ -264,7 +264,7 @@ Test(live_docker_secrets, an_image_without_a_program_needs_a_command, .timeout =
   const std::string launcher = job.spec.launcher;
   for (const std::string& with : {std::string(), launcher}) {
     job.spec.launcher = with;
-    const Result<> created = job.runtime.create(job.spec);
+    const auto created = job.runtime.create(job.spec);
     cr_assert(!created.ok());
     cr_expect(created.error().fault == Fault::rejected &&
                   created.error().hint.find("job.command") != std::string::npos,

@@ -322,8 +322,8 @@ Test(live_docker, mistakes_in_a_row_are_rejected_with_what_to_do, .timeout = 60)
   for (const auto& [hint, make] : mistakes) {
     ContainerSpec spec = sleeper(own_prefix() + "mistake");
     make(spec);
-    const Result<> created = runtime.create(spec);
-    const Result<> result = created.ok() ? runtime.start(spec.name) : created;
+    const auto created = runtime.create(spec);
+    const Result<> result = created.ok() ? runtime.start(spec.name) : created.error();
     cr_expect(runtime.remove(spec.name).ok());
     cr_assert(!result.ok(), "%s was accepted", hint);
     cr_expect(result.error().fault == Fault::rejected &&

@@ -4,6 +4,7 @@
 
 #include "controller/adapters/docker/docker_engine.h"
 #include "controller/store/database.h"
+#include "tests/live/docker/declaring_image.h"
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
@@ -124,6 +125,7 @@ LiveHome::~LiveHome() {
     for (const Container& container : containers()) (void)runtime_.remove(container.name).ok();
   }
   forget_claim();
+  (void)remove_volumes_of(engine_endpoint(), id_);
   (void)DockerEngine(engine_endpoint(), kEngineDeadlineMs)
       .call("forget its network", engine_request("DELETE", "/networks/rowlock-" + id_), {404})
       .ok();

@@ -41,7 +41,7 @@ bool is_on_the_node(const std::string& image, const std::string& arch) {
   spec.name = "rowlock-live-never-made";
   spec.image = image;
   spec.arch = arch;
-  const Result<> made = runtime.create(spec);  // Of another architecture: it is not made.
+  const auto made = runtime.create(spec);  // Of another architecture: it is not made.
   return !made.ok() && made.error().cause != Cause::image_absent;
 }
 
