@@ -10,8 +10,8 @@
 #include "controller/store/schema.h"
 
 #include <cstdint>
-#include <optional>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

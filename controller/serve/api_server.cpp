@@ -18,7 +18,8 @@ HttpResponse plain(int status, std::string text) {
 }  // namespace
 
 ApiServer::ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
-                     const Clock& clock, std::function<void()> changed, ApiService::Elsewhere elsewhere)
+                     const Clock& clock, std::function<void()> changed,
+                     ApiService::Elsewhere elsewhere)
     : state_(state),
       schema_(schema),
       clock_(clock),

@@ -80,8 +80,7 @@ Result<> Checks::refresh(const std::set<std::string>& jobs) {
       wanted.insert(key);
       const auto known = appointments_.find(key);
       if (known == appointments_.end() || known->second.target.text("asks") != row.text("asks")) {
-        appointments_.insert_or_assign(key,
-                                       Appointment{row, world_.clock().now_ms(), ++numbered_});
+        appointments_.insert_or_assign(key, Appointment{row, world_.clock().now_ms(), ++numbered_});
         continue;
       }
       Appointment& appointment = known->second;

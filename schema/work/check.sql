@@ -60,7 +60,7 @@ CREATE TABLE check_state (
   PRIMARY KEY (instance, name)
 );
 
--- What a check asks that instances of a spec have passed as often as it wants: such a check counts for all of them. Goes
+-- What a check asks that instances of a spec have passed as often as it wants: it counts for all of them. Goes
 -- away with the spec.
 CREATE TABLE check_proof (
   spec     INTEGER NOT NULL,

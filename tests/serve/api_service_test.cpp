@@ -31,7 +31,12 @@ struct ServiceRig : ApiRig {
   int changes = 0;
   std::vector<HttpResponse> answers;
   std::vector<std::pair<std::function<void()>, std::function<void()>>> jobs;  // Not done yet.
-  ApiService service{loop, state, schema, secrets, clock, [this] { ++changes; },
+  ApiService service{loop,
+                     state,
+                     schema,
+                     secrets,
+                     clock,
+                     [this] { ++changes; },
                      [this](std::function<void()> job, std::function<void()> done) {
                        jobs.push_back({std::move(job), std::move(done)});
                      }};

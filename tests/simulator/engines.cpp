@@ -263,20 +263,20 @@ void Engines::probe(const Probe& probe, std::function<void(const ProbeResult&)> 
   const char* const tcp = probe.timeout_ms == kCheckTimeoutMs ? "tcp" : "route:main";
   const std::string check = probe.type == Probe::Type::tcp ? tcp : probe.path.substr(1);
   const bool is_wrong = probe.path == kWrongPath;
-  timeline_.after(random_.between(1, kProbeMs), [this, check, is_wrong, address = probe.address,
-                                                 done] {
-    if (weather_.unheard > 0 && random_.chance(weather_.unheard)) {
-      return done({false, "too many open files", false});
-    }
-    bool passed = false;
-    for (const auto& [node, container] : containers()) {
-      if (container.address == address) {
-        passed = passes_now(container) && !is_wrong;
-        note_answer(container.name, check, passed);
-      }
-    }
-    done({passed, passed ? "well" : "unwell"});
-  });
+  timeline_.after(random_.between(1, kProbeMs),
+                  [this, check, is_wrong, address = probe.address, done] {
+                    if (weather_.unheard > 0 && random_.chance(weather_.unheard)) {
+                      return done({false, "too many open files", false});
+                    }
+                    bool passed = false;
+                    for (const auto& [node, container] : containers()) {
+                      if (container.address == address) {
+                        passed = passes_now(container) && !is_wrong;
+                        note_answer(container.name, check, passed);
+                      }
+                    }
+                    done({passed, passed ? "well" : "unwell"});
+                  });
 }
 
 void Engines::note_answer(const std::string& container, const std::string& check, bool passed) {

@@ -26,7 +26,7 @@ bool is_good(const std::string& image);
 
 constexpr std::int64_t kCheckTimeoutMs = 1000;  // Of every check that the engineer asks for.
 
-constexpr const char* kWrongPath = "/wrong";    // No program answers it well.
+constexpr const char* kWrongPath = "/wrong";  // No program answers it well.
 
 // How a container answered a check, so often in a row, and before it last turned: Rowlock may not
 // have heard of that yet.

@@ -163,7 +163,8 @@ class KeepsOneReady final : public Invariant {
       if (was == nullptr || is == nullptr || !was->runs || is->runs || !target.is_ready) continue;
       // What a route led to before stays for it, whatever became of its job.
       if (!target.is_led_to) {
-        const bool is_free = target.is_overdue || !target.is_routed || is->verdict != "stopped";
+        const bool is_free = target.is_overdue || !target.is_routed || is->verdict != "stopped" ||
+                             is->container != "running";
         if (is_free || is_served(turn.after, target)) continue;
         return fmt::format("{} goes ({}), and nothing of what {} leads to is ready", target.name,
                            is->reason, target.route);

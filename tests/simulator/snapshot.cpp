@@ -65,13 +65,13 @@ void take_routes(Database& state, Snapshot& taken) {
                "NULL) AND EXISTS (SELECT 1 FROM instance AS i JOIN node AS n ON n.name = i.node "
                "WHERE i.id = t.instance) AS is_routed, "
                "reason FROM route_target AS t WHERE ended_at_ms IS NULL")) {
-    taken.targets.emplace(row.text("target"),
-                          TargetRow{row.text("route"), row.text("job"), row.text("name"),
-                                    row.text("address"), row.integer("ready") == 1,
-                                    row.integer("is_ready") == 1, row.integer("was_ready") == 1,
-                                    row.integer("is_let_go") == 1, row.integer("is_led_to") == 1,
-                                    row.integer("is_overdue") == 1,
-                                    row.integer("is_routed") == 1, row.text("reason")});
+    taken.targets.emplace(
+        row.text("target"),
+        TargetRow{row.text("route"), row.text("job"), row.text("name"), row.text("address"),
+                  row.integer("ready") == 1, row.integer("is_ready") == 1,
+                  row.integer("was_ready") == 1, row.integer("is_let_go") == 1,
+                  row.integer("is_led_to") == 1, row.integer("is_overdue") == 1,
+                  row.integer("is_routed") == 1, row.text("reason")});
   }
 }
 

@@ -73,7 +73,8 @@ struct Snapshot {
   std::map<std::string, std::vector<CheckRow>> checks;  // By job.
   // By job: what is asked of a port that is routed and has no check of its own.
   std::map<std::string, std::vector<CheckRow>> route_checks;
-  std::map<std::pair<std::int64_t, std::string>, std::string> proofs;  // What counts: by spec, name.
+  // What check counts of instances of a spec, by spec and name.
+  std::map<std::pair<std::int64_t, std::string>, std::string> proofs;
   std::set<std::int64_t> settled;            // Specs that are rolled out.
   std::map<std::string, TargetRow> targets;  // By ROUTE/INSTANCE.
   std::map<std::string, std::string> reach;  // By node.

@@ -67,7 +67,9 @@ Error nobody(std::string message) {
   return {Fault::rejected, Cause::other, std::move(message), ""};
 }
 
-VaultApi::Answer free_answer(VaultReply reply) { return {http_response(std::move(reply)), false, {}}; }
+VaultApi::Answer free_answer(VaultReply reply) {
+  return {http_response(std::move(reply)), false, {}};
+}
 
 }  // namespace
 

@@ -9,8 +9,7 @@
 using namespace rowlock;
 using namespace rowlock_live;
 
-Test(live_rowlock_keep, no_request_fails_through_a_rename_a_move_and_wrong_checks,
-     .timeout = 400) {
+Test(live_rowlock_keep, no_request_fails_through_a_rename_a_move_and_wrong_checks, .timeout = 400) {
   LiveHome home;
   home.start_and_reach();
   const int port = route_two_apps(home);

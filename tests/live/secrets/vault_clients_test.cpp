@@ -29,7 +29,12 @@ constexpr int kInstallMaxS = 180;
 struct ClientRig : ApiRig {
   Loop loop;
   SystemClock clock;
-  ApiService service{loop, state, schema, secrets, clock, [] {},
+  ApiService service{loop,
+                     state,
+                     schema,
+                     secrets,
+                     clock,
+                     [] {},
                      [this](std::function<void()> job, std::function<void()> done) {
                        job();
                        loop.post(std::move(done));

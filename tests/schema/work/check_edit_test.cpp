@@ -71,9 +71,9 @@ Test(check_edit, an_edit_that_nobody_passes_takes_out_nobody_and_is_said) {
   cr_expect(states(world) == "proven|3", "%s", states(world).c_str());
   cr_expect(why(world).find("check up was edited, and ") != std::string::npos, "%s",
             why(world).c_str());
-  cr_expect(why(world).find("HTTP 503; until then what it asked before counts") !=
-                std::string::npos,
-            "%s", why(world).c_str());
+  cr_expect(
+      why(world).find("HTTP 503; until then what it asked before counts") != std::string::npos,
+      "%s", why(world).c_str());
 }
 
 Test(check_edit, what_it_asked_before_counts_until_then) {
