@@ -46,6 +46,17 @@ SELECT t.kind,
 FROM retry AS t
 WHERE t.retry_at_ms > (SELECT now_ms FROM clock) OR t.retry_at_ms IS NULL;
 
+-- When what was rejected is tried again, for people, to follow what went wrong.
+CREATE VIEW retry_said AS
+SELECT t.kind, t.target, t.step,
+       CASE WHEN t.rejected = 0       THEN ''
+            WHEN t.retry_at_ms IS NULL
+            THEN '; tried again once its row is edited, or with: rowlock retry ' || t.name
+            ELSE '; tried again at '
+                   || strftime('%H:%M:%S', (t.retry_at_ms + (SELECT wall_ms - now_ms FROM clock)) / 1000, 'unixepoch')
+                   || ' UTC, or at once with: rowlock retry ' || t.name END AS said
+FROM retry AS t;
+
 -- Everything that holds a step back, for people: one is under way, or the last one failed.
 CREATE VIEW hold AS
 SELECT a.kind, a.name, a.target, a.step, 'busy' AS hold, NULL AS retry_at_ms, a.phase AS detail
@@ -91,6 +102,12 @@ SET name        = excluded.name,
     retry_at_ms = excluded.retry_at_ms,
     detail      = excluded.detail,
     rejected    = excluded.rejected;
+
+-- Of an instance, its job says it.
+UPDATE retry
+SET detail = detail || (SELECT s.said FROM retry_said AS s
+                        WHERE s.kind = :kind AND s.target = :target AND s.step = :step)
+WHERE kind = :kind AND target = :target AND step = :step AND kind <> 'instance';
 
 -- @run retry.event
 

@@ -348,7 +348,9 @@ SELECT 'job' AS kind,
          || CASE WHEN t.sick > 0 THEN ', ' || t.sick || ' kept whose checks fail' ELSE '' END
          || COALESCE((SELECT ', when they could last be asked: ' || max(s.unasked)
                       FROM check_unasked AS s WHERE s.job = t.job), '')
-         || CASE WHEN t.state = 'failed' THEN ': ' || d.reason
+         || CASE WHEN t.state = 'failed' THEN ': ' || d.reason || COALESCE((SELECT s.said FROM retry_said AS s
+                                                                            WHERE s.kind = 'job' AND s.target = t.job
+                                                                              AND s.step = 'place'), '')
                  WHEN d.cause = 'revert' THEN ': the change failed, runs the last spec that was healthy'
                  WHEN o.nowhere THEN ': no node can take an instance'
                  WHEN o.later THEN ': restarts after a failure'
