@@ -56,6 +56,7 @@ CREATE TABLE check_state (
   detail   TEXT NOT NULL DEFAULT '',   -- what the last answer was, in a few words
   -- why this machine could not ask since then, such as 'too many open files'; '': it could
   unasked  TEXT NOT NULL DEFAULT '',
+  asks     TEXT NOT NULL DEFAULT '',   -- of an edited check that is tried: which form of it was counted (check_trial)
   since_ms INTEGER NOT NULL,
   PRIMARY KEY (instance, name)
 );
@@ -190,8 +191,9 @@ CREATE VIEW check_unasked AS
 SELECT i.job, s.instance, s.name, s.unasked
 FROM check_state AS s
 JOIN instance AS i ON i.id = s.instance
-WHERE s.unasked <> ''
-  AND EXISTS (SELECT 1 FROM check_question AS q WHERE q.instance = s.instance AND q.name = s.name);
+WHERE s.unasked <> '' AND i.run = 1 AND i.container = 'running'
+  AND (EXISTS (SELECT 1 FROM job_check AS c WHERE c.job = i.job AND c.name = s.name)
+       OR EXISTS (SELECT 1 FROM route_check AS c WHERE c.job = i.job AND c.name = s.name));
 
 CREATE VIEW check_why AS
 SELECT 'check' AS kind,
@@ -256,19 +258,22 @@ END;
 
 -- @run check.passed
 
-INSERT INTO check_state (instance, name, passes, detail, since_ms)
-SELECT q.instance, q.name, 1, :detail, :now_ms
+INSERT INTO check_state (instance, name, passes, detail, asks, since_ms)
+SELECT q.instance, q.name, 1, :detail, CASE WHEN q.name = q.of THEN '' ELSE q.asks END, :now_ms
 FROM check_question AS q   -- it may have been deleted while it was asked
 WHERE q.instance = :instance AND q.name = :name
 ON CONFLICT (instance, name) DO UPDATE
-SET passes   = min(passes + 1, (SELECT q.passes FROM check_question AS q
-                                WHERE q.instance = :instance AND q.name = :name)),
+SET passes   = CASE WHEN asks <> excluded.asks THEN 1   -- it was edited once more
+                    ELSE min(passes + 1, (SELECT q.passes FROM check_question AS q
+                                          WHERE q.instance = :instance AND q.name = :name)) END,
     failures = 0,
     detail   = excluded.detail,
     unasked  = '',
+    asks     = excluded.asks,
     since_ms = excluded.since_ms
 WHERE failures > 0
    OR unasked <> ''
+   OR asks <> excluded.asks
    OR passes < (SELECT q.passes FROM check_question AS q WHERE q.instance = :instance AND q.name = :name);
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)

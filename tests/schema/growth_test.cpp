@@ -25,6 +25,7 @@ const std::map<std::string, std::string> kGoesWith = {
     {"certificate_state", "goes with the certificate"},
     {"change_pack", "goes by the step history.drop"},
     {"check_state", "goes with the instance"},
+    {"check_proof", "goes with the spec"},
     {"database_login", "goes with the job, once it is dropped"},
     {"database_seen", "read anew from the server each time"},
     {"database_state", "goes with the database"},
