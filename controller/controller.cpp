@@ -77,8 +77,6 @@ Result<> Controller::begin() {
   for (const Row& row : names) {
     names_.insert(row.text("name"));
   }
-  // The plan of every kind at once takes three megabytes, and is not asked for again.
-  parts_.state.forget_compiled();
   return Done{};
 }
 

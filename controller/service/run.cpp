@@ -210,6 +210,8 @@ Result<> Service::begin(const RunOptions& options, const std::string& place) {
   TRY(begin_claims(state_, schema_, place, options.takes_over, world_.clock().now_ms()));
   TRY(begin_secrets());
   TRY(controller_.begin());
+  // It has asked for the plan of every kind at once: compiled, that takes three megabytes.
+  state_.forget_compiled();
   TRY(api_.begin(home_.socket_path()));
   unseal(options.unseal);
   const auto id = TRY(state_.scalar("SELECT id FROM home"));

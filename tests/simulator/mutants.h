@@ -4,6 +4,7 @@
 
 #include "controller/store/schema.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Substitution {
 struct Mutant {
   std::string_view name;
   std::vector<Substitution> substitutions;
+  std::uint64_t caught_by = 0;  // A seed that has caught it: tried first.
 };
 
 std::vector<Mutant> all_mutants();
