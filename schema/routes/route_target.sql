@@ -72,13 +72,13 @@ SELECT s.job AS name,
        s.let_go_by_ms,
        s.address, s.port, s.weight,
        -- To be given no more requests is a change of rows, for which the proxy need not be there.
-       CASE WHEN s.role IN ('waiting', 'leaving', 'dropped', 'over')
-             AND s.state IN ('unplaced', 'due', 'serving', 'unsure') THEN 'free'
+       CASE WHEN (s.role = 'waiting' OR s.role = 'leaving' OR s.role = 'dropped' OR s.role = 'over')
+             AND (s.state = 'unplaced' OR s.state = 'due' OR s.state = 'serving' OR s.state = 'unsure') THEN 'free'
             WHEN s.role IN ('parting', 'returned') THEN 'free'
             ELSE s.hold END AS hold,
        s.role,
        s.state
-FROM route_target_stand AS s
+FROM (SELECT DISTINCT * FROM route_target_stand) AS s   -- each column is found once
 UNION ALL
 SELECT p.job, p.route || '/' || p.instance, NULL, NULL, NULL, NULL, NULL, 'free', 'new', 'idle'
 FROM route_pair AS p

@@ -39,7 +39,7 @@ CREATE INDEX delivery_by_job ON delivery (job);
 CREATE VIEW delivery_state AS
 SELECT i.id AS instance,
        i.job,
-       i.container IN ('created', 'running', 'paused')
+       (i.container = 'created' OR i.container = 'running' OR i.container = 'paused')
          OR (i.run = 1 AND i.container IN ('none', 'unpulled')) AS is_wanted,
        i.container,
        COALESCE(d.state, 'none') AS state,

@@ -68,7 +68,7 @@ SELECT d.id,
          -- What waits for the secret store to be opened is nobody's fault.
          OR EXISTS (SELECT 1 FROM instance AS i JOIN seal AS s ON s.state = 'sealed' JOIN spec AS p ON p.id = i.spec
                     WHERE i.job = d.job AND i.run = 1 AND i.delivers = 1
-                      AND i.container IN ('none', 'unpulled', 'created')
+                      AND (i.container = 'none' OR i.container = 'unpulled' OR i.container = 'created')
                       AND json_array_length(p.body, '$.secrets.needs') > 0) AS is_blind,
        (SELECT max(e.id) FROM deployment AS e
         WHERE e.job = d.job AND e.state = 'succeeded' AND e.proven = 1 AND e.spec <> d.spec) AS fallback

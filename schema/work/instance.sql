@@ -76,7 +76,7 @@ SELECT i.id,
             -- A process that has ended cannot be waited for.
             WHEN i.run = 0 AND i.container IN ('running', 'paused')
                  AND EXISTS (SELECT 1 FROM route_hold AS r WHERE r.instance = i.id)     THEN 'served'
-            WHEN i.delivers AND i.run = 1 AND i.container IN ('none', 'unpulled', 'created')
+            WHEN i.delivers AND i.run AND (i.container = 'none' OR i.container = 'unpulled' OR i.container = 'created')
                  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.instance = i.id AND d.state = 'there')
                                                                       THEN 'unarmed'
             WHEN i.run = 1 AND i.container = 'created'
@@ -93,7 +93,7 @@ SELECT i.id,
                                  WHERE later.job = i.job AND later.run IN (0, 1) AND later.slot = i.slot
                                    AND later.id > i.id))              THEN 'expired'
             WHEN i.run = 0                                            THEN 'ended'
-            WHEN i.node NOT IN (SELECT name FROM node)                THEN 'unwanted'
+            WHEN NOT i.has_node                                       THEN 'unwanted'
             WHEN i.container = 'running' AND i.lent_until_ms IS NOT NULL THEN 'lent'
             WHEN NOT i.job_wanted                                     THEN 'unwanted'
             -- Beside those that are kept although their checks fail stand others (job_room).
@@ -109,7 +109,7 @@ SELECT i.id,
                              WHERE n.job = i.job AND n.obstacle = '' AND NOT o.is_beyond AND o.held < 2)
             THEN 'misplaced'
             WHEN i.fresh                                              THEN 'keep'
-            WHEN i.container IN ('none', 'unpulled', 'created')       THEN 'replaced'
+            WHEN i.container = 'none' OR i.container = 'unpulled' OR i.container = 'created' THEN 'replaced'
             WHEN i.awaited AND (NOT i.does_well OR i.awaited_rank <= i.able - i.least) THEN 'replaced'
             -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start.
             WHEN i.stale_rank > i.count - CASE i.update_order WHEN 'stop_first' THEN i.fresh_made

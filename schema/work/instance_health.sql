@@ -23,6 +23,7 @@ SELECT i.id,
        EXISTS (SELECT 1 FROM attempt AS a
                WHERE a.kind = 'instance' AND a.target = CAST(i.id AS TEXT) AND a.finished_at_ms IS NULL) AS is_busy,
        i.delivers,
+       EXISTS (SELECT 1 FROM node AS n WHERE n.name = i.node) AS has_node,
        i.placed_at_ms, i.started_at_ms, i.healthy_at_ms,
        -- From when its proof and its deadline count: both move by every gap in which nobody looked.
        i.healthy_at_ms
@@ -75,6 +76,7 @@ SELECT i.id,
        i.job,
        i.slot,
        i.node,
+       i.has_node,
        i.run,
        i.container,
        i.verdict IS 'failed'                                                   AS failed,
@@ -112,7 +114,8 @@ SELECT i.id,
                               <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
        -- Those that can take over as soon as they are started, or have been.
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec
-                          AND i.container IN ('created', 'running', 'paused')) OVER whole AS fresh_made,
+                          AND (i.container = 'created' OR i.container = 'running' OR i.container = 'paused'))
+         OVER whole                                                            AS fresh_made,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'created'
                           AND NOT i.hinted AND NOT i.is_busy) OVER better      AS made_rank,
        -- A start may be under way.
@@ -129,14 +132,16 @@ SELECT i.id,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
        count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
        count(*) FILTER (WHERE i.run = 0 AND i.verdict IS 'failed') OVER better AS failed_rank
-FROM instance_health AS i
+-- DISTINCT, since each column is then found once for a row, and not once for each place that names it: an ORDER BY of a
+-- window with a subquery in it would have every function sort for itself.
+FROM (SELECT DISTINCT * FROM instance_health) AS i
 LEFT JOIN job AS j ON j.name = i.job
 LEFT JOIN job_order AS o ON o.job = i.job
 LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
 WINDOW whole  AS (PARTITION BY i.job),
        -- Those on a node that was deleted go anyway: they keep nobody else's place.
        better AS (PARTITION BY i.job
-                  ORDER BY i.node IN (SELECT name FROM node) DESC,
+                  ORDER BY i.has_node DESC,
                            -- Of those that keep volumes the highest ordinals go first; of others who does not do
                            -- well, and then who is waited for.
                            i.keeps AND i.ordinal > j.count,
