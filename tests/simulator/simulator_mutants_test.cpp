@@ -46,7 +46,8 @@ void catch_part(std::size_t part) {
     const std::optional<std::uint64_t> seed = seed_that_catches(mutants[i], how);
     cr_expect(seed.has_value(), "nobody saw within %lu seeds that %s", kSeedsMax,
               mutants[i].name.data());
-    if (seed) fmt::print(stderr, "mutant: {}: caught by seed {}: {}\n", mutants[i].name, *seed, how);
+    if (seed)
+      fmt::print(stderr, "mutant: {}: caught by seed {}: {}\n", mutants[i].name, *seed, how);
   }
 }
 

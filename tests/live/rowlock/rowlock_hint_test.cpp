@@ -63,11 +63,11 @@ Test(live_rowlock_hint, whoever_follows_one_gets_what_was_wanted, .timeout = 400
               insert_job("network", {{"network", "'" + world.name + "'"}}) +
               insert_job("image", {{"image", "'" + world.name + ":1'"}, {"pull", "'never'"}}) +
               insert_job("patient", {{"network", "'" + world.name + "'"}}) + "COMMIT;");
-  for (const auto& [job, hint] : std::map<std::string, std::string>{
-           {"folder", "create the folder on the node"},
-           {"network", "create the network on the node"},
-           {"image", "bring it there (docker load)"},
-           {"patient", "create the network on the node"}}) {
+  for (const auto& [job, hint] :
+       std::map<std::string, std::string>{{"folder", "create the folder on the node"},
+                                          {"network", "create the network on the node"},
+                                          {"image", "bring it there (docker load)"},
+                                          {"patient", "create the network on the node"}}) {
     home.await("SELECT state FROM status WHERE kind = 'job' AND name = '" + job + "'", "failed");
     const std::string detail =
         home.state("SELECT detail FROM status WHERE kind = 'job' AND name = '" + job + "'");
