@@ -38,6 +38,7 @@ const std::map<std::string, Of> kClocks = {
     {"certificate_state.not_after_ms", Of::wall},
     {"change_pack.last_at_ms", Of::wall},
     {"check_state.since_ms", Of::now},
+    {"check_proof.since_ms", Of::now},
     {"clock.boot_ms", Of::boot},
     {"clock.now_ms", Of::now},
     {"clock.started_at_ms", Of::now},
