@@ -132,6 +132,11 @@ std::vector<Mutant> mutants_of_steps() {
        {{kVolume, "-- @run instance.create.done\n",
          "-- @run instance.create.done\n\nUPDATE spec SET image = '' WHERE id = (SELECT spec FROM "
          "instance WHERE id = :target);\n"}}},
+  };
+}
+
+std::vector<Mutant> mutants_of_nodes() {
+  return {
       {"a stray stays for good",
        {{kStray, "('free',  'ours',    'no',      'remove',",
          "('free',  'ours',    'no',      'none',  "}},
@@ -263,6 +268,7 @@ std::vector<Mutant> mutants_of_backups() {
 std::vector<Mutant> all_mutants() {
   std::vector<Mutant> all = mutants_of_roles();
   for (Mutant& mutant : mutants_of_steps()) all.push_back(std::move(mutant));
+  for (Mutant& mutant : mutants_of_nodes()) all.push_back(std::move(mutant));
   for (Mutant& mutant : mutants_of_routes()) all.push_back(std::move(mutant));
   for (Mutant& mutant : mutants_of_secrets()) all.push_back(std::move(mutant));
   for (Mutant& mutant : mutants_of_backups()) all.push_back(std::move(mutant));
