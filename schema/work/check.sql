@@ -1,6 +1,7 @@
 -- A check asks an instance whether it is well. All checks of a job must pass so many times in a row before an instance
--- counts as healthy: it starts as not healthy, and every count starts from zero. A check that is new or edited is tried
--- on one instance of those that run; until one of its spec has passed it, what it asked before counts, if anything did.
+-- counts as healthy: it starts as not healthy, and every count starts from zero. An edited check is tried on one
+-- instance of those that run: until one of its spec has passed it, what it asked before counts. A new one is asked of
+-- all, and until then nothing follows from it.
 
 -- @desired
 
