@@ -94,8 +94,7 @@ SELECT t.target,
          + (SELECT count(*) FROM route_check AS c
             LEFT JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
             WHERE c.job = t.job AND COALESCE(s.passes, 0) < c.passes)          AS unmet,
-       (SELECT count(*) FROM instance_check AS k
-        WHERE k.instance = t.instance AND k.judges AND k.failed >= k.failures AND k.on_failure <> 'restart')
+       (SELECT count(*) FROM failed_check AS k WHERE k.instance = t.instance AND k.on_failure <> 'restart')
          + (SELECT count(*) FROM route_check AS c
             JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
             WHERE c.job = t.job AND s.failures >= c.failures)                  AS failing
@@ -109,8 +108,7 @@ SELECT t.route, t.target
 FROM route_target AS t
 JOIN instance AS i ON i.id = t.instance AND i.run = 1 AND i.container = 'running'
 WHERE t.ended_at_ms IS NULL AND t.wanted = 'ready' AND t.acknowledged = 'ready'
-  AND NOT EXISTS (SELECT 1 FROM instance_check AS k
-                  WHERE k.instance = t.instance AND k.judges AND k.failed >= k.failures AND k.on_failure <> 'restart')
+  AND NOT EXISTS (SELECT 1 FROM failed_check AS k WHERE k.instance = t.instance AND k.on_failure <> 'restart')
   AND NOT EXISTS (SELECT 1 FROM route_check AS c
                   JOIN check_state AS s ON s.instance = t.instance AND s.name = c.name
                   WHERE c.job = t.job AND s.failures >= c.failures);

@@ -135,6 +135,13 @@ LEFT JOIN check_proof AS p ON p.spec = i.spec AND p.name = c.name
 LEFT JOIN check_state AS s ON s.instance = i.id AND s.name = c.name
 LEFT JOIN deployment AS r ON r.job = i.job AND r.current = 1 AND r.spec = i.spec AND r.state = 'succeeded';
 
+-- Those that count as failed: so many times in a row, and such as count. Few have failed at all: they are read first.
+CREATE VIEW failed_check AS
+SELECT s.instance, s.name, k.on_failure
+FROM check_state AS s
+CROSS JOIN instance_check AS k ON k.instance = s.instance AND k.name = s.name
+WHERE s.failures > 0 AND k.judges AND s.failures >= k.failures;
+
 -- The edited checks, with the one instance of each spec that is asked what they ask now: its answers count under this
 -- name.
 CREATE VIEW check_trial AS

@@ -69,73 +69,75 @@ CREATE INDEX instance_by_node ON instance (node, run, memory_mb, cpus);
 
 CREATE VIEW instance_fact AS
 SELECT i.id,
-       i.job AS name,
+       r.job AS name,
        CAST(i.id AS TEXT) AS target,
        CASE WHEN n.reach IS NOT 'reached'                             THEN 'blind'
             WHEN i.hinted                                             THEN 'hinted'
             -- A process that has ended cannot be waited for.
             WHEN i.run = 0 AND i.container IN ('running', 'paused')
-                 AND EXISTS (SELECT 1 FROM route_hold AS r WHERE r.instance = i.id)     THEN 'served'
+                 AND EXISTS (SELECT 1 FROM route_hold AS w WHERE w.instance = i.id)     THEN 'served'
             WHEN i.delivers AND i.run AND (i.container = 'none' OR i.container = 'unpulled' OR i.container = 'created')
                  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.instance = i.id AND d.state = 'there')
                                                                       THEN 'unarmed'
             WHEN i.run = 1 AND i.container = 'created'
-                 AND ((i.update_order = 'stop_first' AND i.made_rank > i.count - i.active)
+                 AND ((o.update_order = 'stop_first' AND r.made_rank > j.count - r.active_count)
                       OR EXISTS (SELECT 1 FROM instance_barred AS b WHERE b.instance = i.id))
                                                                       THEN 'occupied'
             ELSE                                                           'free' END AS hold,
-       CASE WHEN i.run = 0 AND NOT i.job_wanted                       THEN 'expired'
-            WHEN i.run = 0 AND NOT i.failed                           THEN 'expired'
+       CASE WHEN i.run = 0 AND (j.name IS NULL OR NOT r.failed)       THEN 'expired'
             -- The last failure in a slot stays: the restart delay is counted from it.
-            WHEN i.run = 0 AND i.failed_rank > 3
-                 AND (NOT i.fresh
+            WHEN i.run = 0 AND r.failed_rank > 3
+                 AND (NOT r.fresh
                       OR EXISTS (SELECT 1 FROM instance AS later
                                  WHERE later.job = i.job AND later.run IN (0, 1) AND later.slot = i.slot
                                    AND later.id > i.id))              THEN 'expired'
             WHEN i.run = 0                                            THEN 'ended'
-            WHEN NOT i.has_node                                       THEN 'unwanted'
-            WHEN i.container = 'running' AND i.lent_until_ms IS NOT NULL THEN 'lent'
-            WHEN NOT i.job_wanted                                     THEN 'unwanted'
+            WHEN NOT r.has_node                                       THEN 'unwanted'
+            WHEN i.container = 'running' AND r.lent_until_ms IS NOT NULL THEN 'lent'
+            WHEN j.name IS NULL                                       THEN 'unwanted'
             -- Beside those that are kept although their checks fail stand others (job_room).
-            WHEN i.fresh AND i.failing = 0
-                 AND i.fresh_rank > i.count + CASE i.update_order
+            WHEN r.fresh AND r.failing = 0
+                 AND r.fresh_rank > j.count + CASE o.update_order
                                                 WHEN 'start_first'
-                                                THEN min(i.sick, i.max_parallel, max(0, i.least - i.able))
+                                                THEN min(r.sick, j.max_parallel, max(0, o.least - r.able))
                                                 ELSE 0 END            THEN 'surplus'
             -- It waits for one that does well and that the update policy keeps, and another ordinal has none.
-            WHEN i.fresh AND i.awaits AND i.able <= i.least
+            WHEN r.fresh AND r.awaits AND r.able <= o.least
                  AND EXISTS (SELECT 1 FROM job_node AS n
-                             CROSS JOIN job_opening AS o ON o.job = i.job AND o.node = n.node
-                             WHERE n.job = i.job AND n.obstacle = '' AND NOT o.is_beyond AND o.held < 2)
+                             CROSS JOIN job_opening AS p ON p.job = i.job AND p.node = n.node
+                             WHERE n.job = i.job AND n.obstacle = '' AND NOT p.is_beyond AND p.held < 2)
             THEN 'misplaced'
-            WHEN i.fresh                                              THEN 'keep'
+            WHEN r.fresh                                              THEN 'keep'
             WHEN i.container = 'none' OR i.container = 'unpulled' OR i.container = 'created' THEN 'replaced'
-            WHEN i.awaited AND (NOT i.does_well OR i.awaited_rank <= i.able - i.least) THEN 'replaced'
+            WHEN r.awaited AND (NOT r.matured OR r.failing > 0 OR r.awaited_rank <= r.able - o.least) THEN 'replaced'
             -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start.
-            WHEN i.stale_rank > i.count - CASE i.update_order WHEN 'stop_first' THEN i.fresh_made
-                                                              ELSE i.fresh_proven END THEN 'replaced'
+            WHEN r.stale_rank > j.count - CASE o.update_order WHEN 'stop_first' THEN r.fresh_made
+                                                              ELSE r.fresh_proven END THEN 'replaced'
             ELSE                                                           'keep' END AS role,
-       CASE WHEN i.container = 'exited' AND i.collected               THEN 'spent'
-            WHEN i.container = 'none' AND i.unresolved                THEN 'unresolved'
+       CASE WHEN i.container = 'exited' AND i.log IS NOT NULL         THEN 'spent'
+            WHEN i.container = 'none' AND r.unresolved                THEN 'unresolved'
             WHEN i.container <> 'running'                             THEN i.container
-            WHEN i.healthy_at_ms IS NULL AND i.unmet = 0              THEN 'passing'
-            WHEN i.failing > 0 AND i.healthy_at_ms IS NOT NULL AND i.sick_rank <= i.least - i.able
+            WHEN i.healthy_at_ms IS NULL AND r.unmet = 0              THEN 'passing'
+            WHEN r.failing > 0 AND i.healthy_at_ms IS NOT NULL AND r.sick_rank <= o.least - r.able
             THEN CASE WHEN i.spared_at_ms IS NULL THEN 'ailing' ELSE 'spared' END
-            WHEN i.failing > 0                                        THEN 'failing'
-            WHEN i.proven_at_ms <= (SELECT now_ms FROM clock) AND i.unready > 0 THEN 'unready'
-            WHEN i.proven_at_ms <= (SELECT now_ms FROM clock)         THEN 'proven'
+            WHEN r.failing > 0                                        THEN 'failing'
+            WHEN r.proven_at_ms <= (SELECT now_ms FROM clock) AND r.unready > 0 THEN 'unready'
+            WHEN r.proven_at_ms <= (SELECT now_ms FROM clock)         THEN 'proven'
             WHEN i.healthy_at_ms IS NOT NULL                          THEN 'healthy'
             -- Nobody is late who was not asked.
-            WHEN i.unasked                                            THEN 'starting'
-            WHEN i.healthy_deadline_ms + max(i.begun_from_ms, (SELECT watched_from_ms FROM clock))
+            WHEN r.unasked                                            THEN 'starting'
+            WHEN j.healthy_deadline_ms + max(r.begun_from_ms, (SELECT watched_from_ms FROM clock))
                  <= (SELECT now_ms FROM clock)                        THEN 'overdue'
             ELSE                                                           'starting' END AS state,
        -- For all that wait for a moment: until it is proven, or has not become healthy in time.
-       CASE WHEN i.run = 1 AND i.lent_until_ms < 9e15 THEN i.lent_until_ms
-            WHEN i.healthy_at_ms IS NOT NULL THEN i.proven_at_ms
-            WHEN i.unasked                   THEN NULL
-            ELSE i.healthy_deadline_ms + max(i.begun_from_ms, (SELECT watched_from_ms FROM clock)) END AS due_at_ms
-FROM instance_rank AS i
+       CASE WHEN i.run = 1 AND r.lent_until_ms < 9e15 THEN r.lent_until_ms
+            WHEN i.healthy_at_ms IS NOT NULL THEN r.proven_at_ms
+            WHEN r.unasked                   THEN NULL
+            ELSE j.healthy_deadline_ms + max(r.begun_from_ms, (SELECT watched_from_ms FROM clock)) END AS due_at_ms
+FROM instance_rank AS r
+CROSS JOIN instance AS i ON i.id = r.id
+LEFT JOIN job AS j ON j.name = i.job
+LEFT JOIN job_order AS o ON o.job = i.job
 LEFT JOIN node_state AS n ON n.node = i.node;
 
 -- '*' stands for every value. Every (hold, role, state) matches exactly one row; tests/schema walks them all.
@@ -273,8 +275,7 @@ LEFT JOIN job AS j ON j.name = i.job;
 CREATE TEMP TRIGGER wake_instance_gone AFTER DELETE ON instance BEGIN INSERT INTO dirty VALUES (OLD.node); END;
 -- @begin
 
-UPDATE instance
-SET hinted = 1
+UPDATE instance SET hinted = 1
 WHERE id IN (SELECT CAST(target AS INTEGER) FROM attempt
              WHERE kind = 'instance' AND outcome = 'lost' AND finished_at_ms = :now_ms);
 
@@ -453,8 +454,7 @@ UPDATE instance SET container = 'gone', address = '', since_ms = :now_ms WHERE i
 -- @run instance.failed
 
 -- An answer may be lost: what the container is now has to be looked up.
-UPDATE instance
-SET hinted = :outcome = 'transient' AND container IN ('created', 'running', 'paused', 'exited')
+UPDATE instance SET hinted = :outcome = 'transient' AND container IN ('created', 'running', 'paused', 'exited')
 WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)

@@ -16,21 +16,20 @@ SELECT i.id,
        i.container,
        i.verdict,
        i.rejected,
-       i.log,
        i.hinted,
-       i.spared_at_ms,
-       i.container = 'none' AND EXISTS (SELECT 1 FROM spec AS s WHERE s.id = i.spec AND s.image = '') AS unresolved,
+       CASE WHEN i.container = 'none' THEN EXISTS (SELECT 1 FROM spec AS s WHERE s.id = i.spec AND s.image = '')
+            ELSE 0 END                                                         AS unresolved,
        EXISTS (SELECT 1 FROM attempt AS a
                WHERE a.kind = 'instance' AND a.target = CAST(i.id AS TEXT) AND a.finished_at_ms IS NULL) AS is_busy,
-       i.delivers,
        EXISTS (SELECT 1 FROM node AS n WHERE n.name = i.node) AS has_node,
        i.placed_at_ms, i.started_at_ms, i.healthy_at_ms,
        -- From when its proof and its deadline count: both move by every gap in which nobody looked.
        i.healthy_at_ms
          + COALESCE((SELECT sum(g.length_ms) FROM gap AS g WHERE g.until_ms > i.healthy_at_ms), 0) AS proof_from_ms,
-       COALESCE(i.started_at_ms, i.placed_at_ms)
-         + COALESCE((SELECT sum(g.length_ms) FROM gap AS g
-                     WHERE g.until_ms > COALESCE(i.started_at_ms, i.placed_at_ms)), 0) AS begun_from_ms,
+       CASE WHEN i.healthy_at_ms IS NULL
+            THEN COALESCE(i.started_at_ms, i.placed_at_ms)
+                 + COALESCE((SELECT sum(g.length_ms) FROM gap AS g
+                             WHERE g.until_ms > COALESCE(i.started_at_ms, i.placed_at_ms)), 0) END AS begun_from_ms,
        -- Whether all its routes have it: 2 for each in which the proxy does not give it requests, 1 for one in which it
        -- did when it was asked last, before the file was written. Most jobs have no route; specs are long to read.
        CASE WHEN NOT EXISTS (SELECT 1 FROM route AS r WHERE r.job = i.job OR r.next_job = i.job) THEN 0
@@ -44,11 +43,13 @@ SELECT i.id,
         WHERE t.instance = i.id AND t.ended_at_ms IS NULL AND t.wanted = 'ready'
           AND NOT EXISTS (SELECT 1 FROM route_pair AS p
                           WHERE p.instance = i.id AND p.route = t.route))      AS lent_until_ms,
-       -- How many checks have not passed yet, and how many have failed.
-       (SELECT count(*) FROM instance_check AS k
-        WHERE k.instance = i.id AND k.gates AND k.passed < k.passes)           AS unmet,
-       (SELECT count(*) FROM instance_check AS k
-        WHERE k.instance = i.id AND k.judges AND k.failed >= k.failures AND k.on_failure <> 'withdraw') AS failing,
+       -- How many checks have not passed yet, of one that was never healthy; and how many have failed.
+       CASE WHEN i.healthy_at_ms IS NULL
+            THEN (SELECT count(*) FROM instance_check AS k
+                  WHERE k.instance = i.id AND k.gates AND k.passed < k.passes)
+            ELSE 0 END                                                         AS unmet,
+       (SELECT count(*) FROM failed_check AS k
+        WHERE k.instance = i.id AND k.on_failure <> 'withdraw')                AS failing,
        -- Whether one of the new spec is made and waits to write to what it writes to. Few write to anything.
        CASE WHEN i.run = 1 AND EXISTS (SELECT 1 FROM instance_mount AS m WHERE m.instance = i.id)
             THEN EXISTS (SELECT 1 FROM instance_barred AS b
@@ -65,91 +66,57 @@ SELECT i.id,
                                                  AND o.healthy_at_ms IS NOT NULL
                          WHERE b.instance = i.id)
             ELSE 0 END                                                         AS awaits,
-       -- Whether there is one that this machine cannot ask.
-       EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.instance = i.id)      AS unasked
+       -- Whether there is one that this machine cannot ask, before it was healthy.
+       CASE WHEN i.healthy_at_ms IS NULL
+            THEN EXISTS (SELECT 1 FROM check_unasked AS s WHERE s.instance = i.id)
+            ELSE 0 END                                                         AS unasked
 FROM instance AS i;
 
 -- Every instance with its rank among those of its job: the best of the new spec and the best of the old come first.
--- All windows share one PARTITION BY, so that a plan for one job reads the rows of that job alone.
+-- All windows share one PARTITION BY, so that a plan for one job reads the rows of that job alone. Plain columns of
+-- instance and job are left to who reads this: a window carries each of its columns along several times.
 CREATE VIEW instance_rank AS
-SELECT i.id,
-       i.job,
-       i.slot,
-       i.node,
-       i.has_node,
-       i.run,
-       i.container,
-       i.verdict IS 'failed'                                                   AS failed,
-       i.unmet,
-       i.failing,
-       i.unasked,
-       i.unready,
-       i.lent_until_ms,
-       i.spared_at_ms,
-       i.unresolved,
-       i.awaited,
-       i.awaits,
-       i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 AS does_well,
-       i.log IS NOT NULL                                                       AS collected,
-       i.hinted,
-       i.delivers,
-       i.healthy_at_ms,
-       i.begun_from_ms,
-       j.count,
-       o.update_order,
-       o.least,
-       j.max_parallel,
-       j.min_healthy_ms,
-       j.healthy_deadline_ms,
-       j.name IS NOT NULL                                                      AS job_wanted,
-       i.spec IS d.spec                                                        AS fresh,
-       -- In a roll-out, time in which nobody asked its checks does not prove anything.
-       max(i.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock) ELSE 0 END)
-         + j.min_healthy_ms                                                    AS proven_at_ms,
+SELECT i.*,
        -- One that the proxy gives no requests yet cannot take over from anybody.
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'running' AND i.failing = 0
-                          AND i.unready = 0
-                          AND max(i.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock)
-                                                                ELSE 0 END) + j.min_healthy_ms
-                              <= (SELECT now_ms FROM clock)) OVER whole        AS fresh_proven,
+       count(*) FILTER (WHERE i.fresh AND i.matured AND i.failing = 0 AND i.unready = 0
+                          AND i.proven_at_ms <= (SELECT now_ms FROM clock)) OVER whole      AS fresh_proven,
        -- Those that can take over as soon as they are started, or have been.
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec
-                          AND (i.container = 'created' OR i.container = 'running' OR i.container = 'paused'))
-         OVER whole                                                            AS fresh_made,
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec AND i.container = 'created'
-                          AND NOT i.hinted AND NOT i.is_busy) OVER better      AS made_rank,
-       -- A start may be under way.
-       count(*) FILTER (WHERE i.container IN ('running', 'paused')
-                           OR (i.container = 'created' AND (i.hinted OR i.is_busy))) OVER whole AS active,
-       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
-                          AND i.failing = 0) OVER whole                        AS able,
-       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
-                          AND i.failing > 0) OVER better                       AS sick_rank,
-       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
-                          AND i.failing = 0 AND i.awaited) OVER better         AS awaited_rank,
-       count(*) FILTER (WHERE i.run = 1 AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL
-                          AND i.failing > 0) OVER whole                        AS sick,
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS d.spec) OVER better      AS fresh_rank,
-       count(*) FILTER (WHERE i.run = 1 AND i.spec IS NOT d.spec) OVER better  AS stale_rank,
-       count(*) FILTER (WHERE i.run = 0 AND i.verdict IS 'failed') OVER better AS failed_rank
+       count(*) FILTER (WHERE i.fresh AND i.run = 1 AND i.made) OVER whole                  AS fresh_made,
+       count(*) FILTER (WHERE i.fresh AND i.run = 1 AND i.made AND NOT i.active) OVER better AS made_rank,
+       count(*) FILTER (WHERE i.active) OVER whole                                          AS active_count,
+       count(*) FILTER (WHERE i.matured AND i.failing = 0) OVER whole                       AS able,
+       count(*) FILTER (WHERE i.matured AND i.failing > 0) OVER whole                       AS sick,
+       count(*) FILTER (WHERE i.matured AND i.failing > 0) OVER better                      AS sick_rank,
+       count(*) FILTER (WHERE i.matured AND i.failing = 0 AND i.awaited) OVER better        AS awaited_rank,
+       count(*) FILTER (WHERE i.run = 1 AND i.fresh) OVER better                            AS fresh_rank,
+       count(*) FILTER (WHERE i.run = 1 AND NOT i.fresh) OVER better                        AS stale_rank,
+       count(*) FILTER (WHERE i.failed) OVER better                                         AS failed_rank
 -- DISTINCT, since each column is then found once for a row, and not once for each place that names it: an ORDER BY of a
 -- window with a subquery in it would have every function sort for itself.
-FROM (SELECT DISTINCT * FROM instance_health) AS i
-LEFT JOIN job AS j ON j.name = i.job
-LEFT JOIN job_order AS o ON o.job = i.job
-LEFT JOIN deployment AS d ON d.job = i.job AND d.current = 1
+FROM (SELECT DISTINCT
+             h.id, h.job, h.run, h.has_node, h.unmet, h.failing, h.unasked, h.unready, h.unresolved,
+             h.awaited, h.awaits, h.lent_until_ms, h.begun_from_ms,
+             h.spec IS d.spec                                                       AS fresh,
+             h.run = 0 AND h.verdict IS 'failed'                                    AS failed,
+             h.run = 1 AND h.container = 'running' AND h.healthy_at_ms IS NOT NULL  AS matured,
+             h.container = 'created' OR h.container = 'running' OR h.container = 'paused' AS made,
+             -- A start may be under way.
+             h.container = 'running' OR h.container = 'paused'
+               OR (h.container = 'created' AND (h.hinted OR h.is_busy))             AS active,
+             h.keeps AND h.ordinal > j.count                                        AS beyond,
+             CASE WHEN h.run = 0 THEN -h.id ELSE COALESCE(h.healthy_at_ms, 9e15) END AS age,
+             -- In a roll-out, time in which nobody asked its checks does not prove anything.
+             max(h.proof_from_ms, CASE d.state WHEN 'running' THEN (SELECT watched_from_ms FROM clock) ELSE 0 END)
+               + j.min_healthy_ms                                                   AS proven_at_ms
+      FROM instance_health AS h
+      LEFT JOIN job AS j ON j.name = h.job
+      LEFT JOIN deployment AS d ON d.job = h.job AND d.current = 1) AS i
 WINDOW whole  AS (PARTITION BY i.job),
-       -- Those on a node that was deleted go anyway: they keep nobody else's place.
+       -- Those on a node that was deleted go anyway: they keep nobody else's place. Of those that keep volumes the
+       -- highest ordinals go first; of others who does not do well, and then who is waited for.
        better AS (PARTITION BY i.job
-                  ORDER BY i.has_node DESC,
-                           -- Of those that keep volumes the highest ordinals go first; of others who does not do
-                           -- well, and then who is waited for.
-                           i.keeps AND i.ordinal > j.count,
-                           i.container = 'running' AND i.healthy_at_ms IS NOT NULL AND i.failing = 0 DESC,
-                           i.awaited,
-                           i.unready,
-                           CASE WHEN i.run = 0 THEN -i.id ELSE COALESCE(i.healthy_at_ms, 9e15) END,
-                           i.id
+                  ORDER BY i.has_node DESC, i.beyond, i.matured AND i.failing = 0 DESC, i.awaited, i.unready,
+                           i.age, i.id
                   ROWS UNBOUNDED PRECEDING);
 
 CREATE VIEW instance_why AS

@@ -110,8 +110,8 @@ FROM (SELECT r.job,
              s.number - (SELECT count(*) FROM instance AS i
                          WHERE i.job = r.job AND i.run = 1 AND i.slot < s.number) AS free_below
       FROM job_room AS r
-      JOIN slot AS s ON s.number <= r.fresh_live + r.stale_live + r.place_max
-      WHERE r.place_max > 0) AS v
+      -- A condition on place_max alone would have every instance counted once more.
+      JOIN slot AS s ON s.number <= CASE WHEN r.place_max > 0 THEN r.fresh_live + r.stale_live + r.place_max END) AS v
 JOIN job AS j ON j.name = v.job
 LEFT JOIN instance AS last ON last.id = (SELECT max(i.id) FROM instance AS i
                                          WHERE i.job = v.job AND i.slot = v.slot AND i.run = 0)
