@@ -3,6 +3,7 @@
 #include "tests/live/haproxy/http_load.h"
 #include "tests/live/rowlock/routed_home.h"
 #include "tests/live/rowlock/rowlock_child.h"
+#include "tests/live/secrets/secret_home.h"
 #include "tests/soak.h"
 #include "tests/store/files.h"
 
@@ -110,13 +111,14 @@ Test(live_rowlock_siege, a_controller_that_stands_still_now_and_then_loses_nothi
              kPausesS, load.requests());
 }
 
-// With edits, a route and its requests: how long an edit takes to be all there, beside one that
-// nobody disturbs.
+// With edits, a secret, a route and its requests: how long an edit takes to be all there, beside
+// one that nobody disturbs.
 Test(live_rowlock_siege, a_controller_killed_many_times_leaves_no_duplicate_and_no_orphan,
      .timeout = 7200) {
-  LiveHome home;
-  home.start_and_reach();
+  SecretHome home;
+  home.put("db/prod", "secret-of-the-siege");
   const int port = route_two_apps(home);
+  home.accept(insert_secret("app"));
   await_served(home);
   HttpLoad load("127.0.0.1", port, "site.example.org", 2);
 
@@ -140,6 +142,10 @@ Test(live_rowlock_siege, a_controller_killed_many_times_leaves_no_duplicate_and_
         "2", [&] { return home.story(); });
     await_served(home);
     home.await_exactly("app", 2);
+    for (const Container& running : home.running("app")) {
+      require(home.held(running.name, "pw") == "secret-of-the-siege",
+              running.name + " has no secret\n" + home.story());
+    }
     return static_cast<long>(
         std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - began).count());
   };
