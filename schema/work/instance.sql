@@ -110,9 +110,11 @@ SELECT i.id,
             WHEN r.fresh                                              THEN 'keep'
             WHEN i.container = 'none' OR i.container = 'unpulled' OR i.container = 'created' THEN 'replaced'
             WHEN r.awaited AND (NOT r.matured OR r.failing > 0 OR r.awaited_rank <= r.able - o.least) THEN 'replaced'
-            -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start.
-            WHEN r.stale_rank > j.count - CASE o.update_order WHEN 'stop_first' THEN r.fresh_made
-                                                              ELSE r.fresh_proven END THEN 'replaced'
+            -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start:
+            -- more may be than max_parallel, when that was just lowered.
+            WHEN r.stale_rank > j.count - CASE o.update_order
+                                            WHEN 'stop_first' THEN min(r.fresh_made, r.fresh_proven + j.max_parallel)
+                                            ELSE r.fresh_proven END THEN 'replaced'
             ELSE                                                           'keep' END AS role,
        CASE WHEN i.container = 'exited' AND i.log IS NOT NULL         THEN 'spent'
             WHEN i.container = 'none' AND r.unresolved                THEN 'unresolved'
@@ -323,8 +325,7 @@ SET run         = 0,
     since_ms    = :now_ms
 WHERE id = :target;
 
--- What failed for it while it was wanted holds up none of its last steps.
-DELETE FROM retry WHERE kind = 'instance' AND target = :target;
+DELETE FROM retry WHERE kind = 'instance' AND target = :target;   -- it holds up none of its last steps
 
 UPDATE deployment
 SET failures = failures + 1
@@ -349,8 +350,7 @@ SET run         = 0,
     since_ms    = :now_ms
 WHERE id = :target;
 
--- What failed for it while it was wanted holds up none of its last steps.
-DELETE FROM retry WHERE kind = 'instance' AND target = :target;
+DELETE FROM retry WHERE kind = 'instance' AND target = :target;   -- as above
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'instance', job, name, 'retired', reason FROM instance WHERE id = :target;

@@ -230,7 +230,7 @@ FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
   const FaultPlan plan = drawn_fault();
   if (late_) touched_late_.insert(name);
   if (verb == "exec") {
-    const Container* const found = find(name);
+    const Container* const found = find(name, node);
     const bool passed = plan == FaultPlan::none && found != nullptr && passes_now(*found);
     engine(node).set_container_exec(name, ExecResult{passed ? 0 : 1, ""});
     // An engine in trouble says nothing about the program.
@@ -241,7 +241,7 @@ FaultPlan Engines::before_call(const std::string& node, const std::string& verb,
   if (plan == FaultPlan::fail_before) return plan;
   if (verb == "start") ready_at_ms_[name] = timeline_.now_ms() + random_.between(0, 2000);
   if (on_call_) {
-    const Container* const found = find(name);
+    const Container* const found = find(name, node);
     on_call_({node, verb, name, found});
   }
   return plan;
@@ -309,9 +309,9 @@ std::vector<std::pair<std::string, Container>> Engines::containers() const {
   return all;
 }
 
-const Container* Engines::find(const std::string& name) const {
-  for (const auto& [node, container] : containers()) {
-    if (container.name == name) {
+const Container* Engines::find(const std::string& name, const std::string& node) const {
+  for (const auto& [of, container] : containers()) {
+    if (container.name == name && (node.empty() || node == of)) {
       found_ = container;
       return &found_;
     }

@@ -96,8 +96,9 @@ class Engines final : public FakeWorld, public Prober {
   }
 
   // -- The truth.
-  std::vector<std::pair<std::string, Container>> containers() const;   // With their nodes.
-  const Container* find(const std::string& name) const;                // Until the next call.
+  std::vector<std::pair<std::string, Container>> containers() const;  // With their nodes.
+  // Until the next call. On one node, or on whichever has it.
+  const Container* find(const std::string& name, const std::string& node = "") const;
   std::string bytes(const std::string& container) const;               // That it was made from.
   std::vector<Mount> kept(const std::string& container) const;         // The volumes of it.
   const Container* find_by_address(const std::string& address) const;  // Until the next call.

@@ -262,7 +262,7 @@ class BelievesItsChecks final : public Invariant {
         return turn.engines.streak(name, check.asks).failures_at(turn.now_ms) >= check.failures;
       };
       const bool is_unwell = std::any_of(asked.begin(), asked.end(), has_failed);
-      const Container* const found = turn.engines.find(instance.name);
+      const Container* const found = turn.engines.find(instance.name, instance.node);
       const bool has_ended = found == nullptr || found->state != ContainerState::running;
       if (!is_unwell && !has_ended) {
         return fmt::format("{} has failed ({}), but no check has failed so often", instance.name,
@@ -291,7 +291,8 @@ class TouchesNoUnreachableNode final : public Invariant {
     for (const auto& [id, instance] : turn.after.instances) {
       const auto was = turn.before.instances.find(id);
       const bool is_new = was != turn.before.instances.end() && was->second.container != "gone";
-      if (is_new && instance.container == "gone" && turn.engines.find(instance.name) != nullptr &&
+      if (is_new && instance.container == "gone" &&
+          turn.engines.find(instance.name, instance.node) != nullptr &&
           !turn.engines.was_touched_late(instance.name)) {
         return fmt::format("{} counts as gone, but is there", instance.name);
       }

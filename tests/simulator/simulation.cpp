@@ -15,6 +15,10 @@ namespace {
 constexpr std::int64_t kShortNapMs = 3000;
 constexpr std::uint64_t kSeedsPerVolumes = 3;  // In every third world, images declare data.
 
+constexpr std::uint64_t kSeedsPerPast = 2;
+constexpr std::int64_t kKeepEveryMs = 10000;
+constexpr std::int64_t kPutBackEveryMs = 15000;
+
 constexpr std::size_t kStoryMax = 120;
 constexpr std::int64_t kSettleMs = 600000;  // Within so long everything must be as it is to be.
 constexpr std::int64_t kLookEveryMs = 1000;
@@ -66,7 +70,11 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       archivist_(stage, engines_, seed),
       reconcilers_(all_reconcilers(keeper_.secrets(), stage.state(), stage.schema())),
       invariants_(all_invariants()),
-      clock_dice_(seed ^ 0xC10C) {
+      clock_dice_(seed ^ 0xC10C),
+      past_dice_(seed ^ 0x01D),
+      // Versions and backups that an older one does not know are lost, as they would be.
+      has_past_(seed % kSeedsPerPast == 1 && seed % kSeedsPerVolumes != 0 &&
+                !keeper_.is_at_work() && !archivist_.is_at_work()) {
   engines_.on_call([this](const Call& call) { judge(call); });
   engines_.on_hint([this](const std::string& container) { hint("instance", container); });
   traffic_.on_call([this](const ProxyCall& call) { judge(call); });
@@ -75,6 +83,8 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
     if (tells_all_) tell(fmt::format("check of {} {}", container, passed ? "passed" : "failed"));
   });
   stage_.clear();
+  // An engine that is away cannot say which names it has, and another may then get one of them.
+  if (has_past_) weather_.unreachable_ms = 0;
   if (seed % kSeedsPerVolumes == 0) engineer_.keep_data(engines_);
   keeper_.begin();
   archivist_.begin();
@@ -114,6 +124,7 @@ Violated Simulation::settle(Standard standard) {
   std::string missing;
   while (!violated_ && timeline_.now_ms() < deadline_ms) {
     play_until(timeline_.now_ms() + kLookEveryMs);
+    if (has_past_) remove_strangers();
     missing = unsettled(stage_, engines_, standard, proven_);
     if (missing.empty()) missing = keeper_.unsettled();
     if (missing.empty()) missing = archivist_.unsettled();
@@ -182,6 +193,26 @@ void Simulation::lose_a_row() {
   stage_.forget_connection();
   rows_ = take_snapshot(stage_.state(), rows_);
   tell("a row was lost");
+}
+
+void Simulation::put_back_state() {
+  if (!process_) return;
+  crash();
+  if (!stage_.put_back_state()) return;
+  rows_ = take_snapshot(stage_.state(), rows_);
+  tell("an older state.db is put back");
+}
+
+// What an older state.db never had is a person's to decide about.
+void Simulation::remove_strangers() {
+  const auto unknown = stage_.state().query(
+      "SELECT s.node, s.name FROM stray AS s JOIN stray_fact AS f ON f.target "
+      "= s.node || '/' || s.name WHERE f.past = 'unknown'");
+  CHECK(unknown.ok());
+  for (const Row& row : unknown.value()) {
+    tell("a person removes " + row.text("name"));
+    engines_.engine(row.text("node")).erase(row.text("name"));
+  }
 }
 
 void Simulation::wake(std::int64_t after_ms) {
@@ -274,6 +305,20 @@ void Simulation::judge(const Call& call) {
     if (Violated found = invariant->before(deed)) violate(*found);
   }
   if (Violated found = keeper_.judge(call)) violate(*found);
+  if (Violated found = has_past_ ? judge_stranger(call) : std::nullopt) violate(*found);
+}
+
+// What this state.db never had is left alone, whatever its name and its labels.
+Violated Simulation::judge_stranger(const Call& call) const {
+  const bool ends_it = call.verb == "stop" || call.verb == "remove";
+  if (!ends_it || call.found == nullptr || call.found->home != kHomeId) return std::nullopt;
+  const auto known = stage_.state().query(
+      "SELECT 1 FROM instance WHERE name = :name AND nonce = :nonce "
+      "UNION ALL SELECT 1 FROM let_go WHERE nonce = :nonce",
+      {{"name", call.container}, {"nonce", call.found->nonce}});
+  CHECK(known.ok());
+  if (!known.value().empty()) return std::nullopt;
+  return fmt::format("{} of {}, which this state.db never had", call.verb, call.container);
 }
 
 void Simulation::judge(const ProxyCall& call) {
@@ -333,6 +378,10 @@ void Simulation::stir() {
   if (archivist_.is_at_work()) stir_backups();
   carry_requests();
   now_and_then(weather_.crash_ms, [this] { crash(); });
+  if (has_past_) {
+    now_and_then(kKeepEveryMs, past_dice_, [this] { stage_.keep_state(); });
+    now_and_then(kPutBackEveryMs, past_dice_, [this] { put_back_state(); });
+  }
   for (const auto& [what, every_ms] : {std::pair{"die", weather_.die_ms},
                                        {"pause", weather_.pause_ms},
                                        {"erase", weather_.erase_ms},

@@ -59,6 +59,7 @@ class Simulation {
   void pass();
   void look();  // After a pass: takes the rows and asks every invariant.
   void judge(const Call& call);
+  Violated judge_stranger(const Call& call) const;
   void judge(const ProxyCall& call);
   void restart();
   void stir();  // Starts all that goes wrong by itself.
@@ -68,6 +69,8 @@ class Simulation {
   void now_and_then(std::int64_t every_ms, Random& dice, std::function<void()> happens);
   void harm(const std::string& what);
   void lose_a_row();
+  void put_back_state();
+  void remove_strangers();
   void stir_proxy();
   void stir_secrets();
   void stir_backups();
@@ -105,6 +108,8 @@ class Simulation {
   std::map<std::string, std::string> proven_;  // See Engineer::set_exam().
   std::deque<std::string> story_;
   Random clock_dice_;  // Of its own: other weather is as it would be without.
+  Random past_dice_;   // So has this.
+  bool has_past_;      // An older state.db is put back now and then.
   std::vector<std::pair<std::int64_t, std::int64_t>> naps_;  // From when to when it stood still.
   std::int64_t asleep_until_ms_ = 0;
   bool is_calm_ = false;

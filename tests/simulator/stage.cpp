@@ -57,9 +57,23 @@ void Stage::reopen_state() {
   }
 }
 
+void Stage::keep_state() {
+  std::filesystem::remove(folder_ + "/kept");
+  must(state_->run("VACUUM INTO :path", {{"path", folder_ + "/kept"}}));
+}
+
+bool Stage::put_back_state() {
+  if (!std::filesystem::exists(folder_ + "/kept")) return false;
+  state_.reset();
+  std::filesystem::rename(folder_ + "/kept", home_->state_path());
+  reopen_state();
+  return true;
+}
+
 void Stage::forget_connection() { must(state_->run("DELETE FROM temp.dirty")); }
 
 void Stage::clear() {
+  std::filesystem::remove(folder_ + "/kept");
   std::string wiped;
   std::string emptied;
   for (const TableText& table : schema_.desired_tables()) {

@@ -29,6 +29,10 @@ class Stage {
   // Opens state.db again, as a controller that was killed would find it.
   void reopen_state();
 
+  // Copies state.db as it is now, and opens the last copy in its place; false: there is none.
+  void keep_state();
+  bool put_back_state();
+
   // What a new process would not know is forgotten: as reopen_state(), but at no cost.
   void forget_connection();
 

@@ -107,6 +107,29 @@ Test(deployment_plan, stop_first_makes_the_new_one_first_and_starts_it_once_the_
   cr_expect(made.find("running+running") == std::string::npos, "%s", made.c_str());
 }
 
+Test(deployment_plan, max_parallel_that_is_lowered_on_the_way_counts_at_once) {
+  PlanWorld world;
+  converge(world, ", count, max_parallel, update_order", ", 3, 3, 'stop_first'");
+  std::int64_t least = 3;
+  bool is_lowered = false;
+  world.after_step = [&] {
+    if (!is_lowered && world.number("SELECT count(*) FROM instance WHERE container = 'created'")) {
+      is_lowered = true;
+      world.sql("UPDATE job SET max_parallel = 1");
+    }
+    least =
+        std::min(least, world.number("SELECT count(*) FROM instance WHERE container = 'running'"));
+  };
+
+  world.sql("UPDATE job SET image = 'good:2'");
+  world.settle();
+  course(world, 60000);
+
+  cr_expect(is_lowered);
+  cr_expect_eq(least, 2);
+  cr_expect(world.text("SELECT state FROM status WHERE name = 'web'") == "converged");
+}
+
 Test(deployment_plan, a_new_instance_counts_only_after_min_healthy_ms) {
   PlanWorld world;
   converge(world, ", min_healthy_ms", ", 5000");
