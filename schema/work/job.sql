@@ -348,6 +348,8 @@ SELECT 'job' AS kind,
          || CASE WHEN t.sick > 0 THEN ', ' || t.sick || ' kept whose checks fail' ELSE '' END
          || COALESCE((SELECT ', when they could last be asked: ' || max(s.unasked)
                       FROM check_unasked AS s WHERE s.job = t.job), '')
+         || COALESCE((SELECT ', its check ' || min(c.of) || ' as it was edited has not been passed yet'
+                      FROM check_trial AS c WHERE c.job = t.job), '')
          || CASE WHEN t.state = 'failed' THEN ': ' || d.reason || COALESCE((SELECT s.said FROM retry_said AS s
                                                                             WHERE s.kind = 'job' AND s.target = t.job
                                                                               AND s.step = 'place'), '')

@@ -74,6 +74,10 @@ Test(check_edit, an_edit_that_nobody_passes_takes_out_nobody_and_is_said) {
   cr_expect(
       why(world).find("HTTP 503; until then what it asked before counts") != std::string::npos,
       "%s", why(world).c_str());
+  const std::string status = world.text("SELECT state, detail FROM status WHERE name = 'web'");
+  cr_expect(
+      status == "converged|3/3 healthy, its check up as it was edited has not been passed yet",
+      "%s", status.c_str());
 }
 
 Test(check_edit, what_it_asked_before_counts_until_then) {
