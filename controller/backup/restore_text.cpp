@@ -56,7 +56,7 @@ constexpr char kHome[] = R"(The home, into the new folder /var/lib/rowlock:
   cd /var/lib/rowlock
   rm RESTORE.txt backup.json manifest.json
   chmod 660 desired.db
-  chmod 644 state.db
+  chmod 640 state.db
 
 Then `rowlock run` starts on it. Without Rowlock, sqlite3 opens both databases: desired.db has what
 should be, state.db what was. Never run this home on two machines at once: its id is on everything

@@ -28,7 +28,7 @@ struct HomeFile {
   bool is_needed;
 };
 constexpr HomeFile kFiles[] = {
-    {"desired.db", 0660, true}, {"state.db", 0644, true}, {"unseal.age", 0600, false}};
+    {"desired.db", 0660, true}, {"state.db", 0640, true}, {"unseal.age", 0600, false}};
 
 // What a database may have beside it. SQLite would take an old one for its own.
 constexpr const char* kCompanions[] = {"-wal", "-shm", "-journal"};

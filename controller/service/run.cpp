@@ -445,6 +445,9 @@ int run(const Home& home, const RunOptions& options) {
   if (auto known = home.check_state(); !known.ok()) {
     return refused(with_what_runs(known.error(), home), kExitConfiguration);
   }
+  if (auto closed = home.keep_out_others(); !closed.ok()) {
+    return refused(closed.error(), kExitPermission);
+  }
   await_room(home, log);
   auto lock = HomeLock::take(home, SystemClock().now_ms());
   if (!lock.ok()) {

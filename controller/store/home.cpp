@@ -21,6 +21,8 @@ namespace rowlock {
 namespace {
 
 constexpr mode_t kFolderMode = 0770;  // The engineer joins the group to edit; nobody else looks in.
+constexpr mode_t kDesiredMode = 0660;
+constexpr mode_t kStateMode = 0640;
 
 // File systems on which shared memory or locks do not do what WAL needs.
 struct UnsafeFileSystem {
@@ -67,7 +69,7 @@ Result<> create_desired(const Home& home, const Schema& schema) {
   }
   script += schema.guard() + schema.first() + "COMMIT;";
   TRY(desired.run(script));
-  chmod(home.desired_path().c_str(), 0660);
+  chmod(home.desired_path().c_str(), kDesiredMode);
   return Done{};
 }
 
@@ -156,10 +158,39 @@ Result<> Home::create(const Schema& schema, std::int64_t now_ms, bool has_new_id
                  "make its parent folder first, or run this as a user who may"};
   }
   TRY(check_file_system());
+  TRY(keep_out_others());
   // First the one without which the other would look like a home that has lost it.
   TRY(open_state(state_path(), schema, now_ms));
   if (!exists(desired_path())) {
     TRY(create_desired(*this, schema));
+  }
+  return keep_out_others();
+}
+
+Result<> Home::keep_out_others() const {
+  // SQLite gives -wal and -shm the mode of their database when it makes them; these are there.
+  const std::pair<std::string, mode_t> kept[] = {{folder_, kFolderMode},
+                                                 {desired_path(), kDesiredMode},
+                                                 {desired_path() + "-wal", kDesiredMode},
+                                                 {desired_path() + "-shm", kDesiredMode},
+                                                 {state_path(), kStateMode},
+                                                 {state_path() + "-wal", kStateMode},
+                                                 {state_path() + "-shm", kStateMode}};
+  for (const auto& [path, most] : kept) {
+    struct stat found {};
+    if (stat(path.c_str(), &found) != 0) continue;
+    if ((found.st_mode & S_ISVTX) != 0 && (found.st_mode & S_IWOTH) != 0) {
+      return Error{Fault::rejected, Cause::other,
+                   fmt::format("{} is a folder that everybody shares", path),
+                   "make the home in a folder of its own"};
+    }
+    const mode_t too_much = found.st_mode & 0777U & ~most;
+    if (too_much == 0 || chmod(path.c_str(), found.st_mode & 07777U & ~too_much) == 0) continue;
+    return Error{
+        Fault::rejected, Cause::denied,
+        fmt::format("{} is open to others (mode {:04o}), and this user may not change that", path,
+                    found.st_mode & 07777U),
+        fmt::format("chmod {:04o} {}", most, path)};
   }
   return Done{};
 }

@@ -49,6 +49,10 @@ class Home {
   // to do.
   Result<> check_file_system() const;
 
+  // Takes the folder and the databases from everybody but owner and group, whatever a umask gave
+  // them. Rejected when this user may not, and for a folder that everybody shares.
+  Result<> keep_out_others() const;
+
  private:
   std::string folder_;
 };

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <sys/stat.h>
 
 using rowlock::Database;
 using rowlock::EmbeddedFile;
@@ -35,6 +36,46 @@ Test(home, both_files_are_made_with_a_node_to_run_on) {
   cr_expect(state.value("PRAGMA journal_mode") == "wal");
   cr_expect_eq(state.value("SELECT id FROM home").size(), 6);
   cr_expect(state.value("SELECT count(*) FROM plan") == "0", "nothing is accepted yet");
+}
+
+Test(home, others_are_kept_out_whatever_the_umask_and_whatever_was_there) {
+  const TempFolder folder;
+  const Schema schema;
+  const auto mode = [](const std::string& path) {
+    return fmt::format("{:o}", static_cast<unsigned>(std::filesystem::status(path).permissions()));
+  };
+  ::umask(022);
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{0755});
+  const Home home(folder.path());
+
+  cr_assert(home.create(schema, 1).ok());
+
+  cr_expect(mode(folder.path()) == "750", "%s", mode(folder.path()).c_str());
+  cr_expect(mode(home.desired_path()) == "660", "%s", mode(home.desired_path()).c_str());
+  cr_expect(mode(home.state_path()) == "640", "%s", mode(home.state_path()).c_str());
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{02777});
+  std::filesystem::permissions(home.state_path(), std::filesystem::perms{0666});
+  cr_expect(home.keep_out_others().ok());
+  cr_expect(mode(folder.path()) == "2770", "%s", mode(folder.path()).c_str());
+  cr_expect(mode(home.state_path()) == "640", "%s", mode(home.state_path()).c_str());
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{0700});
+  cr_expect(home.keep_out_others().ok());
+  cr_expect(mode(folder.path()) == "700", "%s", mode(folder.path()).c_str());
+}
+
+Test(home, a_folder_that_everybody_shares_is_no_place_for_one) {
+  const TempFolder folder;
+  const Schema schema;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{01777});
+
+  const auto made = Home(folder.path()).create(schema, 1);
+
+  cr_assert(!made.ok());
+  cr_expect(said(made.error())
+                    .find("a folder that everybody shares: make the home in a folder of "
+                          "its own") != std::string::npos,
+            "%s", said(made.error()).c_str());
+  cr_expect(std::filesystem::is_empty(folder.path()));
 }
 
 Test(home, making_it_twice_is_refused_and_changes_nothing) {

@@ -66,9 +66,9 @@ void look_at_folder(const Call& call, Findings& found) {
   found.push_back(safe.ok() ? Finding{true, "file system", "SQLite's WAL is safe here", ""}
                             : finding_of("file system", safe.error()));
   struct stat file {};
-  const bool is_open = stat(folder.c_str(), &file) == 0 && (file.st_mode & S_IWOTH) != 0;
-  found.push_back({!is_open, "folder", is_open ? folder + " can be written by anybody" : folder,
-                   "chmod o-w " + folder});
+  const bool is_open = stat(folder.c_str(), &file) == 0 && (file.st_mode & S_IRWXO) != 0;
+  found.push_back({!is_open, "folder", is_open ? folder + " is open to everybody" : folder,
+                   "chmod o-rwx " + folder});
 }
 
 // One database file: may it be used, is it whole, is it of a version this binary knows.
@@ -98,11 +98,11 @@ void look_at_file(const std::string& name, const std::string& path, std::int64_t
                                    : ""),
                    "use the newer rowlock that wrote it"});
   struct stat file {};
-  const bool is_open = stat(path.c_str(), &file) == 0 && (file.st_mode & S_IWOTH) != 0;
+  const bool is_open = stat(path.c_str(), &file) == 0 && (file.st_mode & S_IRWXO) != 0;
   found.push_back({!is_open, name + " permissions",
                    fmt::format("mode {:04o}{}", file.st_mode & 07777U,
                                access(path.c_str(), W_OK) == 0 ? "" : ", not writable by you"),
-                   "chmod o-w " + path});
+                   "chmod o-rwx " + path});
 }
 
 void look_at_desired(const Call& call, Findings& found) {

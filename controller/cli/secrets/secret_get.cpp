@@ -96,6 +96,7 @@ int show_all(const Call& call, const GetOptions& options, const Json& answer) {
 }
 
 Result<int> secret_get(const Call& call, const GetOptions& options) {
+  TRY(call.terminal.check_is_private());
   std::string address = secret_address("data", options.path);
   if (options.version != 0) {
     address += fmt::format("?version={}", options.version);

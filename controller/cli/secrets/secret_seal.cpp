@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <sstream>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ struct SealOptions {
   std::int64_t threshold = 3;
   std::string key_file;                     // Empty: none.
   std::vector<std::string> age_recipients;  // None: no HOME/unseal.age.
+  std::string kit;                          // Empty: to stdout.
 };
 
 struct UnsealOptions {
@@ -48,14 +50,48 @@ std::string json_or_null(const std::string& text) {
   return text.empty() ? "null" : json_text(Value(text));
 }
 
-// Once, to stdout: it is kept nowhere else.
-void show_kit(const Call& call, const SealOptions& options, const Json& shares) {
+// Where the kit goes, made before there is anything to lose.
+struct KitPlace {
+  std::optional<ReservedFile> file;  // None: stdout.
+};
+
+Result<KitPlace> place_for_kit(const Call& call, const SealOptions& options) {
+  KitPlace place;
+  if (options.kit.empty()) {
+    auto checked = call.terminal.check_is_private();
+    if (checked.ok()) return place;
+    Error error = checked.error();
+    error.hint = "--kit FILE writes the kit to a new file that only you can read";
+    return error;
+  }
+  auto file = TRY(ReservedFile::at(options.kit));
+  place.file.emplace(std::move(file));
+  return place;
+}
+
+// Once: it is kept nowhere else. A file that cannot be written to after all is no reason to lose
+// it.
+void print_kit(const Call& call, const SealOptions& options, KitPlace& place,
+               const std::string& text) {
+  if (!place.file) return call.terminal.print(text);
+  if (const auto kept = place.file->keep(text); !kept.ok()) {
+    call.terminal.note(kept.error().message + ", so the kit is shown here");
+    return call.terminal.print(text);
+  }
+  call.terminal.note(
+      fmt::format("the recovery kit is in {}, which only you can read: print it, "
+                  "and keep it apart from this machine",
+                  options.kit));
+}
+
+void show_kit(const Call& call, const SealOptions& options, const Json& shares, KitPlace& place) {
   const std::string age_file = options.age_recipients.empty() ? "" : call.home.unseal_age_path();
   if (call.terminal.is_json()) {
-    call.terminal.print(fmt::format(
+    std::string text = fmt::format(
         "{{\"shares\":{},\"threshold\":{},\"key_file\":{},\"age_file\":{}}}\n", shares.text(),
-        options.threshold, json_or_null(options.key_file), json_or_null(age_file)));
-    return;
+        options.threshold, json_or_null(options.key_file), json_or_null(age_file));
+    print_kit(call, options, place, text);
+    return wipe(text);
   }
   std::string text = fmt::format(
       "Recovery kit of the secret store in {}, made {}\n\n"
@@ -66,7 +102,7 @@ void show_kit(const Call& call, const SealOptions& options, const Json& shares) 
   for (const Json& share : shares.items()) {
     text += fmt::format("  {}\n", share.as_string());
   }
-  call.terminal.print(text);
+  print_kit(call, options, place, text);
   wipe(text);
   if (!options.key_file.empty()) {
     call.terminal.note(
@@ -85,6 +121,7 @@ void show_kit(const Call& call, const SealOptions& options, const Json& shares) 
 // What both init and rekey do once the room for the key is taken.
 Result<int> make_key(const Call& call, const SealOptions& options, KeyFiles& files,
                      const std::string& method, const std::string& path) {
+  KitPlace place = TRY(place_for_kit(call, options));
   const Json wish = Json::object({{"secret_shares", Json::integer(options.shares)},
                                   {"secret_threshold", Json::integer(options.threshold)},
                                   {"return_key", Json::boolean(files.are_wanted())}});
@@ -98,7 +135,7 @@ Result<int> make_key(const Call& call, const SealOptions& options, KeyFiles& fil
                        : files.keep(key);
     wipe(key);
   }
-  show_kit(call, options, made["keys"]);  // Whatever became of the files.
+  show_kit(call, options, made["keys"], place);  // Whatever became of the files.
   if (!kept.ok()) {
     Error error = kept.error();
     error.hint = "the shares above are the key: `rowlock secret rekey` tries again";
@@ -257,6 +294,7 @@ void add_seal_options(const Added<SealOptions>& added) {
   const auto [verb, said] = added;
   verb.option("--shares", said.shares, "how many (default 5)");
   verb.option("--threshold", said.threshold, "how many of them open (default 3)");
+  verb.option("--kit", said.kit, "write the recovery kit to a new file, mode 0600").type("FILE");
   verb.option("--key-file", said.key_file, "write the key to a new file, mode 0600").type("FILE");
   verb.option("--age-recipient", said.age_recipients,
               "write HOME/unseal.age for this age1… (again for more)")

@@ -35,6 +35,7 @@ std::vector<Value> row_of(const std::string& accessor, const Json& token) {
 }
 
 Result<int> token_create(const Call& call, const CreateOptions& options) {
+  TRY(call.terminal.check_is_private());
   std::vector<Json> policies;
   for (const std::string& policy : options.policies) {
     policies.push_back(Json::string(policy));

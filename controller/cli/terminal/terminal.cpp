@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace rowlock {
@@ -89,6 +90,19 @@ void Terminal::show(const Table& table, bool is_old) const {
     case Form::tsv: return print(tsv_text(table));
     case Form::json: return print(json_text(table) + "\n");
   }
+}
+
+Result<> Terminal::check_is_private() const {
+  struct stat out {};
+  if (::fstat(STDOUT_FILENO, &out) != 0 || !S_ISREG(out.st_mode) ||
+      (out.st_mode & (S_IRGRP | S_IROTH)) == 0) {
+    return Done{};
+  }
+  return Error{Fault::rejected, Cause::denied,
+               fmt::format("the output goes to a file that others can read (mode {:04o}), and "
+                           "would hold a secret",
+                           out.st_mode & 07777U),
+               "run `umask 077` and remove that file first, or `chmod 600` it"};
 }
 
 void Terminal::print(std::string_view text) const {

@@ -38,6 +38,9 @@ class Terminal {
 
   // Rows, in the form at hand.
   void show(const Table& table, bool is_old = false) const;
+  // Rejected when stdout is a file that others than its owner can read. Before a secret is printed,
+  // and before one is made that is shown once.
+  Result<> check_is_private() const;
   // Text for stdout, as it is.
   void print(std::string_view text) const;
   // A sentence beside the data; not in JSON mode, which has no place for it.

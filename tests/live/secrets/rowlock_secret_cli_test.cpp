@@ -87,7 +87,7 @@ class Desk {
 Test(live_rowlock_secret_cli, a_secret_is_written_read_and_taken_away, .timeout = 120) {
   Desk desk;
   desk.expect("$ROWLOCK secret get db/prod", "rowlock secret init", 1);
-  desk.sh("$ROWLOCK secret init --key-file $D/key >$D/kit");
+  desk.sh("$ROWLOCK secret init --key-file $D/key --kit $D/kit");
 
   desk.expect("printf s3cret | $ROWLOCK secret put db/prod password", "at version 1");
   desk.expect("printf new | $ROWLOCK secret patch db/prod user --cas 1", "at version 2");
@@ -114,9 +114,33 @@ Test(live_rowlock_secret_cli, a_secret_is_written_read_and_taken_away, .timeout 
   desk.expect("$ROWLOCK audit verify", "all is as it was written");
 }
 
+// Every verb that prints one, into a file of each mode; and what the refusal tells one to do.
+Test(live_rowlock_secret_cli, no_secret_is_printed_to_a_file_that_others_can_read, .timeout = 120) {
+  Desk desk;
+  const std::string open_file = "umask 022; rm -f $D/out; $ROWLOCK ";
+  const std::string refused = "others can read (mode 0644)";
+  desk.expect(open_file + "secret init >$D/out", "--kit FILE", 77);
+  desk.expect("$ROWLOCK secret status", "absent");
+  desk.sh("umask 022; $ROWLOCK secret init --shares 1 --threshold 1 --kit $D/kit");
+  cr_expect(desk.sh("stat -c %a $D/kit; grep -c rowlock-share- $D/kit") == "600\n1");
+  desk.expect("$ROWLOCK secret rekey --kit $D/kit", "is there already", 1);
+  desk.sh("printf s3cret | $ROWLOCK secret put db/prod password");
+  desk.sh(
+      "sqlite3 $ROWLOCK_HOME/desired.db \"INSERT INTO policy (name, path) VALUES ('dev', '*')\"");
+  for (const char* verb : {"secret get db/prod --key password", "secret get db/prod --json",
+                           "secret rekey", "token create --policy dev --ttl 1h"}) {
+    desk.expect(open_file + verb + " >$D/out", refused, 77);
+    cr_expect(desk.sh("stat -c %s $D/out") == "0", "%s", verb);
+  }
+  desk.sh("chmod 600 $D/out; $ROWLOCK secret get db/prod --key password >$D/out");
+  cr_expect(desk.sh("cat $D/out") == "s3cret");
+  desk.sh("umask 077; rm $D/out; $ROWLOCK secret get db/prod --key password >$D/out");
+  cr_expect(desk.sh("cat $D/out") == "s3cret");
+}
+
 Test(live_rowlock_secret_cli, the_store_opens_with_shares_and_by_itself, .timeout = 120) {
   Desk desk;
-  desk.sh("$ROWLOCK secret init --shares 3 --threshold 2 >$D/kit1");
+  desk.sh("$ROWLOCK secret init --shares 3 --threshold 2 --kit $D/kit1");
   desk.sh("printf s3cret | $ROWLOCK secret put db/prod password");
 
   desk.restart();
@@ -129,7 +153,7 @@ Test(live_rowlock_secret_cli, the_store_opens_with_shares_and_by_itself, .timeou
   desk.sh("age-keygen -o $D/id 2>/dev/null");
   desk.sh(
       "$ROWLOCK secret rekey --shares 1 --threshold 1 --key-file $D/key --age-recipient $(grep "
-      "-o 'age1.*' $D/id) >$D/kit2");
+      "-o 'age1.*' $D/id) --kit $D/kit2");
   desk.sh("$ROWLOCK secret rotate");
   const std::string home = desk.sh("echo $D");
   for (const std::vector<std::string>& options :
@@ -152,7 +176,7 @@ Test(live_rowlock_secret_cli, the_store_opens_with_shares_and_by_itself, .timeou
 Test(live_rowlock_secret_cli, a_token_may_what_its_policies_say_until_it_is_revoked,
      .timeout = 120) {
   Desk desk;
-  desk.sh("$ROWLOCK secret init --shares 1 --threshold 1 >$D/kit");
+  desk.sh("$ROWLOCK secret init --shares 1 --threshold 1 --kit $D/kit");
   desk.sh("printf a | $ROWLOCK secret put app/x k; printf b | $ROWLOCK secret put db/prod k");
   desk.sh(
       "sqlite3 $ROWLOCK_HOME/desired.db \"INSERT INTO policy (name, path) VALUES ('dev', "
@@ -160,7 +184,8 @@ Test(live_rowlock_secret_cli, a_token_may_what_its_policies_say_until_it_is_revo
   rowlock_live::await_answer(
       "the policy is in force",
       [&] {
-        return desk.sh("$ROWLOCK token create --policy dev --ttl 1h >$D/token 2>$D/note; echo $?");
+        return desk.sh(
+            "umask 077; $ROWLOCK token create --policy dev --ttl 1h >$D/token 2>$D/note; echo $?");
       },
       "0", [&] { return desk.sh("cat $D/note"); });
 
