@@ -53,24 +53,18 @@ bool is_journal_stream(std::FILE* out) {
   return fmt::format("{}:{}", status.st_dev, status.st_ino) == named;
 }
 
-// One character as it stands between JSON's quotes. Control characters include DEL and U+0080 to
-// U+009F, which JSON would let through but some terminals obey.
+// One character as it stands between JSON's quotes. JSON would let some through that terminals
+// obey.
 std::string escaped(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  switch (first) {
+  switch (character[0]) {
     case '"': return "\\\"";
     case '\\': return "\\\\";
     case '\n': return "\\n";
     case '\r': return "\\r";
     case '\t': return "\\t";
   }
-  if (first < 0x20 || first == 0x7F) {
-    return fmt::format("\\u{:04x}", first);
-  }
-  if (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0) {
-    return fmt::format("\\u{:04x}", static_cast<unsigned char>(character[1]));
-  }
-  return std::string(character);
+  const auto code = static_cast<std::uint32_t>(utf8_code_point(character));
+  return moves_the_terminal(code) ? fmt::format("\\u{:04x}", code) : std::string(character);
 }
 
 // A line in the making, never longer than it may be.

@@ -45,6 +45,22 @@ std::size_t utf8_character_length(std::string_view text) {
   return 0;
 }
 
+char32_t utf8_code_point(std::string_view character) {
+  constexpr unsigned char kBitsOfFirst[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  char32_t code = byte_at(character, 0) & kBitsOfFirst[character.size()];
+  for (std::size_t i = 1; i < character.size(); ++i) {
+    code = code << 6 | (byte_at(character, i) & 0x3f);
+  }
+  return code;
+}
+
+bool moves_the_terminal(char32_t code_point) {
+  return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) || code_point == 0x061c ||
+         code_point == 0x200e || code_point == 0x200f ||
+         (code_point >= 0x2028 && code_point <= 0x202e) ||
+         (code_point >= 0x2066 && code_point <= 0x2069);
+}
+
 std::size_t utf8_first_fault(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {

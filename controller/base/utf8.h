@@ -13,6 +13,14 @@ namespace rowlock {
 // is not empty.
 std::size_t utf8_character_length(std::string_view text);
 
+// The code point of one valid character.
+char32_t utf8_code_point(std::string_view character);
+
+// Whether a terminal may obey it instead of showing it: C0 and C1 controls and DEL, the marks that
+// change the direction of what follows (Unicode Standard Annex #9), and the separators of lines and
+// paragraphs.
+bool moves_the_terminal(char32_t code_point);
+
 // The offset of the first byte that is not part of a valid character, or npos when there is none.
 std::size_t utf8_first_fault(std::string_view text);
 

@@ -58,9 +58,10 @@ HttpExchange::HttpExchange(MHD_Connection& connection, const char* method, const
                            bool is_local)
     : connection_(connection) {
   request_.method = method;
+  request_.headers = pairs_of(connection_, MHD_HEADER_KIND);
+  check_framing();
   read_path(path);
   read_query();
-  request_.headers = pairs_of(connection_, MHD_HEADER_KIND);
   read_length();
   if (is_local) read_user();
 }
@@ -68,6 +69,22 @@ HttpExchange::HttpExchange(MHD_Connection& connection, const char* method, const
 HttpExchange::~HttpExchange() {
   wipe(request_.body);
   if (answer_) wipe(answer_->body);
+}
+
+// RFC 9112, sections 3.2 and 6.3: who is in front may have read it otherwise.
+void HttpExchange::check_framing() {
+  const auto count = [this](const char* name) {
+    return std::count_if(
+        request_.headers.begin(), request_.headers.end(),
+        [name](const auto& header) { return ::strcasecmp(header.first.c_str(), name) == 0; });
+  };
+  const auto lengths = count(MHD_HTTP_HEADER_CONTENT_LENGTH);
+  const auto encodings = count(MHD_HTTP_HEADER_TRANSFER_ENCODING);
+  is_ambiguous_ = count(MHD_HTTP_HEADER_HOST) > 1 || lengths + encodings > 1;
+  if (!is_ambiguous_) return;
+  set_refusal(MHD_HTTP_BAD_REQUEST,
+              "the request may have one Host, and either one Content-Length or one "
+              "Transfer-Encoding");
 }
 
 void HttpExchange::read_path(const char* path) {
@@ -122,7 +139,7 @@ void HttpExchange::refuse_body() {
 }
 
 bool HttpExchange::answers_before_the_body() const {
-  return declared_ > kDiscardMax ||
+  return is_ambiguous_ || declared_ > kDiscardMax ||
          (declared_ > HttpServer::kBodyMax && !request_.header(MHD_HTTP_HEADER_EXPECT).empty());
 }
 
@@ -167,6 +184,7 @@ bool HttpExchange::send_answer() {
   if (!answer_->content_type.empty()) {
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer_->content_type.c_str());
   }
+  if (is_ambiguous_) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   for (const auto& [name, value] : answer_->headers) {
     MHD_add_response_header(response, name.c_str(), value.c_str());
   }

@@ -27,7 +27,8 @@ class HttpExchange {
   HttpExchange& operator=(const HttpExchange&) = delete;
 
   // A body that is too large is read to its end all the same, since many clients look for an answer
-  // only then. Not if the client asks first, or would send more than kDiscardMax.
+  // only then. Not if the client asks first, or would send more than kDiscardMax; and where a head
+  // leaves open where its body ends, nothing after it is read at all.
   bool answers_before_the_body() const;
 
   // False when the connection must be cut.
@@ -51,6 +52,7 @@ class HttpExchange {
   bool is_suspended = false;    // Until it answers.
 
  private:
+  void check_framing();
   void read_path(const char* path);
   void read_query();
   void read_user();
@@ -60,6 +62,7 @@ class HttpExchange {
   MHD_Connection& connection_;
   HttpRequest request_;
   std::optional<HttpResponse> answer_;
+  bool is_ambiguous_ = false;  // Another could read the same bytes as other requests.
   std::size_t declared_ = 0;   // Content-Length; 0 without one.
   std::size_t discarded_ = 0;  // Bytes of a body that is too large.
 };

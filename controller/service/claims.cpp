@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <filesystem>
 #include <unistd.h>
 
 namespace rowlock {
@@ -26,8 +27,12 @@ Result<> begin_claims(Database& state, const Schema& schema, const std::string& 
   const std::string folder = state.path().substr(0, state.path().rfind('/'));
   const std::string says = fmt::format("process {} on {} in {}, since {}", getpid(), host_name(),
                                        folder, rfc3339(now_ms));
-  TRY(state.run(*schema.script("node.claimant"),
-                {{"place", place}, {"says", says}, {"takes_over", std::int64_t{takes_over}}}));
+  std::error_code ignored;  // Then it is as it was given.
+  const std::string real = std::filesystem::weakly_canonical(folder, ignored);
+  TRY(state.run(*schema.script("node.claimant"), {{"place", place},
+                                                  {"folder", real.empty() ? folder : real},
+                                                  {"says", says},
+                                                  {"takes_over", std::int64_t{takes_over}}}));
   for (const Row& node : TRY(state.query(*schema.script("node.engines")))) {
     DockerDeadlines deadlines;
     deadlines.look_ms = kEngineDeadlineMs;

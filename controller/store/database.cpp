@@ -3,12 +3,11 @@
 #include "controller/store/database.h"
 
 #include "controller/base/disk_room.h"
+#include "controller/store/reading_guard.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <chrono>
-#include <cstring>
 #include <sys/stat.h>
 #include <unordered_map>
 
@@ -18,7 +17,6 @@ namespace {
 
 constexpr std::size_t kCacheMax =
     400;  // Compiled scripts kept; more would mean that text is made up at run time.
-constexpr int kGuardStepsPerLook = 1000;  // Virtual machine steps between two looks at the clock.
 
 // A script is one or more statements, compiled.
 using Script = std::vector<sqlite3_stmt*>;
@@ -105,30 +103,10 @@ Value cell(sqlite3_stmt* statement, int column) {
   }
 }
 
-// Lets a statement read, and nothing else.
-int allow_reading(void*, int action, const char* first, const char* second, const char*,
-                  const char*) {
-  switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_READ:
-    case SQLITE_RECURSIVE: return SQLITE_OK;
-    case SQLITE_FUNCTION:
-      return second != nullptr && std::strcmp(second, "load_extension") == 0 ? SQLITE_DENY
-                                                                             : SQLITE_OK;
-    default: (void)first; return SQLITE_DENY;
-  }
-}
-
 // 0: there is no such file.
 ino_t inode_of(const std::string& path) {
   struct stat found {};
   return stat(path.c_str(), &found) == 0 ? found.st_ino : 0;
-}
-
-using Moment = std::chrono::steady_clock::time_point;
-
-int stop_when_late(void* deadline) {
-  return std::chrono::steady_clock::now() > *static_cast<const Moment*>(deadline) ? 1 : 0;
 }
 
 }  // namespace
@@ -377,9 +355,7 @@ Result<Value> Database::scalar(std::string_view text, const Values& values) {
 
 Result<std::vector<Row>> Database::guarded_query(const std::string& query, int rows_max,
                                                  int time_max_ms) {
-  Moment deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(time_max_ms);
-  sqlite3_set_authorizer(connection_->handle, allow_reading, nullptr);
-  sqlite3_progress_handler(connection_->handle, kGuardStepsPerLook, stop_when_late, &deadline);
+  const ReadingGuard guard(connection_->handle, time_max_ms);
   std::string_view text = query;
   Result<std::vector<Row>> result = std::vector<Row>{};
   auto statement = connection_->compile(text);
@@ -392,16 +368,20 @@ Result<std::vector<Row>> Database::guarded_query(const std::string& query, int r
     result = Error{Fault::rejected, Cause::other, "does more than to read", "write one SELECT"};
   } else {
     result = connection_->rows(statement.value(), {}, rows_max);
-    if (!result.ok() && sqlite3_errcode(connection_->handle) == SQLITE_INTERRUPT) {
+    const int code = result.ok() ? SQLITE_OK : sqlite3_errcode(connection_->handle);
+    if (code == SQLITE_INTERRUPT) {
       result = Error{Fault::rejected, Cause::deadline,
                      fmt::format("takes more than {} ms", time_max_ms), "narrow the query"};
+    } else if (code == SQLITE_TOOBIG) {
+      result = Error{Fault::rejected, Cause::other, "meets a text or blob of more than a megabyte",
+                     "narrow the query"};
+    } else if (code == SQLITE_ERROR) {
+      result = Error{Fault::rejected, Cause::other, sqlite3_errmsg(connection_->handle), ""};
     }
   }
   if (statement.ok()) {
     sqlite3_finalize(statement.value());
   }
-  sqlite3_progress_handler(connection_->handle, 0, nullptr, nullptr);
-  sqlite3_set_authorizer(connection_->handle, nullptr, nullptr);
   return result;
 }
 

@@ -81,8 +81,9 @@ class Database {
   // The first column of the first row, or NULL.
   Result<Value> scalar(std::string_view query, const Values& values = {});
 
-  // Reading under guard, for queries that somebody else wrote: nothing but SELECT on built-in
-  // functions, at most `rows_max` rows (more is an error), for at most `time_max_ms`.
+  // Reading under guard, for queries that somebody else wrote: nothing but SELECT on functions that
+  // work on values, at most `rows_max` rows (more is an error), for at most `time_max_ms` and a
+  // little, since no text or blob in it may be longer than a megabyte.
   Result<std::vector<Row>> guarded_query(const std::string& query, int rows_max, int time_max_ms);
 
   // What PRAGMA data_version says: another number whenever another connection has committed. About

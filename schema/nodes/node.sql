@@ -46,6 +46,7 @@ CREATE TABLE claimant (
   only       INTEGER PRIMARY KEY CHECK (only = 1),
   holder     TEXT NOT NULL,
   place      TEXT NOT NULL DEFAULT '',       -- of the home's folder; a copy of the folder is at another
+  folder     TEXT NOT NULL DEFAULT '',       -- its path, without links
   says       TEXT NOT NULL DEFAULT '',       -- for people: which process, where, since when
   takes_over INTEGER NOT NULL DEFAULT 0      -- 1: a person said that whoever drives the home does so no more
 );
@@ -214,7 +215,7 @@ SET look_at_ms = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach E
 
 -- @run node.claimant
 
-UPDATE claimant SET place = :place, says = :says, takes_over = :takes_over;
+UPDATE claimant SET place = :place, folder = :folder, says = :says, takes_over = :takes_over;
 -- What an earlier controller claimed is not held by this one.
 UPDATE node_state SET claim_epoch = 0, seen_epoch = NULL;
 

@@ -21,6 +21,17 @@ CREATE INDEX instance_mount_by_source ON instance_mount (node, type, source);
 CREATE VIEW job_writes AS
 SELECT m.job, m.path, m.type, m.source, m.shared FROM job_mount AS m WHERE m.type <> 'tmpfs' AND m.read_only = 0;
 
+-- Where nothing of a machine is to be mounted from: whoever reads there has what is everybody's.
+CREATE VIEW mount_forbidden (path, holds) AS
+SELECT '/proc', 'all processes of the machine show themselves'
+UNION ALL SELECT '/sys', 'the machine itself is set up'
+UNION ALL SELECT '/dev/shm', 'the secrets of all instances lie'
+-- and /run/rowlock-…: secret_folders.cpp
+UNION ALL SELECT '/run/rowlock', 'the secrets of all instances lie'
+UNION ALL SELECT '/var/run/rowlock', 'the secrets of all instances lie'
+UNION ALL SELECT folder, 'Rowlock itself lives, and whoever opens its socket gives the orders' FROM claimant
+WHERE folder <> '';
+
 CREATE VIEW mount_violation AS
 SELECT 'job_mount' AS table_name,
        m.job || '/' || m.path AS row_key,
@@ -41,7 +52,29 @@ CROSS JOIN job_writes AS other ON other.type = m.type AND other.job <> m.job
                                    AND substr(other.source, 1, length(m.source) + 1) = rtrim(m.source, '/') || '/'))
 WHERE (m.shared = 0 OR other.shared = 0)
   AND (other.job < m.job OR other.source <> m.source)
-  AND (SELECT count(*) FROM node) = 1;
+  AND (SELECT count(*) FROM node) = 1
+UNION ALL
+SELECT 'job_mount', m.job || '/' || m.path,
+       'job ' || m.job || ' mounts ' || m.source || ' of the machine, with ' || f.path || ' where ' || f.holds
+         || ': mount only the folder that it needs'
+FROM job_mount AS m
+JOIN mount_forbidden AS f
+WHERE m.type = 'bind'
+  AND (f.path = rtrim(m.source, '/')
+       OR substr(f.path, 1, length(rtrim(m.source, '/')) + 1) = rtrim(m.source, '/') || '/'
+       OR substr(m.source, 1, length(f.path) + 1) = f.path || '/'
+       OR (f.path GLOB '*/run/rowlock' AND substr(m.source, 1, length(f.path) + 1) = f.path || '-'))
+UNION ALL
+SELECT 'job_mount', m.job || '/' || m.path,
+       'job_mount.source ' || m.source || ' of job ' || m.job || ' must be written without //, /. and /..'
+FROM job_mount AS m
+WHERE m.type = 'bind' AND m.source || '/' GLOB '*/[./]*'
+  AND (instr(m.source, '//') OR instr(m.source || '/', '/./') OR instr(m.source || '/', '/../'))
+UNION ALL
+SELECT 'job_mount', m.job || '/' || m.path,
+       'job_mount.path ' || m.path || ' of job ' || m.job || ' is where Rowlock puts its secrets: choose another'
+FROM job_mount AS m
+WHERE rtrim(m.path, '/') = '/run/secrets' OR m.path GLOB '/run/secrets/*';
 
 -- What an instance was made to write to.
 CREATE VIEW instance_writes AS

@@ -76,7 +76,7 @@ Test(log, no_byte_can_end_the_line_or_break_the_json) {
   for (int byte = 0; byte < 256; ++byte) {
     all += static_cast<char>(byte);
   }
-  all += "\u0085\u009b \u2028 🚣";
+  all += "\u0085\u009b \u2028\u202e\u2066 🚣";
 
   log.error("a \"quoted\\\" message\n\x1b[2J", {{"bytes", all}, {"na\"me\n", "x"}});
 
@@ -84,7 +84,9 @@ Test(log, no_byte_can_end_the_line_or_break_the_json) {
   cr_assert(json["msg"].as_string() == "a \"quoted\\\" message\n\x1b[2J");
   cr_assert(json["bytes"].as_string() == rowlock::utf8_sanitised(all));
   cr_assert_eq(lines.text().find('\x1b'), std::string::npos);
-  cr_assert_eq(lines.text().find("\u009b"), std::string::npos, "terminals obey C1 controls too");
+  for (const char* obeyed : {"\u009b", "\u202e", "\u2066"}) {
+    cr_assert_eq(lines.text().find(obeyed), std::string::npos, "terminals obey it");
+  }
 }
 
 Test(log, numbers_that_json_lacks_are_null) {

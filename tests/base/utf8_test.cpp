@@ -25,3 +25,10 @@ Test(utf8, bytes_that_are_not_utf8_are_replaced_one_by_one) {
     cr_expect(utf8_sanitised(valid) == valid);
   }
 }
+
+Test(utf8, a_character_is_one_code_point) {
+  for (const auto& [character, code] : std::vector<std::pair<std::string, char32_t>>{
+           {std::string(1, '\0'), 0}, {"a", 0x61}, {"é", 0xe9}, {"€", 0x20ac}, {"🚣", 0x1f6a3}}) {
+    cr_expect(rowlock::utf8_code_point(character) == code, "%s", character.c_str());
+  }
+}

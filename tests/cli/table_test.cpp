@@ -71,6 +71,18 @@ Test(cli_table, a_cell_cannot_move_the_cursor) {
   expect_text(rowlock::table_text(table, {}), "log\n [2Jgone\n");
 }
 
+Test(cli_table, what_a_terminal_obeys_is_a_blank) {
+  for (const std::string obeyed :
+       {"\x1b", "\r", "\n", "\t", "\x7f", "\u0080", "\u009b", "\u009f", "\u061c", "\u200e",
+        "\u200f", "\u2028", "\u202a", "\u202e", "\u2066", "\u2069"}) {
+    expect_text(rowlock::printable("a" + obeyed + "b"), "a b");
+  }
+  expect_text(rowlock::printable(std::string("a\0b", 3)), "a b");
+  expect_text(rowlock::printable("é\u00a0 🚣\u200d♀️ \u202f"),
+              "é\u00a0 🚣\u200d♀️ \u202f");
+  expect_text(rowlock::printable_lines("one\n\u009b2Jtwo\n"), "one\n 2Jtwo\n");
+}
+
 Test(cli_table, tabs_and_newlines_are_escaped_for_scripts) {
   const Table table = table_of({"name", "detail"}, {{"a\tb", "c\nd\\e\r"}, {{}, std::int64_t{42}}});
 

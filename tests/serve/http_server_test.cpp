@@ -122,6 +122,31 @@ Test(serve_request, what_is_no_path_is_refused_in_words, .timeout = 30) {
   cr_assert_eq(handled, 0);
 }
 
+// What is smuggled behind it as another request is never read.
+Test(serve_request, a_head_that_leaves_open_where_its_body_ends_is_refused_and_cut, .timeout = 30) {
+  std::atomic<int> handled = 0;
+  Served served([&](const HttpRequest&, const HttpServer::Respond& respond) {
+    ++handled;
+    respond(text("handled"));
+  });
+  const std::string smuggled = "GET /admin HTTP/1.1\r\nHost: h\r\n\r\n";
+
+  for (const std::string head :
+       {"Host: h\r\nContent-Length: 0\r\nContent-Length: 5\r\n",
+        "Host: h\r\nContent-Length: 5\r\ncontent-length: 5\r\n",
+        "Host: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Host: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "Host: h\r\nHost: other\r\n", "Host: h\r\nhost: h\r\n"}) {
+    Client client(served.path());
+    client.send("POST / HTTP/1.1\r\n" + head + "\r\n0\r\n\r\n" + smuggled);
+    const Reply reply = client.receive();
+    cr_expect_eq(reply.status, 400, "%s: %d", head.c_str(), reply.status);
+    cr_expect(client.is_closed(), "%s", head.c_str());
+  }
+  cr_expect_eq(handled, 0);
+  cr_assert_eq(Client(served.path()).ask("GET", "/").status, 200);
+}
+
 Test(serve_request, what_is_not_http_is_refused_and_never_handled, .timeout = 30) {
   std::atomic<int> handled = 0;
   Served served([&](const HttpRequest&, const HttpServer::Respond& respond) {

@@ -149,7 +149,7 @@ std::vector<Mutant> mutants_of_nodes() {
       {"a stranger is removed",
        {{kStray, "('free',  'unknown', '*',       'none',  ",
          "('free',  'unknown', '*',       'remove',"}},
-       13},
+       119},
       {"what has the name is taken for it",
        {{kNode, "AND instance.nonce = seen.nonce", ""},
         {kNode, "WHERE name = 'instance' AND EXISTS (SELECT 1 FROM stray",

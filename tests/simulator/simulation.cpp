@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kShortNapMs = 3000;
 constexpr std::uint64_t kSeedsPerVolumes = 3;  // In every third world, images declare data.
-constexpr std::uint64_t kSeedsPerPast = 2;
+constexpr std::uint64_t kSeedsPerPast = 4;
 
 constexpr std::size_t kStoryMax = 120;
 constexpr std::int64_t kSettleMs = 600000;  // Within so long everything must be as it is to be.
@@ -70,7 +70,7 @@ Simulation::Simulation(Stage& stage, std::uint64_t seed, const Weather& weather)
       clock_dice_(seed ^ 0xC10C),
       past_dice_(seed ^ 0x01D),
       // Versions and backups that an older one does not know are lost, as they would be.
-      has_past_(seed % kSeedsPerPast == 1 && seed % kSeedsPerVolumes != 0 &&
+      has_past_(seed % kSeedsPerPast == 3 && seed % kSeedsPerVolumes != 0 &&
                 !keeper_.is_at_work() && !archivist_.is_at_work()) {
   engines_.on_call([this](const Call& call) { judge(call); });
   engines_.on_hint([this](const std::string& container) { hint("instance", container); });

@@ -228,6 +228,9 @@ Test(database, a_guarded_query_reads_and_does_nothing_else) {
                                    std::string("REINDEX"),
                                    std::string("ANALYZE"),
                                    std::string("SELECT load_extension('x')"),
+                                   std::string("SELECT fts3_tokenizer('simple')"),
+                                   std::string("SELECT sqlite_log(1, 'x')"),
+                                   std::string("SELECT hex(randomblob(9))"),
                                    std::string("SELECT 1; DELETE FROM t"),
                                    std::string(""),
                                    std::string("-- nothing"),
@@ -259,6 +262,23 @@ Test(database, a_guarded_query_is_bounded_in_rows_and_time) {
   cr_expect(!slow.ok() && slow.error().message == "takes more than 50 ms", "%s",
             slow.ok() ? "" : slow.error().message.c_str());
   cr_expect(exact.ok() && exact.value().size() == 100);
+}
+
+// The time is looked at between the steps of a query, and one function is one step.
+Test(database, nothing_in_a_guarded_query_is_longer_than_a_megabyte) {
+  Database database = opened(":memory:");
+  cr_assert(database.run("CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(1500000))").ok());
+
+  for (const std::string long_one :
+       {"length(hex(zeroblob(200000000)))", "length(zeroblob(1000001))",
+        "length(replace(hex(zeroblob(400000)), '0', '0000000000'))",
+        "(SELECT length(x || '') FROM t)", "'a' LIKE replace(hex(zeroblob(200)), '0', '%')"}) {
+    const auto rows = database.guarded_query("SELECT " + long_one, 10, 1000);
+    cr_expect(!rows.ok() && rows.error().fault == rowlock::Fault::rejected, "%s", long_one.c_str());
+  }
+
+  cr_expect(text_of(database.scalar("SELECT length(hex(zeroblob(1500000)))").value()) == "3000000",
+            "the guard is gone afterwards");
 }
 
 Test(database, a_file_that_was_taken_away_under_it_is_noticed) {

@@ -29,7 +29,7 @@ void ProgressLine::show(const std::string& phase, const std::string& text, std::
   if (text == text_) return;
   if (terminal_.shows_progress()) {
     if (is_new) end();
-    fmt::print(stderr, "\r{}\x1b[K", text);
+    fmt::print(stderr, "\r{}\x1b[K", printable(text));
     is_open_ = true;
   } else if (is_new || now_ms - said_at_ms_ >= kSayEveryMs) {
     terminal_.note(text);

@@ -161,10 +161,23 @@ std::string counted(std::int64_t count, std::string_view noun) {
 }
 
 std::string printable(std::string_view text) {
-  std::string clean = utf8_sanitised(text);
-  std::replace_if(
-      clean.begin(), clean.end(),
-      [](char each) { return static_cast<unsigned char>(each) < 0x20 || each == 0x7f; }, ' ');
+  const std::string valid = utf8_sanitised(text);
+  std::string clean;
+  for (std::string_view rest = valid; !rest.empty();) {
+    const std::string_view character = rest.substr(0, utf8_character_length(rest));
+    clean += moves_the_terminal(utf8_code_point(character)) ? " " : character;
+    rest.remove_prefix(character.size());
+  }
+  return clean;
+}
+
+std::string printable_lines(std::string_view text) {
+  std::string clean;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    clean += printable(text.substr(at, end - at)) + (end < text.size() ? "\n" : "");
+    at = end + 1;
+  }
   return clean;
 }
 

@@ -47,7 +47,10 @@ std::string state_text(std::string_view state, bool is_coloured, bool is_old);
 // "1 row", "2 rows".
 std::string counted(std::int64_t count, std::string_view noun);
 
-// One line without control characters, which could move the cursor or change colours.
+// One line without what a terminal obeys instead of showing it: it could move the cursor, change
+// colours or the order of what follows. Texts of others go through this.
 std::string printable(std::string_view text);
+// The same for each line of the text.
+std::string printable_lines(std::string_view text);
 
 }  // namespace rowlock

@@ -113,7 +113,7 @@ void Terminal::print(std::string_view text) const {
 void Terminal::note(std::string_view sentence) const {
   if (!is_json()) {
     std::fflush(stdout);
-    fmt::print(stderr, "{}\n", sentence);
+    fmt::print(stderr, "{}\n", printable_lines(sentence));
   }
 }
 
@@ -126,9 +126,9 @@ int Terminal::fail(const Error& error, int code) const {
                json_member("hint", error.hint));
     return code;
   }
-  fmt::print(stderr, "rowlock: {}\n", error.message);
+  fmt::print(stderr, "rowlock: {}\n", printable_lines(error.message));
   if (!error.hint.empty()) {
-    fmt::print(stderr, "  hint: {}\n", error.hint);
+    fmt::print(stderr, "  hint: {}\n", printable_lines(error.hint));
   }
   return code;
 }

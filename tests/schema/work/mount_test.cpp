@@ -32,6 +32,8 @@ std::string objections(PlanWorld& world) {
   return world.text("SELECT row_key FROM violation_now ORDER BY row_key");
 }
 
+std::string sentences(PlanWorld& world) { return world.text("SELECT message FROM violation_now"); }
+
 }  // namespace
 
 Test(mount_plan, a_writable_volume_never_has_two_writers_whatever_the_default_order) {
@@ -129,6 +131,59 @@ Test(mount_plan, room_on_the_node_is_that_of_the_one_that_goes) {
 
   cr_expect(world.text("SELECT state FROM status WHERE name = 'db'") == "converged");
   cr_expect(running_image(world) == "good:2");
+}
+
+Test(mount_plan, what_is_everybodys_is_not_mounted) {
+  PlanWorld world;
+  converge(world);
+  world.sql("UPDATE claimant SET folder = '/srv/rowlock'");
+  const auto objections_to = [&](const std::string& source) {
+    world.sql("SAVEPOINT edit");
+    world.sql("UPDATE job_mount SET type = 'bind', source = '" + source + "'");
+    std::string said = objections(world);
+    world.sql("ROLLBACK TO edit; RELEASE edit");
+    return said;
+  };
+  for (const char* forbidden : {"/",
+                                "//",
+                                "/proc",
+                                "/proc/",
+                                "/proc/1",
+                                "/sys",
+                                "/sys/fs/cgroup",
+                                "/dev",
+                                "/dev/shm",
+                                "/dev/shm/rowlock-1",
+                                "/run",
+                                "/run/rowlock-a1/web-1",
+                                "/var/run",
+                                "/srv",
+                                "/srv/",
+                                "/srv/rowlock",
+                                "/srv/rowlock/rowlock.sock",
+                                "/data/../proc",
+                                "/data//x",
+                                "/data/./x",
+                                "/data/.."}) {
+    cr_expect(!objections_to(forbidden).empty(), "accepted: %s", forbidden);
+  }
+  for (const char* allowed : {"/srv/rowlock2", "/srv/data", "/data", "/dev/net/tun", "/process",
+                              "/run/user", "/data/.hidden", "/data/..x", "/data/a.b"}) {
+    cr_expect(objections_to(allowed).empty(), "%s: %s", allowed, objections_to(allowed).c_str());
+  }
+  world.sql("SAVEPOINT edit; UPDATE job_mount SET type = 'bind', source = '/srv'");
+  cr_expect(
+      sentences(world) ==
+          "job db mounts /srv of the machine, with /srv/rowlock where Rowlock itself lives, "
+          "and whoever opens its socket gives the orders: mount only the folder that it needs",
+      "%s", sentences(world).c_str());
+  world.sql("ROLLBACK TO edit; RELEASE edit");
+  for (const char* path : {"/run/secrets", "/run/secrets/", "/run/secrets/mine"}) {
+    world.sql(std::string("SAVEPOINT edit; UPDATE job_mount SET path = '") + path + "'");
+    cr_expect(sentences(world).find("is where Rowlock puts its secrets") != std::string::npos,
+              "%s: %s", path, sentences(world).c_str());
+    world.sql("ROLLBACK TO edit; RELEASE edit");
+  }
 }
 
 Test(mount_plan, two_writers_are_refused_in_one_job_and_in_two) {
