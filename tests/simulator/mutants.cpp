@@ -150,11 +150,6 @@ std::vector<Mutant> mutants_of_nodes() {
        {{kStray, "('free',  'unknown', '*',       'none',  ",
          "('free',  'unknown', '*',       'remove',"}},
        119},
-      {"what has the name is taken for it",
-       {{kNode, "AND instance.nonce = seen.nonce", ""},
-        {kNode, "WHERE name = 'instance' AND EXISTS (SELECT 1 FROM stray",
-         "WHERE false AND EXISTS (SELECT 1 FROM stray"}},
-       185},
       {"a step under way is begun again",
        {{kInstance, "--   looks:    look\n",
          "--   looks:    look\n--   beside:   look pull create start resume stop collect "
