@@ -55,15 +55,18 @@ WHERE (m.shared = 0 OR other.shared = 0)
   AND (SELECT count(*) FROM node) = 1
 UNION ALL
 SELECT 'job_mount', m.job || '/' || m.path,
-       'job ' || m.job || ' mounts ' || m.source || ' of the machine, with ' || f.path || ' where ' || f.holds
+       'job ' || m.job || ' mounts ' || m.source || ' of the machine, with ' || m.forbidden
          || ': mount only the folder that it needs'
-FROM job_mount AS m
-JOIN mount_forbidden AS f
-WHERE m.type = 'bind'
-  AND (f.path = rtrim(m.source, '/')
-       OR substr(f.path, 1, length(rtrim(m.source, '/')) + 1) = rtrim(m.source, '/') || '/'
-       OR substr(m.source, 1, length(f.path) + 1) = f.path || '/'
-       OR (f.path GLOB '*/run/rowlock' AND substr(m.source, 1, length(f.path) + 1) = f.path || '-'))
+FROM (SELECT b.job, b.path, b.source,
+             (SELECT f.path || ' where ' || f.holds FROM mount_forbidden AS f
+              WHERE f.path = rtrim(b.source, '/')
+                 OR substr(f.path, 1, length(rtrim(b.source, '/')) + 1) = rtrim(b.source, '/') || '/'
+                 OR substr(b.source, 1, length(f.path) + 1) = f.path || '/'
+                 OR (f.path GLOB '*/run/rowlock' AND substr(b.source, 1, length(f.path) + 1) = f.path || '-')
+              LIMIT 1) AS forbidden
+      FROM job_mount AS b
+      WHERE b.type = 'bind') AS m
+WHERE m.forbidden IS NOT NULL
 UNION ALL
 SELECT 'job_mount', m.job || '/' || m.path,
        'job_mount.source ' || m.source || ' of job ' || m.job || ' must be written without //, /. and /..'

@@ -171,6 +171,7 @@ Test(mount_plan, what_is_everybodys_is_not_mounted) {
                               "/run/user", "/data/.hidden", "/data/..x", "/data/a.b"}) {
     cr_expect(objections_to(allowed).empty(), "%s: %s", allowed, objections_to(allowed).c_str());
   }
+  cr_expect(objections_to("/") == "db//data", "one is enough: %s", objections_to("/").c_str());
   world.sql("SAVEPOINT edit; UPDATE job_mount SET type = 'bind', source = '/srv'");
   cr_expect(
       sentences(world) ==
