@@ -10,6 +10,7 @@
 #include <cctype>
 #include <charconv>
 #include <map>
+#include <strings.h>
 
 namespace rowlock {
 
@@ -94,10 +95,13 @@ defaults {4}
 )";
 
 // The longest key in routes.map that begins host/path/ names the backend. Both sides end in a
-// slash, which is what keeps /apple out of /app. The host comes without port and closing dot.
+// slash, which is what keeps /apple out of /app. The host comes without port and closing dot; what
+// is no name of one (user@name, .name, *.name, name/path) leads nowhere, nor to a route with a
+// star.
 constexpr char kRouting[] =
     R"(
-    http-request deny deny_status 400 if { req.fhdr(host) -m sub / }
+    acl names_a_host req.fhdr(host) -m reg ^[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]*)?$
+    http-request deny deny_status 400 if { req.fhdr(host) -m found } !names_a_host
     http-request set-var(txn.host) req.fhdr(host),field(1,:),lower,rtrim(.)
     http-request set-var(txn.parent) var(txn.host),field(2,.,0)
     http-request set-var(txn.path) path
@@ -111,8 +115,28 @@ constexpr char kRouting[] =
     use_backend %[var(txn.route)]
 )";
 
+// By which applications and their frameworks let a proxy say who asks, and how.
+constexpr std::string_view kTellsTheClient[] = {
+    "Forwarded",      "X-Real-IP",        "X-Client-IP",         "Client-IP",
+    "True-Client-IP", "CF-Connecting-IP", "CF-Connecting-IPv6",  "Fastly-Client-IP",
+    "X-Original-For", "X-Original-Proto", "X-Cluster-Client-IP", "X-ProxyUser-IP"};
+
+// What takes all of them out but `believed`, also as written with underscores, since many
+// applications read both as one. HAProxy knows names in lower case.
+std::string others_taken_out(const std::string& believed) {
+  std::string names = "x[-_]forwarded[-_].*";
+  for (const std::string_view name : kTellsTheClient) {
+    if (::strcasecmp(std::string(name).c_str(), believed.c_str()) == 0) continue;
+    names += '|';
+    for (const char c : name) {
+      names += c == '-' ? "[-_]" : std::string(1, static_cast<char>(std::tolower(c)));
+    }
+  }
+  return fmt::format("    http-request del-header ^({})$ -m reg\n", names);
+}
+
 // Who asks, and how. Whoever claims it from elsewhere is not believed, and what an instance sees of
-// it is what was found here.
+// it is what was found here. Nor does a client say which headers end at the next hop.
 std::string client_rules(const std::string& client_header) {
   std::string rules = R"(
     http-request set-var(txn.proto) str(http)
@@ -128,9 +152,9 @@ std::string client_rules(const std::string& client_header) {
         "    http-request del-header {0} unless {{ var(txn.believed) -m bool }}\n",
         client_header);
   }
-  return rules +
-         "    http-request del-header X-Forwarded- -m beg\n"
-         "    http-request del-header Forwarded\n"
+  return rules + others_taken_out(client_header) +
+         "    http-request set-header Connection upgrade if { req.hdr(Upgrade) -m found }\n"
+         "    http-request del-header Connection unless { req.hdr(Upgrade) -m found }\n"
          "    http-request set-header X-Forwarded-For %[src]\n"
          "    http-request set-header X-Forwarded-Proto %[var(txn.proto)]\n"
          "    http-request set-header X-Forwarded-Host %[req.fhdr(host)]"
