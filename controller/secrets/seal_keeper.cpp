@@ -13,6 +13,8 @@ namespace rowlock {
 
 namespace {
 
+constexpr std::size_t kSetsMax = 64;
+
 Result<> check_counts(int shares, int threshold) {
   if (threshold < 1 || shares < threshold || shares > 255) {
     return Error{Fault::rejected, Cause::other,
@@ -44,8 +46,10 @@ RecoveryKit kit_of(SecretBytes key, int shares, int threshold) {
 }  // namespace
 
 SealStatus SealKeeper::status() const {
-  return {keyring_.state(), static_cast<int>(shares_.size()),
-          shares_.empty() ? 0 : shares_.front().threshold};
+  const auto most = std::max_element(
+      sets_.begin(), sets_.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  if (most == sets_.end()) return {keyring_.state(), 0, 0};
+  return {keyring_.state(), static_cast<int>(most->size()), most->front().threshold};
 }
 
 Result<> SealKeeper::write_row(std::int64_t now_ms, const std::string& detail) {
@@ -94,15 +98,22 @@ Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, st
   if (keyring_.is_open()) {
     return Done{};
   }
-  TRY(keyring_.open(key));
-  shares_.clear();
-  Result<> done = log(actor, "unseal", "", now_ms);
+  if (auto opened = keyring_.open(key); !opened.ok()) {
+    ++in_vain_;
+    return opened;
+  }
+  sets_.clear();
+  // While it was sealed nothing could be written.
+  const std::string before = in_vain_ == 0 ? "" : fmt::format("after {} in vain", in_vain_);
+  Result<> done = log(actor, "unseal", before, now_ms);
   if (done.ok()) {
     done = write_row(now_ms, "");
   }
   if (!done.ok()) {
     keyring_.seal();  // Nothing is opened that is not written down.
+    return done;
   }
+  in_vain_ = 0;
   return done;
 }
 
@@ -114,31 +125,47 @@ Result<SealStatus> SealKeeper::give_share(const std::string& text, std::int64_t 
     return Error{Fault::rejected, Cause::other, "there is no secret store to unseal yet",
                  "make one with `rowlock secret init`"};
   }
-  auto share = TRY(read_share(text));
+  auto read = read_share(text);
+  if (!read.ok()) {
+    ++in_vain_;
+    return read.error();
+  }
+  Share share = std::move(read).value();
   if (share.bytes.size() != kKeyBytes) {
+    ++in_vain_;
     return Error{Fault::rejected, Cause::other, "this is not a share of a secret store's key",
                  "give the line as the recovery kit has it"};
   }
-  if (!shares_.empty() &&
-      (shares_.front().set != share.set || shares_.front().threshold != share.threshold)) {
-    shares_.clear();
-  }
+  std::vector<Share>& own = set_of(share);
   const int x = share.x;
-  if (std::none_of(shares_.begin(), shares_.end(), [x](const Share& own) { return own.x == x; })) {
-    shares_.push_back(std::move(share));
+  if (std::none_of(own.begin(), own.end(), [x](const Share& given) { return given.x == x; })) {
+    own.push_back(std::move(share));
   }
-  if (static_cast<int>(shares_.size()) < shares_.front().threshold) {
+  if (static_cast<int>(own.size()) < own.front().threshold) {
     TRY(write_row(now_ms, ""));
     return status();
   }
-  const SecretBytes key = combine_shares(shares_);
-  shares_.clear();
+  const SecretBytes key = combine_shares(own);
+  sets_.erase(sets_.begin() + (&own - sets_.data()));
   TRY(unseal(key, "shares", now_ms));
   return status();
 }
 
+// The shares that go with it, a new set if there are none: of so many, the smallest makes room.
+std::vector<Share>& SealKeeper::set_of(const Share& share) {
+  for (std::vector<Share>& each : sets_) {
+    if (each.front().set == share.set && each.front().threshold == share.threshold) return each;
+  }
+  if (sets_.size() >= kSetsMax) {
+    sets_.erase(std::min_element(sets_.begin(), sets_.end(),
+                                 [](const auto& a, const auto& b) { return a.size() < b.size(); }));
+  }
+  return sets_.emplace_back();
+}
+
 Result<> SealKeeper::drop_shares(std::int64_t now_ms) {
-  shares_.clear();
+  in_vain_ += sets_.empty() ? 0 : 1;
+  sets_.clear();
   return write_row(now_ms, "");
 }
 

@@ -23,7 +23,7 @@ struct RecoveryKit {
 
 struct SealStatus {
   Keyring::State state = Keyring::State::absent;
-  int progress = 0;   // Shares given so far,
+  int progress = 0;   // Shares given so far of the set of which there are most,
   int threshold = 0;  // of so many; 0 when it is not known yet.
 };
 
@@ -52,9 +52,10 @@ class SealKeeper {
   // Opens with the key itself. An open store counts as opened.
   Result<> unseal(const SecretBytes& key, const std::string& actor, std::int64_t now_ms);
 
-  // One share more; opens once there are enough. A share of another set begins anew. Rejected with
-  // a sentence when it is no share, or when all together are not the key: then all must be given
-  // again.
+  // One share more; opens once there are enough of its set. Those of other sets count for
+  // themselves: who gives shares that were never printed is in nobody's way. Rejected with a
+  // sentence when it is no share, or when all of the set together are not the key: then all of it
+  // must be given again.
   Result<SealStatus> give_share(const std::string& share, std::int64_t now_ms);
   Result<> drop_shares(std::int64_t now_ms);
 
@@ -72,13 +73,15 @@ class SealKeeper {
   Result<> log(const std::string& actor, const std::string& operation, const std::string& detail,
                std::int64_t now_ms);
   Result<> drop_old_keys();
+  std::vector<Share>& set_of(const Share& share);
 
   Database& state_;
   const Schema& schema_;
   Keyring& keyring_;
   AuditLog& audit_;
   SecretStore& store_;
-  std::vector<Share> shares_;
+  std::vector<std::vector<Share>> sets_;  // Given so far, the set that was begun last at the end.
+  std::int64_t in_vain_ = 0;              // Shares and keys that did not open it, and drops.
 };
 
 }  // namespace rowlock

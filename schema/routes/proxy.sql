@@ -261,6 +261,11 @@ INSERT OR IGNORE INTO proxy_state (only) VALUES (1);
 CREATE TEMP TRIGGER wake_proxy_state AFTER UPDATE ON proxy_state BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 -- Whoever waits for the proxy is planned again when it is back, when it runs another configuration, and when that was
 -- written.
+-- A reload that waited for its turn and was taken back.
+CREATE TEMP TRIGGER proxy_reload_lost AFTER UPDATE OF outcome ON attempt
+WHEN NEW.kind = 'proxy' AND NEW.step = 'reload' AND NEW.outcome = 'lost' BEGIN
+  UPDATE proxy_state SET reloading = 0;
+END;
 CREATE TEMP TRIGGER wake_proxy_reach AFTER UPDATE OF reach, running_generation, reloading ON proxy_state
 WHEN NEW.reach <> OLD.reach OR NEW.running_generation <> OLD.running_generation
   OR NEW.reloading < OLD.reloading BEGIN

@@ -84,14 +84,32 @@ Test(serve_vault_api_seal, is_opened_by_shares_one_after_the_other) {
   cr_expect_eq(status.body["progress"].as_integer(), 1);
   cr_expect_eq(status.body["t"].as_integer(), 2);
   cr_expect(status.body["sealed"].as_boolean());
-  cr_expect_eq(
-      rig.ask_with("", "PUT", "/v1/sys/unseal", R"({"reset":true})").body["progress"].as_integer(1),
-      0);
+  const std::string reset = R"({"reset":true})";
+  cr_expect_eq(rig.ask_with("", "PUT", "/v1/sys/unseal", reset).status, 403);
+  cr_expect_eq(rig.ask("GET", "/v1/sys/seal-status").body["progress"].as_integer(), 1);
+  cr_expect_eq(rig.ask("PUT", "/v1/sys/unseal", reset).body["progress"].as_integer(1), 0);
   give(rig, rig.shares[2]);
   cr_expect_eq(give(rig, rig.shares[2]).body["progress"].as_integer(), 1, "the same one again");
   status = give(rig, rig.shares[0]);
   cr_expect(!status.body["sealed"].as_boolean(true));
   cr_expect_eq(rig.ask_with(token, "GET", "/v1/secret/data/x").status, 200);
+}
+
+Test(serve_vault_api_seal, shares_that_were_never_printed_are_in_nobodys_way) {
+  ApiRig rig;
+  rig.ask("PUT", "/v1/sys/seal");
+  const rowlock::SecretBytes other(std::string(32, 'x'));
+  const std::vector<std::string> forged = rowlock::split_secret(other, 3, 2);
+
+  give(rig, forged[0]);
+  give(rig, rig.shares[0]);
+  cr_expect_eq(give(rig, forged[1]).status, 400, "all of a set, and not the key");
+  for (int i = 0; i < 200; ++i) give(rig, rowlock::split_secret(other, 3, 2)[0]);
+  give(rig, rig.shares[0]);
+
+  cr_expect(!give(rig, rig.shares[1]).body["sealed"].as_boolean(true));
+  cr_expect(rig.value("SELECT operation || ': ' || detail FROM audit ORDER BY seq DESC LIMIT 1") ==
+            "unseal: after 1 in vain");
 }
 
 Test(serve_vault_api_seal, is_opened_by_the_key_itself_and_by_no_other) {

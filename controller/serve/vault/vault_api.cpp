@@ -59,10 +59,6 @@ std::string token_in(const HttpRequest& request) {
   return token;
 }
 
-bool is_of_operator(const HttpRequest& request) {
-  return request.user.has_value() && (*request.user == 0 || *request.user == geteuid());
-}
-
 Error nobody(std::string message) {
   return {Fault::rejected, Cause::other, std::move(message), ""};
 }
@@ -72,6 +68,10 @@ VaultApi::Answer free_answer(VaultReply reply) {
 }
 
 }  // namespace
+
+bool is_of_operator(const HttpRequest& request) {
+  return request.user.has_value() && (*request.user == 0 || *request.user == geteuid());
+}
 
 struct VaultApi::Match {
   const VaultRoute* route = nullptr;

@@ -54,6 +54,9 @@ struct VaultReply {
   std::function<VaultReply()> later;
 };
 
+// Root or the user whose home it is, at the unix socket.
+bool is_of_operator(const HttpRequest& request);
+
 // Who may ask at all; what of, is decided by policies.
 enum class VaultAccess {
   anyone,

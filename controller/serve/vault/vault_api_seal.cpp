@@ -158,6 +158,11 @@ Result<> give_key(const VaultParts& parts, const VaultCall& call, const std::str
 VaultReply unseal(const VaultParts& parts, const VaultCall& call) {
   const std::string key = call.body["key"].as_string();
   if (call.body["reset"].as_boolean()) {
+    if (!is_of_operator(call.request)) {
+      return refused_with(403,
+                          "only the operator may drop the shares that others gave: `rowlock "
+                          "secret unseal --reset`, as root or the user whose home it is");
+    }
     if (auto dropped = parts.secrets.seal.drop_shares(call.now_ms); !dropped.ok()) {
       return failed(dropped.error());
     }

@@ -131,6 +131,23 @@ Test(route_faults, no_slot_is_set_while_the_proxy_reloads) {
   cr_expect(world.number("SELECT count(*) FROM route_target WHERE ended_at_ms IS NULL") == 1);
 }
 
+// One that waited for its turn until the plan said something else was never begun.
+Test(route_faults, a_reload_that_was_taken_back_holds_no_slot) {
+  PlanWorld world;
+  serve(world, 2);
+  world.sql(
+      "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
+      "VALUES ('proxy', 'proxy', 'proxy', 'reload', '', 0); UPDATE proxy_state SET reloading = 1");
+
+  world.sql(
+      "UPDATE attempt SET finished_at_ms = 1, outcome = 'lost' "
+      "WHERE kind = 'proxy' AND finished_at_ms IS NULL; UPDATE job SET count = 1");
+  world.settle();
+  world.pass_time(1000);
+
+  cr_expect(world.number("SELECT count(*) FROM route_target WHERE ended_at_ms IS NULL") == 1);
+}
+
 Test(route_faults, a_deleted_job_drains_no_longer_than_it_said) {
   PlanWorld world;
   serve(world, 1);
