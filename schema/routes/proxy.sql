@@ -71,7 +71,6 @@ CREATE TABLE proxy_state (
   refused_content    INTEGER NOT NULL DEFAULT -1,  -- what the proxy's own check refused last
   refused_until_ms   INTEGER NOT NULL DEFAULT 0,   -- then it is asked again: the cause may be a file
   running_generation INTEGER NOT NULL DEFAULT -1,
-  reloading          INTEGER NOT NULL DEFAULT 0,   -- 1: a reload is under way
   observed_at_ms     INTEGER,
   look_at_ms         INTEGER NOT NULL DEFAULT 0,
   hinted             INTEGER NOT NULL DEFAULT 0    -- 1: its process ended, or something else happened to it
@@ -80,6 +79,17 @@ CREATE TABLE proxy_state (
 -- @views
 
 -- The settings in force: the row of proxy, or its defaults.
+-- A reload is under way: what is set in a slot now may be set in the worker that goes.
+CREATE VIEW proxy_reloading AS
+SELECT a.started_at_ms FROM attempt AS a
+WHERE a.kind = 'proxy' AND a.target = 'proxy' AND a.finished_at_ms IS NULL AND a.step = 'reload';
+
+-- The names that may wait for the proxy.
+CREATE VIEW proxy_waiter AS
+SELECT name FROM route
+UNION SELECT job FROM route_job
+UNION SELECT job FROM route_target WHERE ended_at_ms IS NULL;
+
 CREATE VIEW proxy_setting AS
 SELECT listen, listen_tls, accept_proxy, client_header, release_delay_ms, socket FROM proxy
 UNION ALL
@@ -261,17 +271,13 @@ INSERT OR IGNORE INTO proxy_state (only) VALUES (1);
 CREATE TEMP TRIGGER wake_proxy_state AFTER UPDATE ON proxy_state BEGIN INSERT INTO dirty VALUES ('proxy'); END;
 -- Whoever waits for the proxy is planned again when it is back, when it runs another configuration, and when that was
 -- written.
--- A reload that waited for its turn and was taken back.
-CREATE TEMP TRIGGER proxy_reload_lost AFTER UPDATE OF outcome ON attempt
-WHEN NEW.kind = 'proxy' AND NEW.step = 'reload' AND NEW.outcome = 'lost' BEGIN
-  UPDATE proxy_state SET reloading = 0;
+CREATE TEMP TRIGGER wake_proxy_reach AFTER UPDATE OF reach, running_generation ON proxy_state
+WHEN NEW.reach <> OLD.reach OR NEW.running_generation <> OLD.running_generation BEGIN
+  INSERT INTO dirty SELECT name FROM proxy_waiter;
 END;
-CREATE TEMP TRIGGER wake_proxy_reach AFTER UPDATE OF reach, running_generation, reloading ON proxy_state
-WHEN NEW.reach <> OLD.reach OR NEW.running_generation <> OLD.running_generation
-  OR NEW.reloading < OLD.reloading BEGIN
-  INSERT INTO dirty SELECT name FROM route;
-  INSERT INTO dirty SELECT job FROM route_job;
-  INSERT INTO dirty SELECT DISTINCT job FROM route_target WHERE ended_at_ms IS NULL;
+CREATE TEMP TRIGGER wake_proxy_reloaded AFTER UPDATE OF finished_at_ms ON attempt
+WHEN NEW.kind = 'proxy' AND NEW.step = 'reload' BEGIN
+  INSERT INTO dirty SELECT name FROM proxy_waiter;
 END;
 CREATE TEMP TRIGGER wake_proxy_content AFTER UPDATE OF content ON proxy_state
 WHEN NEW.content <> OLD.content AND OLD.content = OLD.saved_content BEGIN
@@ -283,7 +289,7 @@ END;
 
 -- @begin
 
-UPDATE proxy_state SET hinted = 1, reloading = 0, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
+UPDATE proxy_state SET hinted = 1, reach = CASE reach WHEN 'reached' THEN 'unseen' ELSE reach END;
 
 -- @run proxy.hint
 
@@ -329,11 +335,6 @@ FROM proxy_state WHERE detail <> :detail;
 
 UPDATE proxy_state SET refused_content = saving_content, refused_until_ms = :now_ms + 30000, detail = :detail;
 
--- @run proxy.reload
-
--- What is set in a slot meanwhile may be set in the worker that goes.
-UPDATE proxy_state SET reloading = 1;
-
 -- @run proxy.start.done
 
 UPDATE proxy_state SET reach = 'unseen', since_ms = :now_ms;
@@ -344,7 +345,7 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'started', '');
 -- @run proxy.reload.done
 
 UPDATE proxy_state
-SET look_at_ms = 0, running_generation = :generation, reloading = 0, saves = 0;
+SET look_at_ms = 0, running_generation = :generation, saves = 0;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'reloaded', 'generation ' || :generation);
@@ -471,7 +472,7 @@ SET since_ms           = CASE WHEN reach = 'lost' THEN since_ms ELSE :now_ms END
 -- @run proxy.failed
 
 -- Its answer may be lost, or the proxy: it is looked at.
-UPDATE proxy_state SET detail = :detail, hinted = max(hinted, :outcome = 'transient'), reloading = 0;
+UPDATE proxy_state SET detail = :detail, hinted = max(hinted, :outcome = 'transient');
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'proxy', 'proxy', 'proxy',

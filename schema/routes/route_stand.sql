@@ -122,7 +122,7 @@ SELECT n.target,
        n.drained_at_ms + max(n.drain_timeout_ms, n.release_delay_ms)        AS let_go_by_ms,
        n.address, COALESCE(n.pair_port, n.told_port) AS port, n.weight,
        CASE WHEN x.reach IS NOT 'reached'                                   THEN 'blind'
-            WHEN x.reloading                                                THEN 'reloading'
+            WHEN EXISTS (SELECT 1 FROM proxy_reloading)                     THEN 'reloading'
             ELSE                                                                 'free' END AS hold,
        CASE WHEN n.container IS NULL OR n.container IN ('exited', 'gone')   THEN 'over'
             WHEN n.run = 0 AND n.container NOT IN ('running', 'paused')     THEN 'over'

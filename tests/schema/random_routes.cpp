@@ -15,13 +15,15 @@ std::string random_proxy(Dice& dice) {
              "UPDATE proxy_state SET reach = '{}', generation = 3, content = {}, saved_content = "
              "{}, refused_content = {}, refused_until_ms = {}, saved_generation = {}, "
              "running_generation = {}, saves = {}, changed_at_ms = {}, look_at_ms = {}, hinted = "
-             "{}, reloading = {}, settings = {};",
+             "{}, settings = {}; INSERT INTO attempt (kind, name, target, step, reason, "
+             "started_at_ms, finished_at_ms) VALUES ('proxy', 'proxy', 'proxy', 'reload', '', 0, "
+             "{});",
              dice.one_of({"unseen", "reached", "reached", "lost"}), dice.one_of({"1", "2"}),
              dice.one_of({"-1", "1", "2"}), dice.one_of({"-1", "1", "2"}), dice.moment(),
              dice.one_of({"-1", "2", "3"}), dice.one_of({"-1", "2", "3"}), dice.one_of({"0", "3"}),
              dice.moment(), dice.one_of({"0", "1000000", "1010000", "2000000"}), dice.flag(),
-             dice.one_of({"0", "0", "1"}),
-             dice.one_of({"'{}'", "(SELECT settings FROM proxy_setting_text)"}));
+             dice.one_of({"'{}'", "(SELECT settings FROM proxy_setting_text)"}),
+             dice.one_of({"1", "1", "NULL"}));
 }
 
 // What is wanted of a target, what the proxy said of it, and when: anything, or, as chance would

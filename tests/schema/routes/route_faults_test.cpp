@@ -9,6 +9,10 @@ using namespace rowlock;
 
 namespace {
 
+constexpr const char* kReloadBegins =
+    "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
+    "VALUES ('proxy', 'proxy', 'proxy', 'reload', '', 0);";
+
 // From now on a test ends when an instance does not run any more that the proxy gives requests.
 void watch_stops(PlanWorld& world) {
   world.after_step = [&world] {
@@ -120,12 +124,12 @@ Test(route_faults, one_that_came_back_with_the_file_is_drained_again_before_it_i
 Test(route_faults, no_slot_is_set_while_the_proxy_reloads) {
   PlanWorld world;
   serve(world, 2);
-  world.sql("UPDATE proxy_state SET reloading = 1; UPDATE job SET count = 1");
+  world.sql(std::string(kReloadBegins) + "UPDATE job SET count = 1");
   world.settle();
   cr_expect(ready_slots(world).find("site/2") != std::string::npos, "%s",
             ready_slots(world).c_str());
 
-  world.sql("UPDATE proxy_state SET reloading = 0");
+  world.sql("UPDATE attempt SET finished_at_ms = 1, outcome = 'done' WHERE finished_at_ms IS NULL");
   world.settle();
   world.pass_time(1000);
   cr_expect(world.number("SELECT count(*) FROM route_target WHERE ended_at_ms IS NULL") == 1);
@@ -135,9 +139,7 @@ Test(route_faults, no_slot_is_set_while_the_proxy_reloads) {
 Test(route_faults, a_reload_that_was_taken_back_holds_no_slot) {
   PlanWorld world;
   serve(world, 2);
-  world.sql(
-      "INSERT INTO attempt (kind, name, target, step, reason, started_at_ms) "
-      "VALUES ('proxy', 'proxy', 'proxy', 'reload', '', 0); UPDATE proxy_state SET reloading = 1");
+  world.sql(kReloadBegins);
 
   world.sql(
       "UPDATE attempt SET finished_at_ms = 1, outcome = 'lost' "
