@@ -243,7 +243,7 @@ Test(database, a_guarded_query_reads_and_does_nothing_else) {
   }
   const auto allowed = database.guarded_query(
       "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i), "
-      "max(x) FROM n, t;",
+      "MAX(x) FROM n, t;",
       10, 1000);
   cr_expect(allowed.ok() && allowed.value().front().integer("sum(i)") == 12);
   cr_expect(database.run("INSERT INTO t VALUES (3)").ok(), "the guard is gone afterwards");

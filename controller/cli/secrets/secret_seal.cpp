@@ -50,49 +50,22 @@ std::string json_or_null(const std::string& text) {
   return text.empty() ? "null" : json_text(Value(text));
 }
 
-// Where the kit goes, made before there is anything to lose.
-struct KitPlace {
-  std::optional<ReservedFile> file;  // None: stdout.
-};
-
-Result<KitPlace> place_for_kit(const Call& call, const SealOptions& options) {
-  KitPlace place;
-  if (options.kit.empty()) {
-    auto checked = call.terminal.check_is_private();
-    if (checked.ok()) return place;
+// The new file that the kit goes to, made before there is anything to lose; none: stdout, which
+// must be private.
+Result<std::optional<ReservedFile>> place_for_kit(const Call& call, const SealOptions& options) {
+  std::optional<ReservedFile> place;
+  if (!options.kit.empty()) {
+    auto file = TRY(ReservedFile::at(options.kit));
+    place.emplace(std::move(file));
+  } else if (const auto checked = call.terminal.check_is_private(); !checked.ok()) {
     Error error = checked.error();
     error.hint = "--kit FILE writes the kit to a new file that only you can read";
     return error;
   }
-  auto file = TRY(ReservedFile::at(options.kit));
-  place.file.emplace(std::move(file));
   return place;
 }
 
-// Once: it is kept nowhere else. A file that cannot be written to after all is no reason to lose
-// it.
-void print_kit(const Call& call, const SealOptions& options, KitPlace& place,
-               const std::string& text) {
-  if (!place.file) return call.terminal.print(text);
-  if (const auto kept = place.file->keep(text); !kept.ok()) {
-    call.terminal.note(kept.error().message + ", so the kit is shown here");
-    return call.terminal.print(text);
-  }
-  call.terminal.note(
-      fmt::format("the recovery kit is in {}, which only you can read: print it, "
-                  "and keep it apart from this machine",
-                  options.kit));
-}
-
-void show_kit(const Call& call, const SealOptions& options, const Json& shares, KitPlace& place) {
-  const std::string age_file = options.age_recipients.empty() ? "" : call.home.unseal_age_path();
-  if (call.terminal.is_json()) {
-    std::string text = fmt::format(
-        "{{\"shares\":{},\"threshold\":{},\"key_file\":{},\"age_file\":{}}}\n", shares.text(),
-        options.threshold, json_or_null(options.key_file), json_or_null(age_file));
-    print_kit(call, options, place, text);
-    return wipe(text);
-  }
+std::string kit_text(const Call& call, const SealOptions& options, const Json& shares) {
   std::string text = fmt::format(
       "Recovery kit of the secret store in {}, made {}\n\n"
       "Any {} of these {} shares open the store after a restart (rowlock secret unseal) and after\n"
@@ -102,7 +75,40 @@ void show_kit(const Call& call, const SealOptions& options, const Json& shares, 
   for (const Json& share : shares.items()) {
     text += fmt::format("  {}\n", share.as_string());
   }
-  print_kit(call, options, place, text);
+  return text;
+}
+
+// Whether the kit is in its file. One that cannot be written to after all is no reason to lose it.
+bool keep_kit(const Call& call, std::optional<ReservedFile>& place, const std::string& text) {
+  if (!place) return false;
+  const auto kept = place->keep(text);
+  if (!kept.ok()) call.terminal.note(kept.error().message + ", so the kit is shown here");
+  return kept.ok();
+}
+
+// Once: it is kept nowhere else.
+void show_kit(const Call& call, const SealOptions& options, const Json& shares,
+              std::optional<ReservedFile>& place) {
+  const std::string age_file = options.age_recipients.empty() ? "" : call.home.unseal_age_path();
+  std::string text = kit_text(call, options, shares);
+  const bool is_kept = keep_kit(call, place, text);
+  if (call.terminal.is_json()) {
+    std::string document = fmt::format(
+        "{{\"kit\":{},\"shares\":{},\"threshold\":{},\"key_file\":{},\"age_file\":{}}}\n",
+        json_or_null(is_kept ? options.kit : ""), is_kept ? "null" : shares.text(),
+        options.threshold, json_or_null(options.key_file), json_or_null(age_file));
+    call.terminal.print(document);
+    wipe(document);
+    return wipe(text);
+  }
+  if (is_kept) {
+    call.terminal.note(
+        fmt::format("the recovery kit is in {}, which only you can read: print it, "
+                    "and keep it apart from this machine",
+                    options.kit));
+  } else {
+    call.terminal.print(text);
+  }
   wipe(text);
   if (!options.key_file.empty()) {
     call.terminal.note(
@@ -121,7 +127,7 @@ void show_kit(const Call& call, const SealOptions& options, const Json& shares, 
 // What both init and rekey do once the room for the key is taken.
 Result<int> make_key(const Call& call, const SealOptions& options, KeyFiles& files,
                      const std::string& method, const std::string& path) {
-  KitPlace place = TRY(place_for_kit(call, options));
+  std::optional<ReservedFile> place = TRY(place_for_kit(call, options));
   const Json wish = Json::object({{"secret_shares", Json::integer(options.shares)},
                                   {"secret_threshold", Json::integer(options.threshold)},
                                   {"return_key", Json::boolean(files.are_wanted())}});
@@ -138,7 +144,7 @@ Result<int> make_key(const Call& call, const SealOptions& options, KeyFiles& fil
   show_kit(call, options, made["keys"], place);  // Whatever became of the files.
   if (!kept.ok()) {
     Error error = kept.error();
-    error.hint = "the shares above are the key: `rowlock secret rekey` tries again";
+    error.hint = "the shares of the kit are the key: `rowlock secret rekey` tries again";
     return error;
   }
   return kExitOk;

@@ -124,6 +124,9 @@ Test(live_rowlock_secret_cli, no_secret_is_printed_to_a_file_that_others_can_rea
   desk.sh("umask 022; $ROWLOCK secret init --shares 1 --threshold 1 --kit $D/kit");
   cr_expect(desk.sh("stat -c %a $D/kit; grep -c rowlock-share- $D/kit") == "600\n1");
   desk.expect("$ROWLOCK secret rekey --kit $D/kit", "is there already", 1);
+  desk.expect("$ROWLOCK secret rekey --json --shares 1 --threshold 1 --kit $D/kit2",
+              R"(/kit2","shares":null,)");
+  cr_expect(desk.sh("grep -c rowlock-share- $D/kit2") == "1");
   desk.sh("printf s3cret | $ROWLOCK secret put db/prod password");
   desk.sh(
       "sqlite3 $ROWLOCK_HOME/desired.db \"INSERT INTO policy (name, path) VALUES ('dev', '*')\"");
