@@ -28,21 +28,25 @@ std::string text_of(const Addresses& addresses) {
   return all;
 }
 
-// By the column route: the addresses of those whose image is of a good program.
-std::map<std::string, Addresses> good_ones(Stage& stage, std::string_view query) {
+bool may_have_been_healthy(const std::string& image) {
+  return is_good(image) || image.starts_with("sick:");
+}
+
+// By the column route: the addresses of those whose image is of such a program.
+std::map<std::string, Addresses> those_of(Stage& stage, bool (*is_of)(const std::string& image),
+                                          std::string_view query) {
   std::map<std::string, Addresses> all;
   for (const Row& row : rows_of(stage.state(), query)) {
     Addresses& addresses = all[row.text("route")];
-    if (!row.is_null("address") && is_good(row.text("image")))
-      addresses.insert(row.text("address"));
+    if (!row.is_null("address") && is_of(row.text("image"))) addresses.insert(row.text("address"));
   }
   return all;
 }
 
 // Who is to be given requests. A program that is sick is found out by the route itself.
 std::map<std::string, Addresses> wanted(Stage& stage) {
-  return good_ones(
-      stage,
+  return those_of(
+      stage, is_good,
       "SELECT r.name AS route, i.address, json_extract(s.body, '$.image') AS image "
       "FROM route AS r LEFT JOIN instance AS i ON i.job IN (r.job, r.next_job) AND i.run = 1 "
       "AND i.container = 'running' AND i.healthy_at_ms IS NOT NULL "
@@ -50,10 +54,11 @@ std::map<std::string, Addresses> wanted(Stage& stage) {
 }
 
 // Of all jobs that the route was ever sent to. One that sends elsewhere now keeps what it had for
-// as long as nothing of that is healthy.
+// as long as nothing of that is healthy; so does one whose instances were healthy before a check
+// was edited that none of them passes.
 std::map<std::string, Addresses> kept(Stage& stage) {
-  return good_ones(
-      stage,
+  return those_of(
+      stage, may_have_been_healthy,
       "SELECT json_extract(c.row_key, '$[0]') AS route, i.address, "
       "json_extract(s.body, '$.image') AS image FROM change AS c "
       "JOIN instance AS i ON i.job IN (json_extract(c.after, '$.job'), "

@@ -362,7 +362,17 @@ void Simulation::tell_plan() {
         "COALESCE(', in ' || (due_at_ms - (SELECT now_ms FROM clock)) || ' ms', '') AS told "
         "FROM plan",
         "SELECT 'failed ' || kind || ' ' || target || ' ' || step || ', ' || tries || ' times: ' "
-        "|| detail AS told FROM retry"}) {
+        "|| detail AS told FROM retry",
+        "SELECT 'instance ' || i.name || ' ' || i.container || ' run ' || i.run || ', healthy at ' "
+        "|| COALESCE(i.healthy_at_ms, 'never') || ', of ' || json_extract(s.body, '$.image') "
+        "|| ', failed checks: ' || COALESCE((SELECT group_concat(k.name || '/' || k.on_failure) "
+        "FROM failed_check AS k WHERE k.instance = i.id), 'none') AS told "
+        "FROM instance AS i JOIN spec AS s ON s.id = i.spec",
+        "SELECT 'route ' || name || ' to ' || job || ':' || port || "
+        "COALESCE(' and ' || next_job, '') AS told FROM route",
+        "SELECT 'target ' || target || ' of ' || job || ' wanted ' || wanted || ', proxy says ' "
+        "|| acknowledged || ' ' || acknowledged_address || ', ended ' "
+        "|| COALESCE(ended_at_ms, 'not') AS told FROM route_target ORDER BY listed_at_ms"}) {
     const auto rows = stage_.state().query(query);
     CHECK(rows.ok());
     for (const Row& row : rows.value()) tell(row.text("told"));
