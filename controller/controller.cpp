@@ -232,9 +232,7 @@ Result<> Controller::record_all(std::int64_t now_ms) {
 Result<> Controller::record(const Finished& finished, std::int64_t now_ms) {
   names_.insert(finished.step.name);
   if (finished.is_revoked) {
-    return parts_.state.run(
-        *parts_.schema.script("attempt.revoke"),
-        {{"kind", finished.step.kind}, {"target", finished.step.target}, {"now_ms", now_ms}});
+    return record_revoked(parts_.state, parts_.schema, finished.step, now_ms);
   }
   return record_outcome(parts_.state, parts_.schema, finished.step, finished.outcome,
                         finished.started_at_ms, now_ms);

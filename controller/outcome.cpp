@@ -92,4 +92,12 @@ Result<> record_outcome(Database& state, const Schema& schema, const Step& step,
   return state.run(*schema.script("attempt.finish"), values);
 }
 
+Result<> record_revoked(Database& state, const Schema& schema, const Step& step,
+                        std::int64_t now_ms) {
+  const Values values = {{"kind", step.kind}, {"target", step.target}, {"now_ms", now_ms}};
+  const std::string* undo = schema.script(fmt::format("{}.{}.revoked", step.kind, step.step));
+  if (undo != nullptr) TRY(state.run(*undo, values));
+  return state.run(*schema.script("attempt.revoke"), values);
+}
+
 }  // namespace rowlock

@@ -17,4 +17,9 @@ Values as_text(Values values);
 Result<> record_outcome(Database& state, const Schema& schema, const Step& step,
                         const Outcome& outcome, std::int64_t started_at_ms, std::int64_t now_ms);
 
+// A step that was taken back before it was begun: what the script KIND.STEP wrote for it is undone
+// by KIND.STEP.revoked, where there is one, and its attempt is finished.
+Result<> record_revoked(Database& state, const Schema& schema, const Step& step,
+                        std::int64_t now_ms);
+
 }  // namespace rowlock

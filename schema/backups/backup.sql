@@ -232,6 +232,10 @@ INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
 WHERE w.id = :target AND w.what = 'start' AND w.tries = 0;
 
+-- @run backup.run.revoked
+
+UPDATE backup SET state = 'due', started_at_ms = NULL WHERE id = :target AND state = 'running';
+
 -- @run backup.run.done
 
 UPDATE backup
@@ -295,6 +299,17 @@ SELECT q.name, q.store
 FROM backup_asked AS q
 JOIN backup AS b ON b.policy = q.policy AND b.store = q.store
 WHERE b.id = :target AND q.what = 'verify';
+
+-- @run backup.verify.revoked
+
+UPDATE backup SET state = 'stored' WHERE id = :target AND state = 'verifying';
+
+-- Whoever asked has heard nothing yet. One verification answers all that are asked for.
+DELETE FROM backup_request_heard
+WHERE (name, store) IN (SELECT q.name, b.store
+                        FROM backup_request AS q
+                        JOIN backup AS b ON b.policy = q.policy
+                        WHERE b.id = :target AND q.what = 'verify');
 
 -- @run backup.verify.done
 

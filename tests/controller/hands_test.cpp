@@ -62,6 +62,32 @@ Test(hands, every_step_that_touches_the_world_has_one_and_no_other_has) {
             odd.c_str());
 }
 
+// What it wrote when it was marked would stay as if it were under way.
+Test(hands, what_a_step_writes_before_it_is_made_is_undone_when_it_is_taken_back) {
+  const std::set<std::string> kLasting = {
+      "backup.expire",  // Half of it may be gone since an earlier try: it is seen through.
+      "backup_schedule.schedule",  // What is not worked out yet is worked out again.
+      "database.sweep",            // A row to keep what is learned in.
+      "delivery.deliver",          // It is written again until it is whole.
+      "object_store.look",         // A row to keep what is learned in.
+      "proxy.save",                // What was saved last is another column.
+      "restore.discard",           // Its row is gone, and it is seen through.
+      "restore.restore",           // Where to, as the row says now.
+      "route_target.admit",        // What the proxy is to be told now.
+      "trust.read",                // A row to keep what is learned in.
+  };
+  PlanWorld world;
+  const Schema& schema = world.schema();
+
+  for (const std::string& step : steps_that_touch_the_world(schema)) {
+    if (schema.script(step) == nullptr) continue;
+    const bool is_undone = schema.script(step + ".revoked") != nullptr;
+    cr_expect(is_undone != kLasting.contains(step),
+              "%s is to have a script %s.revoked, or to say here why not", step.c_str(),
+              step.c_str());
+  }
+}
+
 Test(hands, every_one_has_a_lane_and_can_make_its_step) {
   PlanWorld world;
 

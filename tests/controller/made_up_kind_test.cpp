@@ -88,6 +88,10 @@ DELETE FROM lamp_state WHERE lamp = 'forgotten';
 
 INSERT OR IGNORE INTO lamp_state (lamp) VALUES (:target);
 
+-- @run lamp.light.revoked
+
+DELETE FROM lamp_state WHERE lamp = :target;
+
 -- @run lamp.light.done
 
 UPDATE lamp_state SET lit = 1 WHERE lamp = :target;
@@ -204,4 +208,20 @@ Test(made_up_kind, has_guards_and_cascades_from_a_reference_and_is_mended_after_
 
   harbour.edit("DELETE FROM lamp WHERE name = 'pier'");
   cr_expect(harbour.text("SELECT count(*) FROM lamp_shade") == "0");
+}
+
+Test(made_up_kind, that_is_taken_back_before_its_turn_leaves_nothing_behind) {
+  Harbour harbour;
+
+  harbour.shell.run("INSERT INTO lamp (name) VALUES ('quay')");
+  cr_assert(harbour.controller->pass().ok());
+  cr_assert(harbour.text("SELECT count(*) FROM lamp_state WHERE lamp = 'quay'") == "1");
+  harbour.shell.run("DELETE FROM lamp WHERE name = 'quay'");
+  cr_assert(harbour.controller->pass().ok());
+  cr_assert(harbour.controller->pass().ok());  // In which it is written down.
+
+  cr_expect(harbour.text("SELECT count(*) FROM lamp_state WHERE lamp = 'quay'") == "0");
+  cr_expect(harbour.text("SELECT outcome FROM attempt WHERE target = 'quay'") == "lost");
+  while (harbour.executor.make_one()) cr_assert(harbour.controller->pass().ok());
+  cr_expect_eq(harbour.lit, 0, "it is not begun after that");
 }
