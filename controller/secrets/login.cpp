@@ -120,7 +120,7 @@ Result<Row> Logins::trust_row(const std::string& role, const std::string& issuer
   if (rows.empty()) {
     return role.empty()
                ? refused(fmt::format("nobody trusts the issuer '{}'", on_one_line(issuer)),
-                         "INSERT INTO trust (name, issuer, audience, keys) in desired.db")
+                         "INSERT INTO trust (name, issuer, audience, claims, keys) in desired.db")
                : refused(fmt::format("role \"{}\" could not be found: it is the name of no row of "
                                      "trust, and the token is no instance's identity",
                                      on_one_line(role)));

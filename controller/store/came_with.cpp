@@ -44,6 +44,9 @@ constexpr Came kCame[] = {
     {5, "retention", ""},
     {5, "route", "hold_max_ms"},
     {5, "route", "retries"},
+    {6, "job", "engine_socket"},
+    {6, "job", "secrets_api"},
+    {6, "route", "raw_path"},
 };
 
 }  // namespace

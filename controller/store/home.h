@@ -17,7 +17,7 @@ constexpr std::int64_t kApplicationId = 0x524F574C;
 
 // The shape of desired.db that this binary writes; a file with a higher one is from a newer
 // Rowlock.
-constexpr std::int64_t kDesiredVersion = 5;
+constexpr std::int64_t kDesiredVersion = 6;
 
 class Home {
  public:
@@ -30,7 +30,11 @@ class Home {
   std::string desired_path() const { return folder_ + "/desired.db"; }
   std::string state_path() const { return folder_ + "/state.db"; }
   std::string lock_path() const { return folder_ + "/rowlock.lock"; }
-  std::string socket_path() const { return folder_ + "/rowlock.sock"; }
+  std::string socket_path() const { return folder_ + "/rowlock.sock"; }  // The operator's.
+  // What programs are given: a folder of its own, since whoever mounted a socket would keep that
+  // one when another takes its place.
+  std::string api_folder() const { return folder_ + "/api"; }
+  std::string api_socket_path() const { return api_folder() + "/api.sock"; }
   // The unseal key, for those who hold an age identity; there when it was asked for.
   std::string unseal_age_path() const { return folder_ + "/unseal.age"; }
 

@@ -47,6 +47,11 @@ CREATE TABLE route (
   strip_prefix        INTEGER NOT NULL DEFAULT 0       -- 1: the job sees /x where the client asked for PATH/x
                       CONSTRAINT "route.strip_prefix must be 0 or 1"
                       CHECK (typeof(strip_prefix) = 'integer' AND strip_prefix IN (0, 1)),
+  -- A request is routed by its path without //, /./, /../ and escapes that none needs, and the job sees it so. 1: the
+  -- job sees it as the client wrote it.
+  raw_path            INTEGER NOT NULL DEFAULT 0
+                      CONSTRAINT "route.raw_path must be 0 or 1"
+                      CHECK (typeof(raw_path) = 'integer' AND raw_path IN (0, 1)),
   redirect_scheme     TEXT                             -- 'https': plain http is redirected there
                       CONSTRAINT "route.redirect_scheme must be 'https', 'http' or NULL"
                       CHECK (redirect_scheme IS NULL OR redirect_scheme IN ('https', 'http')),

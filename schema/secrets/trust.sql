@@ -17,15 +17,17 @@ CREATE TABLE trust (
   audience       TEXT NOT NULL                           -- one of the claim aud
                  CONSTRAINT "trust.audience must be what tokens for you say in the claim aud" CHECK (audience <> ''),
   -- what else must be so: {"claim": "value", "/json/pointer": ["this", "or that"]}; '*' in a value stands for anything
-  claims         TEXT NOT NULL DEFAULT '{}'
-                 CONSTRAINT "trust.claims must be a JSON object such as '{""sub"": ""repo:school/*""}'"
-                 CHECK (json_valid(claims) AND json_type(claims) = 'object'),
+  claims         TEXT NOT NULL
+                 CONSTRAINT "trust.claims must be a JSON object that says whose tokens: '{""sub"": ""repo:school/*""}'"
+                 CHECK (json_valid(claims) AND json_type(claims) = 'object' AND json(claims) <> '{}'),
   policies       TEXT NOT NULL DEFAULT '[]'              -- what the token may do
                  CONSTRAINT "trust.policies must be a JSON array of names of policies, such as '[""deploy""]'"
                  CHECK (json_valid(policies) AND json_type(policies) = 'array'),
   keys           TEXT NOT NULL                           -- the issuer's key set (JWKS)
                  CONSTRAINT "trust.keys must be the absolute path of a file with the key set, or its https URL"
-                 CHECK (keys GLOB '/?*' OR keys GLOB 'https://?*' OR keys GLOB 'http://127.0.0.1:*'),
+                 CHECK (keys GLOB '/?*'
+                        OR ((keys GLOB 'https://[A-Za-z0-9[]*' OR keys GLOB 'http://127.0.0.1:[1-9]*')
+                            AND keys NOT GLOB '*[^!-~]*' AND keys NOT GLOB '*[@\"<>^`{|}]*')),
   ttl_ms         INTEGER NOT NULL DEFAULT 600000         -- how long the token lives
                  CONSTRAINT "trust.ttl_ms must be a whole number of milliseconds, one second to one day"
                  CHECK (typeof(ttl_ms) = 'integer' AND ttl_ms BETWEEN 1000 AND 86400000)

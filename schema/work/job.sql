@@ -51,6 +51,14 @@ CREATE TABLE job (
   read_only_root       INTEGER NOT NULL DEFAULT 0      -- 1: only mounts can be written to
                        CONSTRAINT "job.read_only_root must be 0 or 1"
                        CHECK (typeof(read_only_root) = 'integer' AND read_only_root IN (0, 1)),
+  -- 1: the secret API stands in it as /run/rowlock/api.sock, where only tokens count
+  secrets_api          INTEGER NOT NULL DEFAULT 0
+                       CONSTRAINT "job.secrets_api must be 0 or 1"
+                       CHECK (typeof(secrets_api) = 'integer' AND secrets_api IN (0, 1)),
+  -- 1: a job_mount of it may be the socket of the node's engine: it rules the node then, as root does
+  engine_socket        INTEGER NOT NULL DEFAULT 0
+                       CONSTRAINT "job.engine_socket must be 0 or 1"
+                       CHECK (typeof(engine_socket) = 'integer' AND engine_socket IN (0, 1)),
   restart              INTEGER NOT NULL DEFAULT 0      -- raise it to get new instances of the same spec
                        CONSTRAINT "job.restart must be a whole number: raise it by one to get new instances"
                        CHECK (typeof(restart) = 'integer'),

@@ -37,5 +37,10 @@ SELECT j.name AS job,
          'mounts', (SELECT json_group_array(json_object('path', m.path, 'type', m.type, 'source', m.source,
                                                         'read_only', m.read_only))
                     FROM (SELECT path, type, source, read_only
-                          FROM job_mount WHERE job = j.name ORDER BY path) AS m)) AS body
+                          FROM job_mount WHERE job = j.name
+                          UNION ALL
+                          -- The folder of the socket: a controller that starts anew puts another socket there.
+                          SELECT '/run/rowlock', 'bind', c.folder || '/api', 1
+                          FROM claimant AS c WHERE j.secrets_api = 1
+                          ORDER BY path) AS m)) AS body
 FROM job AS j;

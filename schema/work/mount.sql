@@ -32,6 +32,14 @@ UNION ALL SELECT '/var/run/rowlock', 'the secrets of all instances lie'
 UNION ALL SELECT folder, 'Rowlock itself lives, and whoever opens its socket gives the orders' FROM claimant
 WHERE folder <> '';
 
+-- Whoever may write to one of them is root of the node: those that engines have by default, and those of the nodes.
+CREATE VIEW engine_socket (socket) AS
+SELECT e.value || s.value
+FROM json_each('["/run","/var/run"]') AS e
+JOIN json_each('["/docker.sock","/podman/podman.sock","/containerd/containerd.sock","/crio/crio.sock"]') AS s
+UNION
+SELECT substr(n.endpoint, length('unix://') + 1) FROM node AS n WHERE n.endpoint GLOB 'unix://*';
+
 CREATE VIEW mount_violation AS
 SELECT 'job_mount' AS table_name,
        m.job || '/' || m.path AS row_key,
@@ -67,6 +75,20 @@ FROM (SELECT b.job, b.path, b.source,
       FROM job_mount AS b
       WHERE b.type = 'bind') AS m
 WHERE m.forbidden IS NOT NULL
+UNION ALL
+SELECT 'job_mount', m.job || '/' || m.path,
+       'job ' || m.job || ' mounts ' || m.source || ', the socket of an engine, through which it would rule the node: take '
+         || 'the mount away, or, if that is what it is for, set job.engine_socket to 1'
+FROM job_mount AS m
+JOIN job AS j ON j.name = m.job AND j.engine_socket = 0
+WHERE m.type = 'bind' AND m.source IN (SELECT socket FROM engine_socket)
+UNION ALL
+SELECT 'job_mount', m.job || '/' || m.path,
+       'job_mount.path ' || m.path || ' of job ' || m.job || ' is where Rowlock puts its secret API: choose another, or '
+         || 'set job.secrets_api to 0'
+FROM job_mount AS m
+JOIN job AS j ON j.name = m.job AND j.secrets_api = 1
+WHERE rtrim(m.path, '/') = '/run/rowlock' OR m.path GLOB '/run/rowlock/*'
 UNION ALL
 SELECT 'job_mount', m.job || '/' || m.path,
        'job_mount.source ' || m.source || ' of job ' || m.job || ' must be written without //, /. and /..'

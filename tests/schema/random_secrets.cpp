@@ -68,8 +68,8 @@ std::string random_trust(Dice& dice) {
   for (const std::string trust : {"ci", "forge", "old"}) {
     if (dice.yes()) {
       rows += fmt::format(
-          "INSERT INTO trust (name, issuer, audience, keys) VALUES ('{0}', 'https://{0}', 'here', "
-          "'/{0}.json');",
+          "INSERT INTO trust (name, issuer, audience, claims, keys) VALUES ('{0}', 'https://{0}', "
+          "'here', '{{\"sub\":\"*\"}}', '/{0}.json');",
           trust);
     }
     if (dice.yes()) {

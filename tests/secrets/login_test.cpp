@@ -357,8 +357,8 @@ Test(secrets_login, the_role_must_be_one_and_the_only_one) {
                  "nobody trusts the issuer", "unknown issuer");
 
   rig.sql(
-      "INSERT INTO trust (name, issuer, audience, keys) SELECT 'ci-two', issuer, audience, "
-      "keys FROM trust");
+      "INSERT INTO trust (name, issuer, audience, claims, keys) SELECT 'ci-two', issuer, "
+      "audience, claims, keys FROM trust");
   expect_refused(rig.log_in("", rig.jwt()), "name one as the role: ci, ci-two", "two rows");
   cr_expect_eq(rig.log_in("ci", rig.jwt()).status, 200);
 

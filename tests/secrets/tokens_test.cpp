@@ -149,7 +149,9 @@ Test(secrets_tokens, of_an_instance_ends_with_it_and_has_the_policies_its_job_ha
 
 Test(secrets_tokens, of_somebody_trusted_ends_with_the_row_of_trust) {
   ApiRig rig;
-  rig.sql("INSERT INTO trust (name, issuer, audience, keys) VALUES ('ci', 'i', 'a', '/keys')");
+  rig.sql(
+      "INSERT INTO trust (name, issuer, audience, claims, keys) "
+      "VALUES ('ci', 'i', 'a', '{\"sub\":\"*\"}', '/keys')");
   TokenWish wish;
   wish.kind = "trusted";
   wish.name = "ci: repo:school/api";
@@ -164,8 +166,8 @@ Test(secrets_tokens, of_somebody_trusted_may_what_its_row_says_now_and_is_not_a_
   ApiRig rig;
   rig.sql(
       "INSERT INTO policy (name, path) VALUES ('all', '*'), ('one', 'db/one');"
-      "INSERT INTO trust (name, issuer, audience, keys, policies) "
-      "VALUES ('ci', 'i', 'a', '/keys', '[\"all\"]')");
+      "INSERT INTO trust (name, issuer, audience, claims, keys, policies) "
+      "VALUES ('ci', 'i', 'a', '{\"sub\":\"*\"}', '/keys', '[\"all\"]')");
   TokenWish wish;
   wish.kind = "trusted";
   wish.name = "ci: repo:school/api";
@@ -177,8 +179,8 @@ Test(secrets_tokens, of_somebody_trusted_may_what_its_row_says_now_and_is_not_a_
   cr_assert(found.ok());
   cr_expect(found.value().policies == "[\"one\"]", "%s", found.value().policies.c_str());
   rig.sql(
-      "DELETE FROM trust; INSERT INTO trust (name, issuer, audience, keys) "
-      "VALUES ('ci', 'another', 'a', '/keys')");
+      "DELETE FROM trust; INSERT INTO trust (name, issuer, audience, claims, keys) "
+      "VALUES ('ci', 'another', 'a', '{\"sub\":\"*\"}', '/keys')");
   cr_expect(!is_known(rig, token.text));
 }
 

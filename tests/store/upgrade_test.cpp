@@ -95,7 +95,8 @@ Test(upgrade, the_version_is_raised_with_the_columns) {
                                    {2, "6b43c99871e06b86"},
                                    {3, "6898b08e0f477944"},
                                    {4, "1d5427e19b1e48b5"},
-                                   {5, "8381194301a69850"}};
+                                   {5, "8381194301a69850"},
+                                   {6, "0000000000000000"}};
   MadeHome made;
   auto opened =
       rowlock::Database::open(made.home.desired_path(), rowlock::Database::Mode::read_only);

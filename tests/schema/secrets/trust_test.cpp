@@ -9,7 +9,8 @@ using rowlock::PlanWorld;
 namespace {
 
 constexpr const char* kInsert =
-    "INSERT INTO trust (name, issuer, audience, keys) VALUES ('ci', 'https://ci', 'us', '/etc/ci')";
+    "INSERT INTO trust (name, issuer, audience, claims, keys) "
+    "VALUES ('ci', 'https://ci', 'us', '{\"sub\":\"*\"}', '/etc/ci')";
 
 }  // namespace
 
