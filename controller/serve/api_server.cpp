@@ -4,12 +4,18 @@
 
 #include "controller/serve/metrics.h"
 
+#include <cerrno>
+#include <cstring>
+#include <sys/stat.h>
+
 namespace rowlock {
 
 namespace {
 
 // A pass is due every few seconds; without one for so long the controller is stuck.
 constexpr std::int64_t kStuckMs = 60'000;
+
+constexpr mode_t kFolderMode = 0755;  // Within the home, into which others do not come.
 
 HttpResponse plain(int status, std::string text) {
   return {status, "text/plain; charset=utf-8", std::move(text), {}};
@@ -27,6 +33,23 @@ ApiServer::ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets&
       server_(loop, [this](HttpRequest request, HttpServer::Respond respond) {
         handle(std::move(request), std::move(respond));
       }) {}
+
+// The folder stays for ever: what has mounted it sees the next socket in it.
+Result<> ApiServer::begin(const Home& home) {
+  const std::string folder = home.api_folder();
+  struct stat made {};
+  const bool is_there = (::mkdir(folder.c_str(), kFolderMode) == 0 || errno == EEXIST) &&
+                        ::lstat(folder.c_str(), &made) == 0 && S_ISDIR(made.st_mode) &&
+                        ::chmod(folder.c_str(), kFolderMode) == 0;
+  if (!is_there) {
+    return Error{
+        Fault::rejected, Cause::other,
+        "make the folder " + folder + ": " + std::strerror(errno == EEXIST ? ENOTDIR : errno),
+        "move away what stands there, and let Rowlock's user write into the home"};
+  }
+  TRY(server_.listen_on_socket(home.socket_path()));
+  return server_.listen_for_programs(home.api_socket_path());
+}
 
 Result<> ApiServer::follow_setting() {
   const auto listen = TRY(state_.scalar("SELECT listen FROM api_setting"));

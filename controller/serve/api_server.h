@@ -1,9 +1,10 @@
 // All that Rowlock serves: the interface of the secret store, whether it lives, its metrics; over
-// the unix socket of the home, and over loopback where a row of `api` asks for it.
+// the unix sockets of the home, and over loopback where a row of `api` asks for it.
 #pragma once
 
 #include "controller/serve/api_service.h"
 #include "controller/serve/http_server.h"
+#include "controller/store/home.h"
 
 #include <functional>
 #include <string>
@@ -16,7 +17,8 @@ class ApiServer {
   ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets& secrets, const Clock& clock,
             std::function<void()> changed, ApiService::Elsewhere elsewhere);
 
-  Result<> begin(const std::string& socket_path) { return server_.listen_on_socket(socket_path); }
+  // Opens both doors of the home.
+  Result<> begin(const Home& home);
 
   // Follows the row of `api`. What keeps it from listening is returned once, until that changes.
   Result<> follow_setting();

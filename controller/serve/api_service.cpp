@@ -4,37 +4,53 @@
 
 #include "controller/serve/vault/vault_api_reply.h"
 
+#include <iterator>
 #include <utility>
 
 namespace rowlock {
 
 ApiService::ApiService(Loop& loop, Database& state, const Schema& schema, Secrets& secrets,
-                       const Clock& clock, std::function<void()> changed, Elsewhere elsewhere)
+                       const Clock& clock, std::function<void()> changed, Elsewhere elsewhere,
+                       std::chrono::milliseconds turn)
     : loop_(loop),
       state_(state),
       secrets_(secrets),
       clock_(clock),
       changed_(std::move(changed)),
       elsewhere_(std::move(elsewhere)),
+      turn_(turn),
       api_(secrets, state, schema) {}
 
 void ApiService::handle(HttpRequest request, HttpServer::Respond respond) {
-  if (waiting_.size() >= kQueueMax) {
+  if (waiting_.size() + strangers_.size() >= kQueueMax) {
     respond(http_response(refused_with(503, "too many requests are waiting: try again")));
     return;
   }
-  waiting_.push_back({std::move(request), std::move(respond), {}});
-  if (waiting_.size() == 1) {
-    loop_.post([this, alive = std::weak_ptr<bool>(is_alive_)] {
-      if (!alive.expired()) {
-        answer_waiting();
-      }
-    });
+  const bool is_first = waiting_.empty() && strangers_.empty();
+  std::deque<Waiting>& queue = request.may_be_known() ? waiting_ : strangers_;
+  queue.push_back({std::move(request), std::move(respond), {}});
+  if (is_first) answer_soon();
+}
+
+void ApiService::answer_soon() {
+  loop_.post([this, alive = std::weak_ptr<bool>(is_alive_)] {
+    if (!alive.expired()) answer_waiting();
+  });
+}
+
+std::vector<ApiService::Waiting> ApiService::next_group() {
+  std::vector<Waiting> group(std::make_move_iterator(waiting_.begin()),
+                             std::make_move_iterator(waiting_.end()));
+  waiting_.clear();
+  for (std::size_t i = 0; i < kStrangersPerTurn && !strangers_.empty(); ++i) {
+    group.push_back(std::move(strangers_.front()));
+    strangers_.pop_front();
   }
+  return group;
 }
 
 void ApiService::answer_waiting() {
-  std::vector<Waiting> group = std::exchange(waiting_, {});
+  std::vector<Waiting> group = next_group();
   const Keyring::Mark keys = secrets_.keyring.mark();
   if (auto done = answer_all(group); !done.ok()) {
     secrets_.keyring.undo(keys);
@@ -53,9 +69,9 @@ void ApiService::answer_waiting() {
     }
     each.respond(std::move(each.answer.response));
   }
-  if (is_changed && !alive.expired()) {
-    changed_();
-  }
+  if (alive.expired()) return;
+  if (!waiting_.empty() || !strangers_.empty()) answer_soon();
+  if (is_changed) changed_();
 }
 
 void ApiService::answer_elsewhere(Waiting& waiting) {
@@ -64,10 +80,25 @@ void ApiService::answer_elsewhere(Waiting& waiting) {
              [response, respond = std::move(waiting.respond)] { respond(std::move(*response)); });
 }
 
+// In front of those who came later.
+void ApiService::put_back(std::vector<Waiting>& group, std::size_t from) {
+  while (group.size() > from) {
+    std::deque<Waiting>& queue = group.back().request.may_be_known() ? waiting_ : strangers_;
+    queue.push_front(std::move(group.back()));
+    group.pop_back();
+  }
+}
+
 Result<> ApiService::answer_all(std::vector<Waiting>& group) {
   const std::int64_t now_ms = clock_.now_ms();
+  const auto end = std::chrono::steady_clock::now() + turn_;
   auto transaction = TRY(Transaction::begin(state_));
-  for (Waiting& each : group) {
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    if (i > 0 && std::chrono::steady_clock::now() >= end) {
+      put_back(group, i);
+      break;
+    }
+    Waiting& each = group[i];
     auto answer = api_.answer(each.request, now_ms);
     if (!answer.ok()) {
       return answer.error();

@@ -10,7 +10,6 @@
 #include <microhttpd.h>
 #include <string.h>  // explicit_bzero
 #include <strings.h>
-#include <sys/socket.h>
 #include <utility>
 
 namespace rowlock {
@@ -54,20 +53,22 @@ TextPairs pairs_of(MHD_Connection& connection, MHD_ValueKind kind) {
 
 }  // namespace
 
-HttpExchange::HttpExchange(MHD_Connection& connection, const char* method, const char* path,
-                           bool is_local)
-    : connection_(connection) {
+HttpExchange::HttpExchange(MHD_Connection& connection, HttpConnections& all, Door door,
+                           const char* method, const char* path)
+    : connection_(connection), all_(all) {
   request_.method = method;
+  request_.door = door;
+  if (door == Door::operators) request_.user = all_.peer(&connection).user;
   request_.headers = pairs_of(connection_, MHD_HEADER_KIND);
+  is_known_ = request_.may_be_known();
   check_framing();
   read_path(path);
   read_query();
   read_length();
-  if (is_local) read_user();
 }
 
 HttpExchange::~HttpExchange() {
-  wipe(request_.body);
+  drop_body();
   if (answer_) wipe(answer_->body);
 }
 
@@ -114,41 +115,39 @@ void HttpExchange::read_query() {
 void HttpExchange::read_length() {
   const std::string text = request_.header(MHD_HTTP_HEADER_CONTENT_LENGTH);
   std::from_chars(text.data(), text.data() + text.size(), declared_);
-  if (declared_ <= HttpServer::kBodyMax) {
-    request_.body.reserve(declared_);
-  } else {
-    refuse_body();
-  }
+  if (declared_ > body_max()) refuse_body();
 }
 
-void HttpExchange::read_user() {
-  const MHD_ConnectionInfo* descriptor =
-      MHD_get_connection_info(&connection_, MHD_CONNECTION_INFO_CONNECTION_FD);
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (descriptor != nullptr &&
-      ::getsockopt(descriptor->connect_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
-    request_.user = credentials.uid;
-  }
+std::size_t HttpExchange::body_max() const {
+  return is_known_ ? HttpServer::kBodyMax : HttpServer::kStrangerBodyMax;
 }
 
 void HttpExchange::refuse_body() {
-  set_refusal(MHD_HTTP_CONTENT_TOO_LARGE, "the body of the request may have at most " +
-                                              std::to_string(HttpServer::kBodyMax) +
-                                              " bytes; send less at a time");
+  set_refusal(MHD_HTTP_CONTENT_TOO_LARGE,
+              "the body of the request may have at most " + std::to_string(body_max()) + " bytes" +
+                  (is_known_ ? "; send less at a time" : " without a token"));
+}
+
+void HttpExchange::drop_body() {
+  wipe(request_.body);
+  all_.let_go(std::exchange(kept_, 0));
 }
 
 bool HttpExchange::answers_before_the_body() const {
   return is_ambiguous_ || declared_ > kDiscardMax ||
-         (declared_ > HttpServer::kBodyMax && !request_.header(MHD_HTTP_HEADER_EXPECT).empty());
+         (declared_ > body_max() && !request_.header(MHD_HTTP_HEADER_EXPECT).empty());
 }
 
 bool HttpExchange::take(std::string_view piece) {
-  if (!answer_ && request_.body.size() + piece.size() > HttpServer::kBodyMax) {
+  if (!answer_ && request_.body.size() + piece.size() > body_max()) {
     refuse_body();
+  } else if (!answer_ && !all_.keep(piece.size())) {
+    set_refusal(MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being sent at once: try again");
+  } else if (!answer_) {
+    kept_ += piece.size();
   }
   if (answer_) {
-    if (!request_.body.empty()) wipe(request_.body);
+    if (!request_.body.empty()) drop_body();
     discarded_ += piece.size();
     return discarded_ <= kDiscardMax;
   }

@@ -3,6 +3,7 @@
 // folder.
 #pragma once
 
+#include "controller/serve/http_connections.h"
 #include "controller/serve/http_server.h"
 
 #include <cstddef>
@@ -19,8 +20,10 @@ class HttpExchange {
   // More than this of a body that is too large is not waited for: the connection is cut.
   static constexpr std::size_t kDiscardMax = 16 * HttpServer::kBodyMax;
 
-  // Reads the head of the request. `path` and the query are as the client sent them.
-  HttpExchange(MHD_Connection& connection, const char* method, const char* path, bool is_local);
+  // Reads the head of the request. `path` and the query are as the client sent them. Requires:
+  // `all` outlives this.
+  HttpExchange(MHD_Connection& connection, HttpConnections& all, Door door, const char* method,
+               const char* path);
   // Overwrites both bodies.
   ~HttpExchange();
   HttpExchange(const HttpExchange&) = delete;
@@ -55,12 +58,17 @@ class HttpExchange {
   void check_framing();
   void read_path(const char* path);
   void read_query();
-  void read_user();
   void read_length();
   void refuse_body();
+  void drop_body();
+
+  std::size_t body_max() const;
 
   MHD_Connection& connection_;
+  HttpConnections& all_;
   HttpRequest request_;
+  bool is_known_ = false;  // It shows a token, or stands at the operators' door.
+  std::size_t kept_ = 0;   // Of all_.
   std::optional<HttpResponse> answer_;
   bool is_ambiguous_ = false;  // Another could read the same bytes as other requests.
   std::size_t declared_ = 0;   // Content-Length; 0 without one.

@@ -6,6 +6,7 @@
 #include "controller/serve/http_exchange.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdarg>
 #include <microhttpd.h>
 #include <string.h>  // explicit_bzero
@@ -22,6 +23,13 @@ namespace {
 constexpr std::size_t kConnectionMemory = 64 * 1024;
 
 constexpr std::int64_t kTimerMsMax = 60'000;
+constexpr std::int64_t kLookEveryMs = 1000;
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 // What the handler answers through. Copies share it; when the last one goes without an answer, the
 // client gets one all the same, or it would wait for ever.
@@ -82,17 +90,20 @@ struct HttpListener::Entry {
     return goes_on ? MHD_YES : MHD_NO;
   }
 
-  static void on_completed(void* self, MHD_Connection*, void** request,
+  static void on_completed(void* self, MHD_Connection* connection, void** request,
                            MHD_RequestTerminationCode) {
     listener(self).exchanges_.erase(*request);
+    listener(self).connections_.is_answered(connection, now_ms());
     *request = nullptr;
   }
 
   // Once all connections are taken, libmicrohttpd stops listening until it runs the next time with
   // one of them free; nothing else would wake it for that.
-  static void on_connection(void* self, MHD_Connection*, void**,
+  static void on_connection(void* self, MHD_Connection* connection, void**,
                             MHD_ConnectionNotificationCode code) {
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) listener(self).run_soon();
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) return listener(self).take_connection(*connection);
+    listener(self).lose_connection(*connection);
+    listener(self).run_soon();
   }
 
   // Leaves the escapes as they are: libmicrohttpd would let broken ones through, and end the path
@@ -105,9 +116,9 @@ struct HttpListener::Entry {
   static void on_log(void*, const char*, va_list) {}
 };
 
-HttpListener::HttpListener(Loop& loop, ListeningSocket socket,
+HttpListener::HttpListener(Loop& loop, ListeningSocket socket, Door door,
                            std::shared_ptr<const HttpServer::Handle> handle)
-    : loop_(loop), socket_(std::move(socket)), handle_(std::move(handle)) {}
+    : loop_(loop), socket_(std::move(socket)), door_(door), handle_(std::move(handle)) {}
 
 HttpListener::~HttpListener() { CHECK(daemon_ == nullptr); }
 
@@ -130,6 +141,7 @@ Result<> HttpListener::start() {
   const MHD_DaemonInfo* epoll = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
   CHECK(epoll != nullptr);
   timer_ = loop_.timer();
+  look_timer_ = loop_.timer();
   watch_ = loop_.watch_fd(epoll->epoll_fd, true, false, [this](bool, bool) { run(); });
   run_again_when_due();
   return Done{};
@@ -181,6 +193,7 @@ void HttpListener::stop() {
   if (daemon_ == nullptr) return;
   watch_.reset();  // Before the descriptor that it watches is closed.
   timer_.reset();
+  look_timer_.reset();
   for (const auto& [key, exchange] : exchanges_) {
     if (std::exchange(exchange->is_suspended, false))
       MHD_resume_connection(&exchange->connection());
@@ -189,6 +202,28 @@ void HttpListener::stop() {
   MHD_stop_daemon(daemon_);
   daemon_ = nullptr;
   exchanges_.clear();
+}
+
+// ---- Connections --------------------------------------------------------------------------------
+
+void HttpListener::take_connection(MHD_Connection& connection) {
+  const MHD_ConnectionInfo* descriptor =
+      MHD_get_connection_info(&connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  CHECK(descriptor != nullptr);
+  const Peer peer = door_ == Door::loopback ? Peer() : peer_of(descriptor->connect_fd);
+  const bool is_first = connections_.empty();
+  connections_.begin(&connection, descriptor->connect_fd, peer, now_ms());
+  if (is_first && look_timer_) look_timer_->start(kLookEveryMs, [this] { look_at_connections(); });
+}
+
+void HttpListener::lose_connection(MHD_Connection& connection) {
+  connections_.end(&connection);
+  if (connections_.empty() && look_timer_) look_timer_->cancel();
+}
+
+void HttpListener::look_at_connections() {
+  connections_.cut_late_ones(now_ms());
+  look_timer_->start(kLookEveryMs, [this] { look_at_connections(); });
 }
 
 // ---- One request --------------------------------------------------------------------------------
@@ -200,7 +235,8 @@ HttpExchange* HttpListener::known(const void* request) const {
 
 HttpExchange& HttpListener::begin(MHD_Connection& connection, const char* path,
                                   const char* method) {
-  auto made = std::make_shared<HttpExchange>(connection, method, path, socket_.is_local());
+  connections_.has_head(&connection, now_ms());
+  auto made = std::make_shared<HttpExchange>(connection, connections_, door_, method, path);
   HttpExchange& exchange = *made;
   exchanges_.emplace(&exchange, std::move(made));
   return exchange;
@@ -210,6 +246,7 @@ bool HttpListener::complete(HttpExchange& exchange) {
   if (exchange.is_answered()) return exchange.send_answer();
   // Resumed without an answer: the listener has ended.
   if (std::exchange(exchange.is_handed_over, true)) return false;
+  connections_.is_complete(&exchange.connection());
   hand_over(exchange);
   if (exchange.is_answered()) return exchange.send_answer();
   exchange.is_suspended = true;

@@ -9,6 +9,7 @@
 
 #include "controller/base/result.h"
 #include "controller/loop/loop.h"
+#include "controller/serve/http_connections.h"
 #include "controller/serve/http_server.h"
 #include "controller/serve/listening_socket.h"
 
@@ -26,7 +27,7 @@ class HttpExchange;
 class HttpListener : public std::enable_shared_from_this<HttpListener> {
  public:
   // Requires: the loop outlives this. To be owned by a shared_ptr, and ended before it is let go.
-  HttpListener(Loop& loop, ListeningSocket socket,
+  HttpListener(Loop& loop, ListeningSocket socket, Door door,
                std::shared_ptr<const HttpServer::Handle> handle);
   ~HttpListener();
   HttpListener(const HttpListener&) = delete;
@@ -46,6 +47,9 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   void run_again_when_due();
   void run_soon();
   void stop();
+  void take_connection(MHD_Connection& connection);
+  void lose_connection(MHD_Connection& connection);
+  void look_at_connections();
 
   HttpExchange* known(const void* request) const;
   HttpExchange& begin(MHD_Connection& connection, const char* path, const char* method);
@@ -55,10 +59,13 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
 
   Loop& loop_;
   ListeningSocket socket_;
+  Door door_;
   std::shared_ptr<const HttpServer::Handle> handle_;
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<FdWatch> watch_;
   std::unique_ptr<Timer> timer_;
+  std::unique_ptr<Timer> look_timer_;  // As long as there are connections.
+  HttpConnections connections_;
   std::unordered_map<const void*, std::shared_ptr<HttpExchange>> exchanges_;  // By address.
   bool runs_ = false;       // Inside MHD_run(), which must not be entered twice.
   bool run_asked_ = false;  // Posted to the loop.

@@ -1,4 +1,4 @@
-// Serving HTTP on the loop: over a unix socket of this machine and, if asked, over loopback. By
+// Serving HTTP on the loop: over unix sockets of this machine and, if asked, over loopback. By
 // libmicrohttpd, whose only includer this folder is. Everything happens on the loop thread.
 #pragma once
 
@@ -16,6 +16,13 @@
 
 namespace rowlock {
 
+// Through which socket a request came.
+enum class Door {
+  operators,  // HOME/rowlock.sock: the user counts.
+  programs,   // HOME/api/api.sock: whoever asks, only a token counts.
+  loopback
+};
+
 struct HttpRequest {
   std::string method;  // GET, LIST …
   std::string path;    // Decoded, without the query.
@@ -23,8 +30,13 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 
-  // The user behind the other end of a unix socket, as the kernel knows it; absent over loopback.
+  Door door = Door::loopback;
+  // Only at the operators' door: the user behind its other end, as the kernel knows it; absent when
+  // that is in a container.
   std::optional<std::int64_t> user;
+
+  // Stands at the operators' door or shows a token, of which nothing is said; else a stranger.
+  bool may_be_known() const;
 
   std::string header(std::string_view name) const;  // Any case; "" when absent.
   std::string parameter(std::string_view name) const;
@@ -45,6 +57,8 @@ class HttpServer {
   using Handle = std::function<void(HttpRequest request, Respond respond)>;
 
   static constexpr std::size_t kBodyMax = 1024 * 1024;  // A larger one is answered with 413.
+  // The same for who shows no token, and is not at the operators' door: the longest login.
+  static constexpr std::size_t kStrangerBodyMax = 32 * 1024;
   static constexpr unsigned kConnectionsMax = 256;
   static constexpr unsigned kIdleTimeoutS = 60;
 
@@ -58,6 +72,9 @@ class HttpServer {
   // any more is replaced; anything else that stands there is rejected, and so is a path of more
   // than 107 bytes. Requires: none was opened before.
   Result<> listen_on_socket(const std::string& path);
+
+  // The same at the programs' door, of mode 0666: who may come there is told by the folder.
+  Result<> listen_for_programs(const std::string& path);
 
   // ADDRESS:PORT of loopback (127.0.0.0/8, or ::1 as [::1]:PORT); anything else is rejected.
   // Another address takes the place of the one before, whose connections are cut; "" ends it. After

@@ -19,7 +19,6 @@ namespace rowlock {
 
 namespace {
 
-constexpr mode_t kSocketMode = 0660;
 constexpr int kBacklog = 512;  // Clients that wait while all connections are taken.
 
 Error rejected(std::string message, std::string hint) {
@@ -109,11 +108,11 @@ Result<> clear_temporary(const std::string& path) {
 
 // Bound, accepting, and with its mode. The mode is given to the descriptor as well: bind() makes
 // the file with it, less the umask, so that not even under this name more is allowed for a moment.
-bool is_made(int fd, const std::string& temporary) {
+bool is_made(int fd, const std::string& temporary, mode_t mode) {
   const sockaddr_un address = address_of(temporary);
-  return ::fchmod(fd, kSocketMode) == 0 &&
+  return ::fchmod(fd, mode) == 0 &&
          ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-         ::chmod(temporary.c_str(), kSocketMode) == 0 && ::listen(fd, kBacklog) == 0;
+         ::chmod(temporary.c_str(), mode) == 0 && ::listen(fd, kBacklog) == 0;
 }
 
 // ---- Loopback -----------------------------------------------------------------------------------
@@ -163,7 +162,7 @@ Error not_served_on(const std::string& address) {
 
 }  // namespace
 
-Result<ListeningSocket> ListeningSocket::at_path(const std::string& path) {
+Result<ListeningSocket> ListeningSocket::at_path(const std::string& path, mode_t mode) {
   TRY(check_path(path));
   TRY(check_place(path));
   const std::string temporary = temporary_name(path);
@@ -172,7 +171,7 @@ Result<ListeningSocket> ListeningSocket::at_path(const std::string& path) {
   ListeningSocket made(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (made.fd_ < 0) return failed_at(path);
   struct stat there {};
-  if (!is_made(made.fd_, temporary) || ::lstat(temporary.c_str(), &there) != 0 ||
+  if (!is_made(made.fd_, temporary, mode) || ::lstat(temporary.c_str(), &there) != 0 ||
       ::rename(temporary.c_str(), path.c_str()) != 0) {
     Error error = failed_at(path, "make the folder, or let Rowlock's user write into it");
     ::unlink(temporary.c_str());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 
 namespace rowlock {
@@ -14,9 +15,9 @@ class ListeningSocket {
   // What bind() can hold: sockaddr_un has 108 bytes, the last of them NUL.
   static constexpr std::size_t kPathMax = 107;
 
-  // At `path`, with mode 0660 from the first moment that it is there. A socket on which nobody
+  // At `path`, with that mode from the first moment that it is there. A socket on which nobody
   // accepts is replaced; anything else that stands there is rejected.
-  static Result<ListeningSocket> at_path(const std::string& path);
+  static Result<ListeningSocket> at_path(const std::string& path, mode_t mode);
 
   // ADDRESS:PORT of loopback: 127.0.0.0/8, or ::1 as [::1]:PORT. Rejects any other.
   static Result<ListeningSocket> on_loopback(const std::string& address);
@@ -28,7 +29,6 @@ class ListeningSocket {
   ListeningSocket& operator=(ListeningSocket&&) = delete;
 
   int fd() const { return fd_; }
-  bool is_local() const { return !path_.empty(); }  // A unix socket.
 
  private:
   explicit ListeningSocket(int fd) : fd_(fd) {}

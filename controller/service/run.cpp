@@ -212,7 +212,7 @@ Result<> Service::begin(const RunOptions& options, const std::string& place) {
   TRY(controller_.begin());
   // It has asked for the plan of every kind at once: compiled, that takes three megabytes.
   state_.forget_compiled();
-  TRY(api_.begin(home_.socket_path()));
+  TRY(api_.begin(home_));
   unseal(options.unseal);
   const auto id = TRY(state_.scalar("SELECT id FROM home"));
   engines_ = std::make_unique<EngineWatch>(

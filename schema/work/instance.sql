@@ -87,8 +87,7 @@ SELECT i.id,
        CASE WHEN i.run = 0 AND (j.name IS NULL OR NOT r.failed)       THEN 'expired'
             -- The last failure in a slot stays: the restart delay is counted from it.
             WHEN i.run = 0 AND r.failed_rank > 3
-                 AND (NOT r.fresh
-                      OR EXISTS (SELECT 1 FROM instance AS later
+                 AND (NOT r.fresh OR EXISTS (SELECT 1 FROM instance AS later
                                  WHERE later.job = i.job AND later.run IN (0, 1) AND later.slot = i.slot
                                    AND later.id > i.id))              THEN 'expired'
             WHEN i.run = 0                                            THEN 'ended'
@@ -109,7 +108,8 @@ SELECT i.id,
             THEN 'misplaced'
             WHEN r.fresh                                              THEN 'keep'
             WHEN i.container = 'none' OR i.container = 'unpulled' OR i.container = 'created' THEN 'replaced'
-            WHEN r.awaited AND (NOT r.matured OR r.failing > 0 OR r.awaited_rank <= r.able - o.least) THEN 'replaced'
+            WHEN r.awaited AND (NOT r.matured OR CASE WHEN r.failing > 0 THEN r.sick_rank > o.least - r.able
+                                                      ELSE r.awaited_rank <= r.able - o.least END) THEN 'replaced'
             -- So many of the old spec stay until more of the new one are proven, or, with stop_first, ready to start:
             -- more may be than max_parallel, when that was just lowered.
             WHEN r.stale_rank > j.count - CASE o.update_order

@@ -262,7 +262,7 @@ Test(secrets_login, registered_claims_must_be_as_the_row_says) {
 Test(secrets_login, wanted_claims_are_values_lists_patterns_and_pointers) {
   TrustedRig rig;
   const std::pair<const char*, bool> cases[] = {
-      {R"({})", true},
+      {R"({"sub":"*"})", true},
       {R"({"ref":"refs/heads/main"})", true},
       {R"({"ref":"refs/heads/mai"})", false},
       {R"({"ref":["x","refs/*/main"]})", true},

@@ -39,10 +39,12 @@ struct ServiceRig : ApiRig {
                      [this] { ++changes; },
                      [this](std::function<void()> job, std::function<void()> done) {
                        jobs.push_back({std::move(job), std::move(done)});
-                     }};
+                     },
+                     std::chrono::hours(1)};
 
   void send(const std::string& method, const std::string& path, const std::string& body = "") {
     HttpRequest asked = request(method, path, body);
+    asked.door = rowlock::Door::operators;
     asked.user = 0;
     service.handle(std::move(asked),
                    [this](HttpResponse response) { answers.push_back(std::move(response)); });
@@ -52,6 +54,11 @@ struct ServiceRig : ApiRig {
   void turn() {
     loop.post([this] { loop.stop(); });
     loop.run();
+  }
+
+  // Answers all, in as many turns as that needs.
+  void turn_until(std::size_t count) {
+    while (answers.size() < count) turn();
   }
 
   // From now on, nothing can be appended to the audit log.
@@ -299,10 +306,11 @@ Test(serve_api_service, strangers_cannot_fill_the_audit_log_nor_keep_others_from
   rig.send("GET", "/v1/secret/metadata/?list=true");
   rig.turn();
 
-  cr_assert_eq(rig.answers.size(), 501u);
-  cr_expect_eq(rig.answers.front().status, 403);
-  cr_expect_eq(rig.answers[499].status, 429);
-  cr_expect_neq(rig.answers[500].status, 429, "the operator is heard");
+  cr_assert_lt(rig.answers.size(), 100u, "strangers have their turn");
+  cr_expect_eq(rig.answers.front().status, 404, "the operator is heard first");
+  cr_expect_eq(rig.answers[1].status, 403);
+  rig.turn_until(501);
+  cr_expect_eq(rig.answers.back().status, 429);
   cr_expect_leq(std::stoi(rig.value("SELECT count(*) FROM audit")) - std::stoi(before),
                 rowlock::Strangers::kWrittenMax + 1);
   cr_expect_leq(std::stoi(rig.value("SELECT max(length(path) + length(detail)) FROM audit")), 1100);

@@ -7,10 +7,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <mutex>
+#include <sched.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using rowlock::contents;
@@ -190,6 +192,41 @@ Test(serve_socket, the_user_behind_it_is_known, .timeout = 30) {
   cr_assert(other == std::int64_t{kNobody});
 }
 
+// A container may have been given the socket by hand: its user 0 is not the machine's.
+Test(serve_socket, a_user_in_a_container_is_none_of_the_machines, .timeout = 30) {
+  if (geteuid() != 0) return;  // Only root can make one.
+  Served served([&](const HttpRequest& request, const HttpServer::Respond& respond) {
+    respond(text(request.user.has_value() ? "operator" : "somebody"));
+  });
+  cr_assert_eq(Client(served.path()).ask("GET", "/").body, "operator");
+  const pid_t outer = fork();
+  if (outer == 0) {
+    if (unshare(CLONE_NEWPID) != 0) _exit(2);
+    const pid_t inner = fork();
+    if (inner == 0) _exit(Client(served.path()).ask("GET", "/").body == "somebody" ? 0 : 1);
+    int status = 0;
+    waitpid(inner, &status, 0);
+    _exit(WEXITSTATUS(status));
+  }
+  int status = 0;
+  cr_assert_eq(waitpid(outer, &status, 0), outer);
+  cr_assert_eq(WEXITSTATUS(status), 0, "%d", WEXITSTATUS(status));
+}
+
+Test(serve_socket, at_the_programs_door_nobody_is_asked_who_he_is, .timeout = 30) {
+  Served served([&](const HttpRequest& request, const HttpServer::Respond& respond) {
+    const bool is_programs = request.door == rowlock::Door::programs;
+    respond(text(is_programs && !request.user.has_value() ? "a program" : "somebody"));
+  });
+  const std::string path = served.path() + "-api";
+  const mode_t before = umask(0077);
+  served.on_loop([&] { cr_assert(served.server().listen_for_programs(path).ok()); });
+  umask(before);
+
+  cr_expect_eq(mode_of(path), S_IFSOCK | 0666, "%o", mode_of(path));
+  cr_expect_eq(Client(path).ask("GET", "/").body, "a program");
+}
+
 // ---- Loopback -----------------------------------------------------------------------------------
 
 Test(serve_loopback, it_serves_as_the_socket_does_without_a_user, .timeout = 30) {
@@ -203,7 +240,14 @@ Test(serve_loopback, it_serves_as_the_socket_does_without_a_user, .timeout = 30)
     cr_assert(served.server().listen_on_loopback("127.0.0.1:" + std::to_string(port)).ok());
   });
 
-  cr_assert_eq(Client(port).ask("PUT", "/", std::string(HttpServer::kBodyMax, 'x')).status, 200);
+  const std::string login(HttpServer::kStrangerBodyMax, 'x');
+  cr_assert_eq(Client(port).ask("PUT", "/", login).status, 200);
+  cr_assert_eq(Client(port).ask("PUT", "/", login + "x").status, 413);
+  Client known(port);
+  known.send("PUT / HTTP/1.1\r\nHost: h\r\nX-Vault-Token: t\r\nContent-Length: " +
+             std::to_string(HttpServer::kBodyMax) + "\r\n\r\n");
+  known.send(std::string(HttpServer::kBodyMax, 'x'));
+  cr_assert_eq(known.receive().status, 200);
   served.on_loop([&] { cr_assert_not(user.has_value()); });
   cr_assert_eq(Client(served.path()).ask("GET", "/").status, 200);
 }

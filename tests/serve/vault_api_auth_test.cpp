@@ -28,9 +28,11 @@ Test(serve_vault_api_auth, only_the_operator_needs_no_token) {
   HttpRequest request = ApiRig::request("GET", kX, "");
 
   for (const std::int64_t user : {std::int64_t{0}, std::int64_t{geteuid()}}) {
+    request.door = rowlock::Door::operators;
     request.user = user;
     cr_expect_eq(rig.ask(request).status, 200);
   }
+  request.door = rowlock::Door::operators;
   request.user = 54321;
   const Reply other = rig.ask(request);
   cr_expect_eq(other.status, 403);
@@ -38,6 +40,13 @@ Test(serve_vault_api_auth, only_the_operator_needs_no_token) {
   cr_expect(other.error(1).find("user 54321") != std::string::npos);
   cr_expect(last_audit(rig) == "denied|read|user 54321");
   request.user.reset();
+  cr_expect_eq(rig.ask(request).status, 403);
+  cr_expect(last_audit(rig) == "denied|read|a container");
+  request.user = 0;  // Nobody says so, but at the operators' door.
+  request.door = rowlock::Door::programs;
+  cr_expect_eq(rig.ask(request).status, 403);
+  cr_expect(last_audit(rig) == "denied|read|api.sock");
+  request.door = rowlock::Door::loopback;
   cr_expect_eq(rig.ask(request).status, 403);
   cr_expect(last_audit(rig) == "denied|read|loopback");
 }
@@ -55,6 +64,7 @@ Test(serve_vault_api_auth, a_token_comes_in_either_header_and_counts_for_the_ope
   cr_expect_eq(rig.ask(request).status, 200);
 
   request = ApiRig::request("DELETE", kX, "");
+  request.door = rowlock::Door::operators;
   request.user = geteuid();
   request.headers.emplace_back("X-Vault-Token", token);
   cr_expect_eq(rig.ask(request).status, 403, "who shows a token asks with it");

@@ -106,6 +106,7 @@ Test(serve_vault_api_kv, a_patch_merges_into_the_current_version) {
   rowlock::HttpRequest request = ApiRig::request("POST", kX, R"({"data":{"a":"9"}})");
   request.method = "PATCH";
   request.headers.emplace_back("Content-Type", "application/json");
+  request.door = rowlock::Door::operators;
   request.user = 0;
   expect(rig.ask(request), 415, "another type");
   request.headers.back().second = "application/merge-patch+json; charset=utf-8";

@@ -13,6 +13,7 @@ namespace {
 Reply ask_wrapped(ApiRig& rig, const std::string& method, const std::string& path,
                   const std::string& body = "", const std::string& ttl = "60") {
   HttpRequest request = ApiRig::request(method, path, body);
+  request.door = rowlock::Door::operators;
   request.user = 0;
   request.headers.emplace_back("X-Vault-Wrap-TTL", ttl);
   return rig.ask(request);

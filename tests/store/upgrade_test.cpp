@@ -91,12 +91,9 @@ Test(upgrade, the_version_is_raised_with_the_columns) {
     std::int64_t number;
     const char* columns;
   };
-  constexpr Version kVersions[] = {{1, "637d5e815e8feb0b"},
-                                   {2, "6b43c99871e06b86"},
-                                   {3, "6898b08e0f477944"},
-                                   {4, "1d5427e19b1e48b5"},
-                                   {5, "8381194301a69850"},
-                                   {6, "0000000000000000"}};
+  constexpr Version kVersions[] = {{1, "637d5e815e8feb0b"}, {2, "6b43c99871e06b86"},
+                                   {3, "6898b08e0f477944"}, {4, "1d5427e19b1e48b5"},
+                                   {5, "8381194301a69850"}, {6, "aa6bf236ec538e3c"}};
   MadeHome made;
   auto opened =
       rowlock::Database::open(made.home.desired_path(), rowlock::Database::Mode::read_only);

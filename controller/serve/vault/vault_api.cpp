@@ -63,6 +63,17 @@ Error nobody(std::string message) {
   return {Fault::rejected, Cause::other, std::move(message), ""};
 }
 
+// As the audit log has it, before a token says more.
+std::string who_asks(const HttpRequest& request) {
+  switch (request.door) {
+    case Door::operators:
+      return request.user.has_value() ? fmt::format("user {}", *request.user) : "a container";
+    case Door::programs: return "api.sock";
+    case Door::loopback: return "loopback";
+  }
+  UNREACHABLE();
+}
+
 VaultApi::Answer free_answer(VaultReply reply) {
   return {http_response(std::move(reply)), false, {}};
 }
@@ -70,7 +81,8 @@ VaultApi::Answer free_answer(VaultReply reply) {
 }  // namespace
 
 bool is_of_operator(const HttpRequest& request) {
-  return request.user.has_value() && (*request.user == 0 || *request.user == geteuid());
+  return request.door == Door::operators && request.user.has_value() &&
+         (*request.user == 0 || *request.user == geteuid());
 }
 
 struct VaultApi::Match {
@@ -110,7 +122,7 @@ Result<> VaultApi::identify(VaultCall& call) {
       return Done{};
     }
     return nobody(
-        call.request.user.has_value()
+        call.request.door == Door::operators
             ? call.actor.name + " is not the operator and showed no token"
             : "no token was shown: log in at auth/jwt/login, or ask over the unix socket");
   }
@@ -145,6 +157,11 @@ Result<> VaultApi::take_body(VaultCall& call) const {
 }
 
 VaultReply VaultApi::ask(const VaultRoute& route, VaultCall& call) {
+  // Whoever that is: nothing large is parsed before it is known.
+  if (route.access == VaultAccess::anyone &&
+      call.request.body.size() > HttpServer::kStrangerBodyMax) {
+    return refused_with(413, "the body of this request may have at most 32768 bytes");
+  }
   if (auto taken = take_body(call); !taken.ok()) {
     return failed(taken.error());
   }
@@ -227,7 +244,7 @@ Result<VaultApi::Answer> VaultApi::answer(const HttpRequest& request, std::int64
   }
   const VaultRoute& route = *found.route;
   VaultCall call{request, found.rest, Json::object({}), {}, {}, token_in(request), now_ms};
-  call.actor.name = request.user.has_value() ? fmt::format("user {}", *request.user) : "loopback";
+  call.actor.name = who_asks(request);
   if (route.audit == VaultAudit::nothing) {
     return free_answer(route.answer(parts_, call));
   }
