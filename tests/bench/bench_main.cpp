@@ -1,8 +1,8 @@
 // `make bench`: what Rowlock costs, as ratios inside one run. Each pair is interleaved on the same
 // engine and image, so that a busy machine slows both sides alike. ONLY=plan (notice, secrets,
-// routes, many, first, ten, kill, idle, look) measures just that. The targets are the project's
-// own; a figure over its target is marked. TINY=1 does everything as seldom as it can be done,
-// which shows that it can be measured, and judges no figure.
+// floods, routes, many, first, ten, kill, idle, look) measures just that. The targets are the
+// project's own; a figure over its target is marked. TINY=1 does everything as seldom as it can be
+// done, which shows that it can be measured, and judges no figure.
 #include "tests/bench/measures.h"
 
 #include <fmt/format.h>
@@ -15,7 +15,7 @@ int main() {
   const char* endpoint = std::getenv("ROWLOCK_TEST_DOCKER");
   const char* chosen = std::getenv("ONLY");
   const std::string only = chosen != nullptr ? chosen : "";
-  if (endpoint == nullptr && only != "secrets") {
+  if (endpoint == nullptr && only != "secrets" && only != "floods") {
     give_up("ROWLOCK_TEST_DOCKER is not set: run `make bench`");
   }
   std::vector<Figure> figures;
@@ -35,6 +35,7 @@ int main() {
   if (only.empty() || only == "plan") take(measure_plan_of_one_job());
   if (only.empty() || only == "notice") take(measure_notice());
   if (only.empty() || only == "secrets") take(measure_secrets());
+  if (only.empty() || only == "floods") take(measure_floods());
   if (only.empty() || only == "routes") measure_routes(endpoint, take);
   if (only.empty() || only == "many") measure_many_routes(endpoint, take);
   const bool needs_engine =

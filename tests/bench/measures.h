@@ -43,4 +43,8 @@ void measure_many_routes(const std::string& endpoint,
 // Reads of a secret over HTTP beside bare synced commits, and the time that unsealing takes.
 std::vector<Figure> measure_secrets();
 
+// How the loop and an honest caller of the secret API fare while strangers flood it, each flood for
+// a minute, beside a quiet minute.
+std::vector<Figure> measure_floods();
+
 }  // namespace rowlock::bench
