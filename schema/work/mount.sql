@@ -26,6 +26,8 @@ CREATE VIEW mount_forbidden (path, holds) AS
 SELECT '/proc', 'all processes of the machine show themselves'
 UNION ALL SELECT '/sys', 'the machine itself is set up'
 UNION ALL SELECT '/dev/shm', 'the secrets of all instances lie'
+UNION ALL SELECT '/var/lib/docker', 'the engine keeps all containers'
+UNION ALL SELECT '/var/lib/containerd', 'the engine keeps all containers'
 -- and /run/rowlock-…: secret_folders.cpp
 UNION ALL SELECT '/run/rowlock', 'the secrets of all instances lie'
 UNION ALL SELECT '/var/run/rowlock', 'the secrets of all instances lie'

@@ -154,6 +154,7 @@ Test(mount_plan, what_is_everybodys_is_not_mounted) {
                                 "/dev",
                                 "/dev/shm",
                                 "/dev/shm/rowlock-1",
+                                "/var/lib/docker/volumes/x",
                                 "/run",
                                 "/run/rowlock-a1/web-1",
                                 "/var/run",
@@ -207,4 +208,42 @@ Test(mount_plan, two_writers_are_refused_in_one_job_and_in_two) {
     }
     world.sql("ROLLBACK TO edit; RELEASE edit");
   }
+}
+
+Test(mount_plan, the_socket_of_an_engine_is_mounted_only_by_a_row_that_says_so) {
+  PlanWorld world;
+  converge(world);
+  world.sql("INSERT INTO node (name, endpoint) VALUES ('far', 'unix:///srv/engine.sock')");
+  for (const char* socket : {"/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock",
+                             "/run/containerd/containerd.sock", "/srv/engine.sock"}) {
+    world.sql(std::string("SAVEPOINT edit; UPDATE job_mount SET type = 'bind', source = '") +
+              socket + "', read_only = 1");
+    cr_expect(sentences(world).find("set job.engine_socket to 1") != std::string::npos, "%s: %s",
+              socket, sentences(world).c_str());
+    world.sql("UPDATE job SET engine_socket = 1");
+    cr_expect(objections(world).empty(), "%s: %s", socket, sentences(world).c_str());
+    cr_expect(world.text("SELECT kind || ' ' || reached_from || ' ' || what FROM exposure") ==
+              std::string("job container rules its node by the engine's socket ") + socket);
+    world.sql("ROLLBACK TO edit; RELEASE edit");
+  }
+}
+
+Test(mount_plan, a_job_that_asks_for_the_secret_api_is_given_the_folder_of_its_socket) {
+  PlanWorld world;
+  converge(world);
+  world.sql("UPDATE claimant SET folder = '/srv/rowlock'");
+  const std::string before = world.text("SELECT body FROM job_spec");
+  cr_expect(before.find("/run/rowlock") == std::string::npos);
+
+  world.sql("UPDATE job SET secrets_api = 1");
+
+  cr_expect(world.text("SELECT value FROM job_spec JOIN json_each(body, '$.mounts') "
+                       "WHERE value LIKE '%/run/rowlock%'") ==
+            R"({"path":"/run/rowlock","type":"bind","source":"/srv/rowlock/api","read_only":1})");
+  cr_expect(objections(world).empty(), "%s", sentences(world).c_str());
+  cr_expect(world.text("SELECT what FROM exposure") ==
+            "asks the secret API by its socket, with the policies of the job");
+  world.sql("UPDATE job_mount SET path = '/run/rowlock'");
+  cr_expect(sentences(world).find("set job.secrets_api to 0") != std::string::npos, "%s",
+            sentences(world).c_str());
 }
