@@ -33,8 +33,9 @@ struct ProxySlot {
 struct ProxyRoute {
   std::string name;
   std::string host;             // example.org, or *.example.org: one label in place of the star.
-  std::string path;             // "/" or "/app": it, and what lies under it.
+  std::string path;             // "/" or "/app": it, and what lies under it. Normalised.
   bool strip_prefix = false;    // The instance sees /x in place of /app/x.
+  bool raw_path = false;        // The instance sees the path as written. Not with strip_prefix.
   std::string redirect_scheme;  // http | https: requests of the other one are redirected.
   std::string redirect_host;    // Every request is redirected there, path and query kept.
   int redirect_status = 308;

@@ -49,6 +49,7 @@ ProxyRoute route_of(const Json& json) {
   route.host = structure["host"].as_string();
   route.path = structure["path"].as_string();
   route.strip_prefix = structure["strip_prefix"].as_integer() != 0;
+  route.raw_path = structure["raw_path"].as_integer() != 0;
   route.redirect_scheme = structure["redirect_scheme"].as_string();
   route.redirect_host = structure["redirect_host"].as_string();
   route.redirect_status = static_cast<int>(structure["redirect_status"].as_integer());

@@ -30,7 +30,8 @@ WHERE p.accept_proxy = 1 AND EXISTS (SELECT 1 FROM route);
 -- (entryPoints.NAME.http.tls), and the same router then answers on both.
 --
 -- What is lost: a page in maintenance and a pause, which Traefik cannot do (both are 503); the choice between 301 and
--- 308 and between 302 and 307, which it makes by the method; response_timeout_ms, retries and hold_max_ms.
+-- 308 and between 302 and 307, which it makes by the method; response_timeout_ms, retries, hold_max_ms and raw_path.
+-- How a path is normalised, and whether, Traefik's version and its entry point say.
 
 -- The instances that requests may go to. Traefik believes every server that it is told of at once and asks it nothing,
 -- so only those are told that have passed all their checks and that Rowlock's own proxy, which asks on, gives requests.

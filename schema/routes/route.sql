@@ -1,5 +1,6 @@
 -- A route takes a public hostname and path to a job's port. What the proxy is told about a route, and when, is decided
--- here; which instance stands in it, and when one may come or go, in route_target.sql; the proxy itself in proxy.sql.
+-- here; how its path is written, in route_path.sql; which instance stands in it, and when one may come or go, in
+-- route_target.sql; the proxy itself in proxy.sql.
 --
 -- Three things can differ, and each reaches the proxy in its own way: the structure (hosts, paths, headers …) needs a
 -- reload, which loses nothing; so do more slots; the mode (maintenance, pause) is switched in what runs.
@@ -199,6 +200,23 @@ FROM route AS r
 JOIN route AS other ON other.host = r.host AND other.path = r.path AND other.name < r.name
 UNION ALL
 SELECT 'route', r.name,
+       'routes ' || other.name || ' and ' || r.name || ' both claim ' || r.host || r.path
+         || ': give one of them another host or path'
+FROM route_path AS k
+JOIN route AS r ON r.name = k.route AND r.path <> k.path
+JOIN route AS other ON other.host = r.host AND other.path = k.path
+UNION ALL
+SELECT 'route', o.route, 'the path of route ' || o.route || ' ' || o.message
+FROM route_path_obstacle AS o
+WHERE o.message IS NOT NULL
+UNION ALL
+SELECT 'route', r.name,
+       'route ' || r.name || ' has strip_prefix and raw_path: nothing can be taken off a path that stays as it was '
+         || 'written, set one of them to 0'
+FROM route AS r
+WHERE r.strip_prefix = 1 AND r.raw_path = 1 AND r.path <> '/'
+UNION ALL
+SELECT 'route', r.name,
        'route ' || r.name || ' moves from job ' || r.job || ' to itself: next_job must be another one, or NULL'
 FROM route AS r
 WHERE r.next_job = r.job
@@ -245,8 +263,9 @@ CREATE VIEW route_structure AS
 SELECT r.name AS route,
        json_object(
          'host', r.host,
-         'path', r.path,
-         'strip_prefix', r.strip_prefix,
+         'path', (SELECT path FROM route_path WHERE route = r.name),
+         'strip_prefix', r.strip_prefix AND NOT r.raw_path,
+         'raw_path', r.raw_path,
          'redirect_scheme', r.redirect_scheme,
          'redirect_host', r.redirect_host,
          'redirect_status', r.redirect_status,

@@ -226,6 +226,7 @@ void a_route_may_have_everything(const Case& c) {
   ProxyRoute moved = Case::route("moved");
   moved.redirect_host = "www.example.org";
   moved.redirect_status = 302;
+  moved.raw_path = true;
   ProxyConfig config = c.config(1, {full, moved});
   config.client_header = "X-Real-Ip";
   c.save_and_start(config);

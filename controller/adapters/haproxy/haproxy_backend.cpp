@@ -71,7 +71,14 @@ std::string mode_rules(const ProxyRoute& route, const std::string& page) {
              kModeMap, answer, kMaintenanceRetryS);
 }
 
-// What comes after the prefix and its slash, behind a slash.
+// What the client wrote, before whatever sends the path on. A target without a path (*) stays.
+std::string raw_path_rule(const ProxyRoute& route) {
+  if (!route.raw_path) return "";
+  return "    http-request set-pathq %[var(txn.path_as_written)] if { path -m beg / }\n";
+}
+
+// What comes after the prefix and its slash, behind a slash. The path is normalised: no other slash
+// follows.
 std::string strip_rule(const ProxyRoute& route) {
   if (!route.strip_prefix || route.path == "/") return "";
   const std::size_t prefix = route.path.size() + (route.path.back() == '/' ? 0 : 1);
@@ -125,8 +132,8 @@ std::string backend_section(const std::string& home, const ProxyRoute& route,
   if (route.response_timeout_ms > 0) {
     section += fmt::format("    timeout server {}ms\n", route.response_timeout_ms);
   }
-  section +=
-      rate_rules(route) + redirect_rules(route) + mode_rules(route, page) + strip_rule(route);
+  section += rate_rules(route) + raw_path_rule(route) + redirect_rules(route) +
+             mode_rules(route, page) + strip_rule(route);
   section += retry_rules(route) + header_rules(route);
   if (!route.sticky_cookie.empty()) {
     section += fmt::format("    cookie {} insert indirect nocache httponly attr SameSite=Lax\n",

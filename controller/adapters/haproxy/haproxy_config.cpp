@@ -1,5 +1,5 @@
-// The text that HAProxy starts from. Read kHead, kRouting and frontend_section() in turn: that is
-// the path of a request until it reaches its backend, which is in haproxy_backend.cpp.
+// The text that HAProxy starts from. Read kHead, kPaths, kRouting and frontend_section() in turn:
+// that is the way of a request until it reaches its backend, which is in haproxy_backend.cpp.
 #include "controller/adapters/haproxy/haproxy_config.h"
 
 #include "controller/adapters/haproxy/haproxy_text.h"
@@ -66,9 +66,11 @@ end, 0)
 // {0} description, {1} stats socket, {2} files, {3} hard-stop-after, {4} name of the defaults,
 // {5} the line for the user.
 // Without noreuseport, two proxies on one address would share its requests and nobody would know.
+// HAProxy calls normalize-uri experimental, hence expose-experimental-directives.
 constexpr char kHead[] = R"(# Written by Rowlock, and written anew whenever its rows change.
 global
     description {0}
+    expose-experimental-directives
     default-path config
     fd-hard-limit {2}
     noreuseport
@@ -92,6 +94,26 @@ defaults {4}
     timeout check 2s
     default-server check inter 10s fastinter 100ms downinter 1s fall 3 rise 1
     default-server observe layer4 error-limit 3 on-error sudden-death
+)";
+
+// One path has one spelling before anything is decided by it, and what an instance could read as
+// another path than the proxy is refused: characters that stand in no path (a backslash is a slash
+// to browsers and to others), escapes of control characters, and segments of dots that are left,
+// since they lead out of the root or an escaped slash or a parameter is beside them. Escapes come
+// first: they may hide dots. The query is laid aside, or its escapes would be judged too.
+constexpr char kPaths[] = R"(
+    http-request deny deny_status 400 if { path -m reg '[^!-~]|[\\]' }
+    http-request set-var(txn.path_as_written) pathq
+    http-request set-var(txn.query) query if { pathq -m sub ? }
+    http-request set-pathq %[path] if { var(txn.query) -m found }
+    http-request normalize-uri percent-decode-unreserved strict
+    http-request normalize-uri percent-to-uppercase strict
+    http-request normalize-uri path-merge-slashes
+    http-request normalize-uri path-strip-dot
+    http-request normalize-uri path-strip-dotdot
+    http-request deny deny_status 400 if { path -m reg '%([01].|7F)' }
+    http-request deny deny_status 400 if { path -m reg '(/|%2F|%5C)[.][.]?(/|;|%2F|%3B|%5C|$)' }
+    http-request set-pathq %[path]?%[var(txn.query)] if { var(txn.query) -m found }
 )";
 
 // The longest key in routes.map that begins host/path/ names the backend. Both sides end in a
@@ -172,7 +194,7 @@ std::string frontend_section(const ProxyConfig& config, const std::string& name)
     section += fmt::format("    bind {} ssl crt-list crt-list alpn h2,http/1.1{}\n",
                            quoted(config.listen_tls), proxied);
   }
-  return section + client_rules(config.client_header) + kRouting;
+  return section + client_rules(config.client_header) + kPaths + kRouting;
 }
 
 // The key of routes.map, always with a slash at its end.
@@ -193,6 +215,9 @@ std::string obstacle_in(const ProxyRoute& route) {
   if (route.path.empty() || route.path.front() != '/' || !is_one_line(route.path) ||
       route.path.find(' ') != std::string::npos) {
     return "its path has to begin with a slash and hold no blanks: " + route.path;
+  }
+  if (route.raw_path && route.strip_prefix) {
+    return "no prefix can be taken off a path that stays as it was written";
   }
   for (const auto& [name, value] : route.headers) {
     if (!is_token(name)) return "a header's name has characters that HTTP does not allow: " + name;

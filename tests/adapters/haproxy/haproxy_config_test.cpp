@@ -104,6 +104,43 @@ Test(haproxy_config, a_failed_request_goes_to_so_many_others) {
   cr_expect(none.find("empty-response") == std::string::npos);
 }
 
+// Each line begins behind the one before.
+Test(haproxy_config, a_path_is_normalised_before_anything_looks_at_it) {
+  const std::string text = file(with(web()), "haproxy.cfg");
+  const char* const lines[] = {"expose-experimental-directives",
+                               "frontend rowlock-abc",
+                               "http-request set-var(txn.path_as_written) pathq",
+                               "http-request set-pathq %[path] if",
+                               "normalize-uri percent-decode-unreserved strict",
+                               "normalize-uri percent-to-uppercase strict",
+                               "normalize-uri path-merge-slashes",
+                               "normalize-uri path-strip-dot\n",
+                               "normalize-uri path-strip-dotdot\n",
+                               "http-request deny deny_status 400 if { path -m reg",
+                               "http-request set-pathq %[path]?%[var(txn.query)] if",
+                               "http-request set-var(txn.path) path\n",
+                               "use_backend",
+                               "backend rowlock-abc-web"};
+  std::size_t at = 0;
+  for (const char* line : lines) {
+    at = text.find(line, at);
+    cr_assert(at != std::string::npos, "%s", line);
+  }
+}
+
+Test(haproxy_config, a_raw_path_is_given_back_before_it_is_sent_on) {
+  ProxyRoute route = web();
+  route.redirect_scheme = "https";
+  const std::string plain = file(with(route), "haproxy.cfg");
+  route.raw_path = true;
+  const std::string raw = file(with(route), "haproxy.cfg");
+
+  const std::string rule = "http-request set-pathq %[var(txn.path_as_written)]";
+  cr_expect(plain.find(rule) == std::string::npos);
+  cr_assert(raw.find(rule) != std::string::npos);
+  cr_expect(raw.find(rule) < raw.find("http-request redirect"));
+}
+
 Test(haproxy_config, haproxy_takes_it_without_a_warning, .timeout = 60) {
   ProxyRoute full = web();
   full.strip_prefix = true;
@@ -120,8 +157,13 @@ Test(haproxy_config, haproxy_takes_it_without_a_warning, .timeout = 60) {
   moved.host = "*.example.org";
   moved.redirect_host = "example.org";
   moved.redirect_scheme = "https";
+  ProxyRoute raw = web();
+  raw.name = "raw";
+  raw.host = "raw.example.org";
+  raw.raw_path = true;
   ProxyConfig all = with(full);
   all.routes.push_back(moved);
+  all.routes.push_back(raw);
   all.accept_proxy = true;
   all.client_header = "CF-Connecting-IP";
   ProxyConfig silent = with(web());
@@ -164,6 +206,8 @@ Test(haproxy_config, what_cannot_be_said_is_refused) {
       {"a path with a blank", [](ProxyConfig& c) { c.routes[0].path = "/a rowlock-abc-other"; }},
       {"a path with a line break", [](ProxyConfig& c) { c.routes[0].path = "/a\n"; }},
       {"a path without a slash", [](ProxyConfig& c) { c.routes[0].path = "a"; }},
+      {"a prefix of what stays as it was written",
+       [](ProxyConfig& c) { c.routes[0].strip_prefix = c.routes[0].raw_path = true; }},
       {"a host with a slash", [](ProxyConfig& c) { c.routes[0].host = "a.org/x"; }},
       {"a star in the middle", [](ProxyConfig& c) { c.routes[0].host = "a.*.org"; }},
       {"a host to go to", [](ProxyConfig& c) { c.routes[0].redirect_host = "%[src]"; }},

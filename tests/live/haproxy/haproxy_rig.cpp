@@ -111,7 +111,7 @@ Heard HaproxyRig::ask(const Ask& asked) const {
   Heard heard;
   CURL* const curl = curl_easy_init();
   const std::string to = "::127.0.0.1:" + std::to_string(asked.tls ? tls_port : port);
-  const std::string url = (asked.tls ? "https://" : "http://") + asked.host + asked.target;
+  const std::string url = (asked.tls ? "https://" : "http://") + asked.host + "/";
   curl_slist* const connect_to = curl_slist_append(nullptr, to.c_str());
   curl_slist* headers = nullptr;
   for (const std::string& each : asked.headers) headers = curl_slist_append(headers, each.c_str());
@@ -120,7 +120,7 @@ Heard HaproxyRig::ask(const Ask& asked) const {
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, asked.method.c_str());
   curl_easy_setopt(curl, CURLOPT_NOBODY, asked.method == "HEAD" ? 1L : 0L);
-  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(curl, CURLOPT_REQUEST_TARGET, asked.target.c_str());  // As it is.
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, kAskDeadlineMs);
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);

@@ -104,6 +104,10 @@ Test(route_input, the_controller_finds_what_the_client_let_through) {
       {"UPDATE job SET network = 'none'", "whose network is 'none'"},
       {"INSERT INTO route (name, host, job, port) VALUES ('b', 'a.example.org', 'web', '80')",
        "both claim a.example.org/"},
+      {"INSERT INTO route (name, host, path, job, port) VALUES"
+       " ('b', 'b.org', '/é', 'web', 'http'), ('c', 'b.org', '/%C3%A9', 'web', 'http')",
+       "both claim b.org/é"},
+      {"UPDATE route SET path = '/a', strip_prefix = 1, raw_path = 1", "set one of them to 0"},
       {"UPDATE route SET next_job = 'web'", "moves from job web to itself"},
       {"UPDATE route SET next_job = 'api', next_port = 'x'", "sends to port 'x', which job api"},
       {"UPDATE route SET next_job = 'api', redirect_host = 'b.org'", "a redirect reaches no job"},
@@ -126,5 +130,69 @@ Test(route_input, the_controller_finds_what_the_client_let_through) {
     world.sql(edit);
     const std::string said = world.text("SELECT message FROM violation_now");
     cr_expect(said.find(words) != std::string::npos, "%s: %s", edit, said.c_str());
+  }
+}
+
+Test(route_input, a_path_that_no_request_can_have_is_refused_with_what_to_write) {
+  const std::pair<const char*, const char*> paths[] = {
+      {"/100%", "'%25' for the sign itself"},
+      {"/a%2", "'%25' for the sign itself"},
+      {"/a%zz/b", "'%25' for the sign itself"},
+      {"/a%c3%a9", "'%2F' for '%2f'"},
+      {"/%C3%a9", "'%2F' for '%2f'"},
+      {"/%61dmin", "write the character itself"},
+      {"/a%2Db", "write the character itself"},
+      {"/a%2E", "write the character itself"},
+      {"/a%39", "write the character itself"},
+      {"/a%5Fb", "write the character itself"},
+      {"/a%5A", "write the character itself"},
+      {"/a%7E", "write the character itself"},
+      {"/a%7A/b", "write the character itself"},
+      {"/a%00", "control character"},
+      {"/a%1F/b", "control character"},
+      {"/a%7F", "control character"},
+      {"/.", "without it"},
+      {"/a/../b", "without it"},
+      {"/a/./b", "without it"},
+      {"/a/..", "without it"},
+      {"/a/..%2Fb", "without it"},
+      {"/a%5C../b", "without it"},
+      {"/a/..;x/b", "without it"},
+      {"/a/..%3Bx", "without it"},
+      // These can be.
+      {"/", ""},
+      {"/a%2Fb%20c%25", ""},
+      {"/%C3%A9", ""},
+      {"/é", ""},
+      {"/a+b/$x/{y}/@z;v=1", ""},
+      {"/.well-known/..a/b..", ""},
+      {"/%40%5B%60%7B%7D%2C%3A", ""},
+  };
+  PlanWorld world;
+  world.sql(kJob);
+  world.sql(kRoute);
+  for (const auto& [path, words] : paths) {
+    world.sql(std::string("UPDATE route SET path = '") + path + "'");
+    const std::string said = world.text("SELECT message FROM violation_now");
+    const bool is_told = words[0] == '\0' ? said.empty() : said.find(words) != std::string::npos;
+    cr_expect(is_told, "%s: %s", path, said.c_str());
+  }
+}
+
+Test(route_input, what_is_not_ascii_in_a_path_is_what_clients_send_for_it) {
+  const std::pair<const char*, const char*> paths[] = {
+      {"/a/b%20c", "/a/b%20c"},
+      {"/é", "/%C3%A9"},
+      {"/€/x", "/%E2%82%AC/x"},
+      {"/a😀ü", "/a%F0%9F%98%80%C3%BC"},
+  };
+  PlanWorld world;
+  world.sql(kJob);
+  world.sql(kRoute);
+  for (const auto& [path, sent] : paths) {
+    world.sql(std::string("UPDATE route SET path = '") + path + "'");
+    const std::string got =
+        world.text("SELECT json_extract(structure, '$.path') FROM route_structure");
+    cr_expect(got == sent, "%s: %s", path, got.c_str());
   }
 }
