@@ -1,104 +1,15 @@
-// picojson does the parsing and calls back into Builder below, which makes our own shared,
-// unchangeable values directly: copying a member out of a large answer then costs one reference
-// count. Writing is done here, since picojson writes "/" as "\/" and 0.1 as 0.10000000000000001.
-#include "controller/base/json.h"
-
+// Values, and how they are written: the shortest form of a double, and "/" as it is. What reads
+// them is json_reader.cpp.
+#include "controller/base/json_value.h"
 #include "controller/base/utf8.h"
-
-#define PICOJSON_USE_INT64  // Otherwise integers above 2^53 lose their last digits.
-#include <picojson.h>
 
 #include <charconv>
 #include <cmath>
-#include <cstddef>
-#include <exception>
-#include <functional>
-#include <map>
-#include <stdexcept>
+#include <optional>
 
 namespace rowlock {
 
-struct Json::Value {
-  using Array = std::vector<Json>;
-  using Object = std::map<std::string, Json, std::less<>>;
-  std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> content;
-
-  // Kept here, out of the header, so that nobody who includes json.h learns of picojson.
-  template <typename Content>
-  static Json of(Content content) {
-    return Json(std::make_shared<const Value>(Value{std::move(content)}));
-  }
-
-  class Builder;
-};
-
-// The callbacks that picojson's parser makes for one value; each answers whether parsing may go on.
-// Recursion is bounded by `depth_left`, so that a text of brackets cannot exhaust the stack.
-class Json::Value::Builder {
- public:
-  explicit Builder(int levels) : depth_left_(levels) {}
-
-  Json result() { return std::move(result_); }
-
-  bool set_null() { return true; }
-  bool set_bool(bool value) { return set(value); }
-  bool set_int64(std::int64_t value) { return set(value); }
-  // picojson does not look at what this returns, so refusing takes an exception; parse() below
-  // catches it.
-  bool set_number(double value) {
-    if (!std::isfinite(value)) throw std::out_of_range("a number is too large");
-    return set(value);
-  }
-
-  template <typename Input>
-  bool parse_string(Input& input) {
-    std::string text;
-    return picojson::_parse_string(text, input) && set(std::move(text));
-  }
-
-  bool parse_array_start() { return depth_left_ > 0; }
-  template <typename Input>
-  bool parse_array_item(Input& input, std::size_t) {
-    Builder item(depth_left_ - 1);
-    if (!picojson::_parse(item, input)) return false;
-    array_.push_back(item.result());
-    return true;
-  }
-  bool parse_array_stop(std::size_t) { return set(std::move(array_)); }
-
-  bool parse_object_start() { return depth_left_ > 0; }
-  template <typename Input>
-  bool parse_object_item(Input& input, const std::string& name) {
-    Builder member(depth_left_ - 1);
-    if (!picojson::_parse(member, input)) return false;
-    // A name given twice means different things to different readers: it is refused.
-    return object_.emplace(name, member.result()).second;
-  }
-  bool parse_object_stop() { return set(std::move(object_)); }
-
- private:
-  template <typename Content>
-  bool set(Content read) {
-    result_ = Value::of(std::move(read));
-    return true;
-  }
-
-  int depth_left_;
-  Json result_;
-  Array array_;
-  Object object_;
-};
-
 namespace {
-
-constexpr int kDepthMax = 100;
-
-Error not_json(std::string_view what, std::size_t at) {
-  Error error;
-  error.fault = Fault::rejected;
-  error.message = std::string(what) + " at byte " + std::to_string(at);
-  return error;
-}
 
 void write_string(std::string_view value, std::string& out) {
   constexpr char kHex[] = "0123456789abcdef";
@@ -129,10 +40,19 @@ void write_string(std::string_view value, std::string& out) {
 }
 
 template <typename Number>
-void write_number(Number value, std::string& out) {
+std::string number_text(Number value) {
   char digits[64];  // The shortest form of a double that reads back as itself takes at most 24.
   const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, value);
-  out.append(digits, end.ptr);
+  return std::string(digits, end.ptr);
+}
+
+// The whole of `text` as that type; nothing when it cannot hold it.
+template <typename Number>
+std::optional<Number> number_in(const std::string& text) {
+  Number value{};
+  const char* end = text.data() + text.size();
+  const auto [rest, status] = std::from_chars(text.data(), end, value);
+  return status == std::errc() && rest == end ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace
@@ -145,30 +65,15 @@ Json& Json::operator=(const Json&) = default;
 Json& Json::operator=(Json&&) noexcept = default;
 Json::Json(std::shared_ptr<const Value> value) : value_(std::move(value)) {}
 
-Result<Json> Json::parse(std::string_view text) {
-  const std::size_t fault = utf8_first_fault(text);
-  if (fault != std::string_view::npos) return not_json("not valid UTF-8", fault);
-
-  picojson::input<const char*> input(text.data(), text.data() + text.size());
-  const auto offset = [&] { return static_cast<std::size_t>(input.cur() - text.data()); };
-  Value::Builder builder(kDepthMax);
-  try {
-    if (!picojson::_parse(builder, input)) return not_json("not valid JSON", offset());
-    input.skip_ws();
-  } catch (const std::exception& problem) {
-    return not_json(std::string("not valid JSON: ") + problem.what(), offset());
-  }
-  if (offset() != text.size()) return not_json("more than one JSON value", offset());
-  return builder.result();
-}
-
 Json Json::string(std::string_view value) { return Value::of(std::string(value)); }
-Json Json::integer(std::int64_t value) { return Value::of(value); }
+Json Json::integer(std::int64_t value) { return Value::of(Value::Number{number_text(value)}); }
 Json Json::boolean(bool value) { return Value::of(value); }
 Json Json::array(std::vector<Json> items) { return Value::of(std::move(items)); }
 
 // JSON has no way to write an infinity: it becomes null.
-Json Json::number(double value) { return std::isfinite(value) ? Value::of(value) : Json(); }
+Json Json::number(double value) {
+  return std::isfinite(value) ? Value::of(Value::Number{number_text(value)}) : Json();
+}
 
 Json Json::object(std::vector<std::pair<std::string, Json>> members) {
   Value::Object object;
@@ -199,22 +104,19 @@ std::string Json::as_string(std::string_view otherwise) const {
 }
 
 std::int64_t Json::as_integer(std::int64_t otherwise) const {
-  if (value_ == nullptr) return otherwise;
-  if (const auto* integer = std::get_if<std::int64_t>(&value_->content)) return *integer;
-  const auto* number = std::get_if<double>(&value_->content);
+  const auto* written = value_ == nullptr ? nullptr : std::get_if<Value::Number>(&value_->content);
+  if (written == nullptr) return otherwise;
+  if (const auto whole = number_in<std::int64_t>(written->text)) return *whole;
   // Past 2^63 the conversion would be undefined.
   constexpr double kLimit = 9223372036854775808.0;
-  if (number == nullptr || *number < -kLimit || *number >= kLimit) return otherwise;
+  const auto number = number_in<double>(written->text);
+  if (!number || *number < -kLimit || *number >= kLimit) return otherwise;
   return static_cast<std::int64_t>(*number);
 }
 
 double Json::as_number(double otherwise) const {
-  if (value_ == nullptr) return otherwise;
-  if (const auto* integer = std::get_if<std::int64_t>(&value_->content)) {
-    return static_cast<double>(*integer);
-  }
-  const auto* number = std::get_if<double>(&value_->content);
-  return number == nullptr ? otherwise : *number;
+  const auto* written = value_ == nullptr ? nullptr : std::get_if<Value::Number>(&value_->content);
+  return written == nullptr ? otherwise : number_in<double>(written->text).value_or(otherwise);
 }
 
 bool Json::as_boolean(bool otherwise) const {
@@ -235,51 +137,40 @@ std::vector<std::pair<std::string, Json>> Json::members() const {
   return result;
 }
 
-namespace {
-
-void write_members(const Json& json, std::string& out) {
-  out += '{';
+void Json::write(std::string& out) const {
   const char* separator = "";
-  for (const auto& [name, value] : json.members()) {
-    out += separator;
-    write_string(name, out);
-    out += ':';
-    out += value.text();
-    separator = ",";
-  }
-  out += '}';
-}
-
-void write_items(const Json& json, std::string& out) {
-  out += '[';
-  const char* separator = "";
-  for (const Json& item : json.items()) {
-    out += separator;
-    out += item.text();
-    separator = ",";
-  }
-  out += ']';
-}
-
-}  // namespace
-
-std::string Json::text() const {
-  std::string out;
   if (is_null()) {
-    out = "null";
+    out += "null";
   } else if (is_string()) {
     write_string(std::get<std::string>(value_->content), out);
   } else if (is_array()) {
-    write_items(*this, out);
+    out += '[';
+    for (const Json& item : std::get<Value::Array>(value_->content)) {
+      out += separator;
+      item.write(out);
+      separator = ",";
+    }
+    out += ']';
   } else if (is_object()) {
-    write_members(*this, out);
-  } else if (const auto* integer = std::get_if<std::int64_t>(&value_->content)) {
-    write_number(*integer, out);
-  } else if (const auto* number = std::get_if<double>(&value_->content)) {
-    write_number(*number, out);
+    out += '{';
+    for (const auto& [name, value] : std::get<Value::Object>(value_->content)) {
+      out += separator;
+      write_string(name, out);
+      out += ':';
+      value.write(out);
+      separator = ",";
+    }
+    out += '}';
+  } else if (const auto* number = std::get_if<Value::Number>(&value_->content)) {
+    out += number->text;
   } else {
-    out = as_boolean() ? "true" : "false";
+    out += as_boolean() ? "true" : "false";
   }
+}
+
+std::string Json::text() const {
+  std::string out;
+  write(out);
   return out;
 }
 

@@ -1,5 +1,5 @@
-// JSON, read and written. The only door to picojson, which by itself throws on 1e400, accepts
-// trailing garbage and lets invalid UTF-8 through; this door does not.
+// JSON, read and written. Numbers stay as they were written, to the letter: what passes through
+// here, a secret say, is the same at the other end.
 #pragma once
 
 #include "controller/base/result.h"
@@ -26,9 +26,20 @@ class Json {
   Json& operator=(const Json&);
   Json& operator=(Json&&) noexcept;
 
+  static constexpr int kDepthMax = 128;
+
+  // What becomes of a name that an object gives twice. Readers differ about it, so that somebody
+  // may mean one thing and another read the other.
+  enum class Repeated { refused, last_wins };
+  struct Reading {
+    Repeated repeated = Repeated::refused;
+    int depth_max = kDepthMax;  // Of lists and objects within each other.
+  };
+
   // The whole of `text` must be one JSON value in valid UTF-8. The error says at which point it is
-  // not.
-  static Result<Json> parse(std::string_view text);
+  // not, and nothing of the text but a repeated name. Takes time in proportion to the text.
+  static Result<Json> parse(std::string_view text, const Reading& reading);
+  static Result<Json> parse(std::string_view text) { return parse(text, Reading()); }
 
   static Json string(std::string_view value);
   static Json integer(std::int64_t value);
@@ -45,6 +56,7 @@ class Json {
   // The member of that name, or null.
   Json operator[](std::string_view member) const;
 
+  // A number that the type cannot hold (1e999) reads as `otherwise`; of 1.5, as_integer() is 1.
   std::string as_string(std::string_view otherwise = "") const;
   std::int64_t as_integer(std::int64_t otherwise = 0) const;
   double as_number(double otherwise = 0) const;
@@ -57,6 +69,8 @@ class Json {
 
  private:
   struct Value;
+  class Reader;
+  void write(std::string& out) const;
   explicit Json(std::shared_ptr<const Value> value);
   std::shared_ptr<const Value> value_;
 };

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace rowlock {
 
@@ -28,6 +29,22 @@ bool holds_nul(const Json& json) {
   return std::any_of(members.begin(), members.end(), [](const auto& member) {
     return member.first.find('\0') != std::string::npos || holds_nul(member.second);
   });
+}
+
+bool is_number(const Json& json) {
+  constexpr std::string_view kBegins = "-0123456789";
+  return !json.is_string() && !json.is_array() && !json.is_object() &&
+         kBegins.find(json.text().front()) != std::string_view::npos;
+}
+
+// 1e999: valid JSON, and an error to most of those who read it.
+bool holds_a_number_past_all_types(const Json& json) {
+  const auto items = json.items();
+  if (std::any_of(items.begin(), items.end(), holds_a_number_past_all_types)) return true;
+  const auto members = json.members();
+  return std::any_of(members.begin(), members.end(),
+                     [](const auto& m) { return holds_a_number_past_all_types(m.second); }) ||
+         (is_number(json) && std::isnan(json.as_number(std::nan(""))));
 }
 
 }  // namespace
@@ -57,6 +74,9 @@ std::optional<std::string> json_fault(const Value& cell) {
   if (text == nullptr) return std::nullopt;
   const auto parsed = Json::parse(*text);
   if (!parsed.ok()) return "must be JSON that every reader takes: " + parsed.error().message;
+  if (holds_a_number_past_all_types(parsed.value())) {
+    return "must be JSON that every reader takes: a number in it is too large, or too near to 0";
+  }
   if (holds_nul(parsed.value())) return "must be JSON without \\u0000 in its strings";
   return std::nullopt;
 }

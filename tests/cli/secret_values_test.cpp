@@ -72,8 +72,9 @@ Test(secret_values, a_bad_line_is_named_by_its_number_and_not_shown) {
 }
 
 Test(secret_values, what_is_shown_in_the_editor_reads_back_as_the_same_map) {
-  for (const char* text : {R"({"a":"x"})", R"({"a":"two\nlines","b":"'\"$x\\"})",
-                           R"({"a":1,"b":{"c":[true,null]}})", R"({"odd key":"x"})", "{}"}) {
+  for (const char* text :
+       {R"({"a":"x"})", R"({"a":"two\nlines","b":"'\"$x\\"})", R"({"a":1,"b":{"c":[true,null]}})",
+        R"({"a":12345678901234567890,"b":[1.0,1e999]})", R"({"odd key":"x"})", "{}"}) {
     const auto map = Json::parse(text);
     cr_assert(map.ok());
 
@@ -82,6 +83,21 @@ Test(secret_values, what_is_shown_in_the_editor_reads_back_as_the_same_map) {
     cr_assert(back.ok(), "%s: %s", text, back.ok() ? "" : back.error().message.c_str());
     cr_expect(back.value().text() == map.value().text(), "%s", text);
   }
+}
+
+Test(secret_values, a_key_given_twice_is_refused_and_named_but_no_value) {
+  const std::string json = R"({"user": "u", "password": "hunter2", "password": "hunter3"})";
+  const std::string lines = "password=hunter2\nuser=u\npassword=hunter3\n";
+
+  for (const auto& read : {rowlock::map_of_json(json, "stdin"), rowlock::map_of_edited(json),
+                           rowlock::map_of_edited(lines)}) {
+    cr_assert(!read.ok());
+    const std::string& message = read.error().message;
+    cr_expect(message.find("password") != std::string::npos, "%s", message.c_str());
+    cr_expect(message.find("hunter") == std::string::npos, "%s", message.c_str());
+  }
+  cr_expect(rowlock::map_of_json(json, "stdin").error().message ==
+            "stdin is not one JSON object: the name \"password\" is given twice, again at byte 37");
 }
 
 Test(secret_values, the_editor_works_in_memory_and_leaves_nothing_behind) {

@@ -116,6 +116,48 @@ Test(serve_vault_api_kv, a_patch_merges_into_the_current_version) {
   expect(rig.ask("PATCH", kX, R"({"data":{"b":"5"}})"), 404, "deleted");
 }
 
+Test(serve_vault_api_kv, numbers_come_back_as_they_were_written) {
+  ApiRig rig;
+  const std::string all =
+      R"({"a":12345678901234567890,"b":1.0,"c":3.14159265358979323846264338327950288,"d":1e999,)"
+      R"("e":-0,"f":1E5,"g":[0.10,{"h":1e-999}],"i":9007199254740993})";
+
+  expect(rig.ask("POST", kX, "{\"data\":" + all + "}"), 200, "write");
+  cr_expect(rig.ask("GET", kX).data()["data"].text() == all);
+
+  expect(rig.ask("PATCH", kX, R"({"data":{"b":2.50,"g":null,"j":{"k":1.00,"l":null}}})"), 200,
+         "patch");
+  cr_expect(rig.ask("GET", kX).data()["data"].text() ==
+            R"({"a":12345678901234567890,"b":2.50,"c":3.14159265358979323846264338327950288,)"
+            R"("d":1e999,"e":-0,"f":1E5,"i":9007199254740993,"j":{"k":1.00}})");
+}
+
+Test(serve_vault_api_kv, of_two_with_the_same_name_the_last_one_counts) {
+  ApiRig rig;
+
+  expect(rig.ask("POST", kX, R"({"data":{"a":"0"},"data":{"a":"1","a":{"b":2},"a":{"c":3}}})"), 200,
+         "write");
+  cr_expect(rig.ask("GET", kX).data()["data"].text() == R"({"a":{"c":3}})");
+
+  expect(rig.ask("PATCH", kX, R"({"data":{"a":null,"a":{"d":4,"d":5},"e":1,"e":null}})"), 200,
+         "patch");
+  cr_expect(rig.ask("GET", kX).data()["data"].text() == R"({"a":{"c":3,"d":5}})");
+}
+
+Test(serve_vault_api_kv, what_is_too_deep_is_refused_and_what_is_not_can_be_read) {
+  ApiRig rig;
+  const auto nested = [](std::size_t depth) {
+    return R"({"data":{"a":)" + std::string(depth, '[') + std::string(depth, ']') + "}}";
+  };
+
+  expect(rig.ask("POST", kX, nested(98)), 200, "the deepest");
+  expect(rig.ask("POST", kX, nested(99)), 400, "one deeper");
+  expect(rig.ask("POST", kX, nested(100000)), 400, "far deeper");
+
+  const Reply read = rig.ask("GET", kX);
+  cr_expect(read.data()["data"]["a"].text() == std::string(98, '[') + std::string(98, ']'));
+}
+
 Test(serve_vault_api_kv, a_deleted_version_is_a_404_that_says_what_it_was) {
   ApiRig rig;
   rig.ask("POST", kX, R"({"data":{"a":"1"}})");

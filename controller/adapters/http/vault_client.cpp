@@ -137,6 +137,11 @@ Result<VaultClient::Reply> VaultClient::get(const std::string& path) const {
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply.status);
   auto parsed = Json::parse(body);
   wipe(body);
+  if (!parsed.ok() && reply.status == kOk) {  // Else it would look as if there were nothing.
+    return rejected(fmt::format("{}{}: the answer cannot be read: {}", address_.url, path,
+                                parsed.error().message),
+                    "");
+  }
   reply.body = parsed.ok() ? parsed.value() : Json();
   return reply;
 }

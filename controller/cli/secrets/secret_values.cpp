@@ -110,7 +110,8 @@ Result<std::optional<Json>> map_of(const std::vector<ValueSource>& sources, bool
 Result<Json> map_of_json(const std::string& text, const std::string& origin) {
   auto parsed = Json::parse(text);
   if (!parsed.ok() || !parsed.value().is_object()) {
-    return rejected(fmt::format("{} is not one JSON object", origin),
+    return rejected(fmt::format("{} is not one JSON object{}", origin,
+                                parsed.ok() ? "" : ": " + parsed.error().message),
                     R"(such as {"user": "app", "password": "…"})");
   }
   return parsed;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "/v1/";
 constexpr std::string_view kBearer = "Bearer ";
+constexpr int kBodyDepthMax = 100;       // An answer is deeper by a little, and must be read, too.
 constexpr std::size_t kLoggedMax = 512;  // Of what others wrote, in a line of the audit log.
 
 std::string cut(std::string text) {
@@ -145,7 +146,8 @@ Result<> VaultApi::take_body(VaultCall& call) const {
   if (is_read(call.request.method) || call.request.body.empty()) {
     return Done{};
   }
-  auto body = Json::parse(call.request.body);
+  // Of two with the same name the last one counts, as for Vault, whose interface it is.
+  auto body = Json::parse(call.request.body, {Json::Repeated::last_wins, kBodyDepthMax});
   if (!body.ok()) {
     return nobody("failed to parse JSON input: " + body.error().message);
   }

@@ -310,6 +310,28 @@ Test(delivery, a_value_that_would_be_two_variables_is_not_given) {
   cr_expect(world.file(".environment") == std::string("PW=a\0", 5));
 }
 
+Test(delivery, a_number_is_given_as_it_was_written) {
+  Armed world;
+  world.put("db/prod", R"({"id":12345678901234567890,"rate":1.0,"far":1e999,"in":[0.10]})");
+  world.insert_job();
+  world.sql(
+      "INSERT INTO job_secret (job, path, key, name) VALUES ('web', 'db/prod', 'id', 'id'), "
+      "('web', 'db/prod', '', 'all');"
+      "INSERT INTO job_secret (job, path, key, \"as\", name) "
+      "VALUES ('web', 'db/prod', 'rate', 'env', 'RATE');"
+      "INSERT INTO job_template (job, name, text) VALUES ('web', 'conf', "
+      "'{{ secret \"db/prod\" \"far\" }} {{ secret \"db/prod\" \"in\" }}')");
+
+  world.settle();
+  world.pass_time(2000);
+
+  cr_expect(world.file("id") == "12345678901234567890", "%s", world.file("id").c_str());
+  cr_expect(world.file("all") ==
+            R"({"far":1e999,"id":12345678901234567890,"in":[0.10],"rate":1.0})");
+  cr_expect(world.file(".environment") == std::string("RATE=1.0\0", 9));
+  cr_expect(world.file("conf") == "1e999 [0.10]", "%s", world.file("conf").c_str());
+}
+
 Test(delivery, one_on_its_way_out_keeps_what_it_has_and_is_asked_for_nothing_more) {
   Armed world;
   world.put("db/prod", R"({"password":"one"})");
