@@ -162,6 +162,10 @@ Result<Json> Logins::believed(const Row& trust, const std::string& jwt, std::int
   if (!wanted.ok() || !wanted.value().is_object()) {
     return refused(fmt::format("trust.claims of '{}' is no JSON object", trust.text("name")));
   }
+  if (wanted.value().members().empty()) {  // Anybody with a token of that issuer.
+    return refused(fmt::format("trust.claims of '{}' says nothing of whose tokens are believed",
+                               trust.text("name")));
+  }
   if (auto fit = check_wanted_claims(claims, wanted.value()); !fit.ok()) {
     return invalid(fit.error());
   }

@@ -236,6 +236,8 @@ Test(secrets_login, registered_claims_must_be_as_the_row_says) {
       {"exp", Json::string("9999999999"), "no claim exp"},
       {"exp", Json::integer(now_s), "expired"},
       {"exp", Json::integer(-1), "expired"},
+      {"exp", Json::parse("1e999").value(), "no claim exp"},
+      {"nbf", Json::parse("1e999").value(), "not valid yet"},
       {"nbf", Json::integer(now_s + 61), "not valid yet"},
       {"iat", Json::integer(now_s + 61), "not valid yet"},
       {"iat", Json::string("yesterday"), "not valid yet"},
@@ -262,6 +264,7 @@ Test(secrets_login, registered_claims_must_be_as_the_row_says) {
 Test(secrets_login, wanted_claims_are_values_lists_patterns_and_pointers) {
   TrustedRig rig;
   const std::pair<const char*, bool> cases[] = {
+      {R"({})", false},  // Whatever the CHECK says, which may have been passed by.
       {R"({"sub":"*"})", true},
       {R"({"ref":"refs/heads/main"})", true},
       {R"({"ref":"refs/heads/mai"})", false},
@@ -282,9 +285,21 @@ Test(secrets_login, wanted_claims_are_values_lists_patterns_and_pointers) {
       {R"({"/deep/a":"*"})", false},
       {R"({"/ref":"refs/heads/*","run_attempt":"1"})", false},
   };
+  rig.sql("PRAGMA ignore_check_constraints = ON");
   for (const auto& [claims, is_in] : cases) {
     rig.sql(fmt::format("UPDATE trust SET claims = '{}'", claims));
     cr_expect_eq(rig.log_in("ci", rig.jwt()).status, is_in ? 200 : 400, "%s", claims);
+  }
+}
+
+Test(secrets_login, a_star_wants_the_claim_to_be_there) {
+  TrustedRig rig;
+  rig.sql(R"(UPDATE trust SET claims = '{"sub":"*"}')");
+
+  cr_expect_eq(rig.log_in("ci", rig.jwt("sub", Json::string("anybody"))).status, 200);
+  cr_expect_eq(rig.log_in("ci", rig.jwt("sub", Json::integer(7))).status, 200);
+  for (const Json& none : {Json(), Json::array({}), Json::object({{"a", Json::string("b")}})}) {
+    expect_refused(rig.log_in("ci", rig.jwt("sub", none)), "claim sub", none.text());
   }
 }
 
