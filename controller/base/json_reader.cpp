@@ -1,8 +1,11 @@
-// A reader by recursive descent, of the grammar of RFC 8259 and nothing beside it. It looks at each
-// byte a fixed number of times, whatever the text: strangers send it.
+// picojson takes the text apart, and asks a Context what becomes of each part. A number it gives as
+// a double only, so its text is cut out of what was read meanwhile.
 #include "controller/base/json_value.h"
 #include "controller/base/utf8.h"
 
+#include <picojson.h>
+
+#include <algorithm>
 #include <optional>
 
 namespace rowlock {
@@ -11,224 +14,137 @@ namespace {
 
 constexpr std::size_t kNameShownMax = 60;
 
+using Input = picojson::input<const char*>;
+
 Error not_json(std::string_view what, std::size_t at) {
   return {Fault::rejected, Cause::other, std::string(what) + " at byte " + std::to_string(at), ""};
 }
 
 bool is_digit(char each) { return each >= '0' && each <= '9'; }
 
-void append_utf8(char32_t code, std::string& out) {
-  const auto byte = [](char32_t bits) {
-    return static_cast<char>(static_cast<unsigned char>(bits));
+// By the grammar of RFC 8259, section 6; picojson has seen to it that there is nothing in it but
+// digits, signs, points and e.
+bool is_number(std::string_view text) {
+  const auto take = [&](std::string_view any) {
+    const bool is_there = !text.empty() && any.find(text.front()) != std::string_view::npos;
+    text.remove_prefix(is_there ? 1 : 0);
+    return is_there;
   };
-  const auto further = [&](int shift) { out += byte(0x80 | (code >> shift & 0x3f)); };
-  if (code < 0x80) {
-    out += byte(code);
-  } else if (code < 0x800) {
-    out += byte(0xc0 | code >> 6);
-    further(0);
-  } else if (code < 0x10000) {
-    out += byte(0xe0 | code >> 12);
-    further(6);
-    further(0);
-  } else {
-    out += byte(0xf0 | code >> 18);
-    further(12);
-    further(6);
-    further(0);
+  const auto take_digits = [&] {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+    const auto count = static_cast<std::size_t>(end - text.begin());
+    text.remove_prefix(count);
+    return count > 0;
+  };
+  take("-");
+  if (!take("0") && !take_digits()) return false;
+  if (take(".") && !take_digits()) return false;
+  if (take("eE")) {
+    take("+-");
+    if (!take_digits()) return false;
   }
+  return text.empty();
 }
 
 }  // namespace
 
-// Each `take` moves past what it read and answers nothing when that is not there; where and why is
-// then in error().
+// One value; picojson calls the functions with its names. Each answers false to end the reading:
+// where and why is then in the error, or it is just not valid.
 class Json::Reader {
  public:
-  Reader(std::string_view text, const Reading& reading) : text_(text), reading_(reading) {}
+  struct Shared {
+    const char* begin;
+    const Reading& reading;
+    std::optional<Error> error;  // Where there is more to say than that it is not valid.
+  };
 
-  Result<Json> all() {
-    auto value = take_value(reading_.depth_max);
-    if (!value) return error_.value_or(not_json("not valid JSON", at_));
-    skip_blanks();
-    if (at_ != text_.size()) return not_json("more than one JSON value", at_);
-    return std::move(*value);
+  Reader(Shared& shared, int depth_left) : shared_(shared), depth_left_(depth_left) {}
+
+  std::optional<Json> take(Input& in) {
+    in.skip_ws();
+    const char* const begin = in.cur();
+    began_at_ = at(in);
+    if (!picojson::_parse(*this, in)) return std::nullopt;
+    if (!is_number_) return std::move(value_);
+    const std::string_view text(begin, static_cast<std::size_t>(in.cur() - begin));
+    if (!is_number(text)) return std::nullopt;
+    return Value::of(Value::Number{std::string(text)});
+  }
+
+  bool set_null() { return true; }
+  bool set_bool(bool value) {
+    value_ = boolean(value);
+    return true;
+  }
+  void set_number(double) { is_number_ = true; }
+  bool parse_string(Input& in) {
+    std::string text;
+    if (!picojson::_parse_string(text, in)) return false;
+    value_ = Value::of(std::move(text));
+    return true;
+  }
+
+  bool parse_array_start() { return may_go_deeper(); }
+  bool parse_array_item(Input& in, std::size_t) {
+    auto item = Reader(shared_, depth_left_ - 1).take(in);
+    if (item) items_.push_back(std::move(*item));
+    return item.has_value();
+  }
+  bool parse_array_stop(std::size_t) {
+    value_ = Value::of(std::move(items_));
+    return true;
+  }
+
+  bool parse_object_start() { return may_go_deeper(); }
+  bool parse_object_item(Input& in, const std::string& name) {
+    const auto [place, is_new] = members_.try_emplace(name);
+    if (!is_new && shared_.reading.repeated == Repeated::refused) {
+      const std::string shown = name.size() > kNameShownMax ? "" : " " + string(name).text();
+      shared_.error = not_json("the name" + shown + " is given twice, again before", at(in));
+      return false;
+    }
+    auto value = Reader(shared_, depth_left_ - 1).take(in);
+    if (value) place->second = std::move(*value);
+    return value.has_value();
+  }
+  bool parse_object_stop() {
+    value_ = Value::of(std::move(members_));
+    return true;
   }
 
  private:
-  char next() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-
-  void skip_blanks() {
-    while (next() == ' ' || next() == '\t' || next() == '\n' || next() == '\r') ++at_;
+  std::size_t at(const Input& in) const {
+    return static_cast<std::size_t>(in.cur() - shared_.begin);
   }
 
-  bool take(char wanted) {
-    const bool is_there = at_ < text_.size() && text_[at_] == wanted;
-    at_ += is_there ? 1 : 0;
-    return is_there;
-  }
-
-  bool take_word(std::string_view word) {
-    const bool is_there = text_.substr(at_).starts_with(word);
-    at_ += is_there ? word.size() : 0;
-    return is_there;
-  }
-
-  std::optional<Json> take_value(int depth_left) {
-    skip_blanks();
-    switch (next()) {
-      case '{': return take_object(depth_left);
-      case '[': return take_array(depth_left);
-      case '"': {
-        std::string text;
-        return take_string(text) ? std::optional(Value::of(std::move(text))) : std::nullopt;
-      }
-      case 't': return take_word("true") ? std::optional(boolean(true)) : std::nullopt;
-      case 'f': return take_word("false") ? std::optional(boolean(false)) : std::nullopt;
-      case 'n': return take_word("null") ? std::optional(Json()) : std::nullopt;
-      default: return take_number();
+  bool may_go_deeper() {
+    if (depth_left_ == 0) {
+      shared_.error = not_json(
+          "nested more than " + std::to_string(shared_.reading.depth_max) + " deep", began_at_);
     }
+    return depth_left_ > 0;
   }
 
-  bool may_go_deeper(int depth_left) {
-    if (depth_left == 0) {
-      error_ = not_json("nested more than " + std::to_string(reading_.depth_max) + " deep", at_);
-    }
-    return depth_left > 0;
-  }
-
-  std::optional<Json> take_array(int depth_left) {
-    if (!may_go_deeper(depth_left)) return std::nullopt;
-    Value::Array items;
-    take('[');
-    skip_blanks();
-    if (take(']')) return Value::of(std::move(items));
-    do {
-      auto item = take_value(depth_left - 1);
-      if (!item) return std::nullopt;
-      items.push_back(std::move(*item));
-      skip_blanks();
-    } while (take(','));
-    return take(']') ? std::optional(Value::of(std::move(items))) : std::nullopt;
-  }
-
-  std::optional<Json> take_object(int depth_left) {
-    if (!may_go_deeper(depth_left)) return std::nullopt;
-    Value::Object members;
-    take('{');
-    skip_blanks();
-    if (take('}')) return Value::of(std::move(members));
-    do {
-      if (!take_member(members, depth_left)) return std::nullopt;
-      skip_blanks();
-    } while (take(','));
-    return take('}') ? std::optional(Value::of(std::move(members))) : std::nullopt;
-  }
-
-  bool take_member(Value::Object& members, int depth_left) {
-    skip_blanks();
-    const std::size_t begin = at_;
-    std::string name;
-    if (!take_string(name)) return false;
-    skip_blanks();
-    if (!take(':')) return false;
-    auto value = take_value(depth_left - 1);
-    if (!value) return false;
-    const auto [place, is_new] = members.try_emplace(std::move(name));
-    if (!is_new && reading_.repeated == Repeated::refused) {
-      const std::string& known = place->first;
-      const std::string shown = known.size() > kNameShownMax ? "" : " " + string(known).text();
-      error_ = not_json("the name" + shown + " is given twice, again", begin);
-      return false;
-    }
-    place->second = std::move(*value);
-    return true;
-  }
-
-  bool take_digits() {
-    const std::size_t begin = at_;
-    while (is_digit(next())) ++at_;
-    return at_ > begin;
-  }
-
-  std::optional<Json> take_number() {
-    const std::size_t begin = at_;
-    take('-');
-    if (!take('0') && !take_digits()) return std::nullopt;
-    if (take('.') && !take_digits()) return std::nullopt;
-    if (take('e') || take('E')) {
-      if (!take('+')) take('-');
-      if (!take_digits()) return std::nullopt;
-    }
-    return Value::of(Value::Number{std::string(text_.substr(begin, at_ - begin))});
-  }
-
-  bool take_string(std::string& out) {
-    if (!take('"')) return false;
-    while (at_ < text_.size()) {
-      const std::size_t begin = at_;
-      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
-             static_cast<unsigned char>(text_[at_]) >= 0x20) {
-        ++at_;
-      }
-      out.append(text_.substr(begin, at_ - begin));
-      if (take('"')) return true;
-      if (!take('\\') || !take_escape(out)) return false;
-    }
-    return false;
-  }
-
-  bool take_escape(std::string& out) {
-    const char letter = next();
-    at_ += at_ < text_.size() ? 1 : 0;
-    switch (letter) {
-      case '"':
-      case '\\':
-      case '/': out += letter; return true;
-      case 'b': out += '\b'; return true;
-      case 'f': out += '\f'; return true;
-      case 'n': out += '\n'; return true;
-      case 'r': out += '\r'; return true;
-      case 't': out += '\t'; return true;
-      case 'u': return take_code_point(out);
-      default: return false;
-    }
-  }
-
-  std::optional<char32_t> take_four_digits() {
-    char32_t code = 0;
-    for (int i = 0; i < 4; ++i, ++at_) {
-      const char each = next();
-      const char low = static_cast<char>(each | 0x20);
-      if (!is_digit(each) && (low < 'a' || low > 'f')) return std::nullopt;
-      code = code * 16 + static_cast<char32_t>(is_digit(each) ? each - '0' : low - 'a' + 10);
-    }
-    return code;
-  }
-
-  // Past U+FFFF it is written as two halves; half of a character is none.
-  bool take_code_point(std::string& out) {
-    auto code = take_four_digits();
-    if (!code || (*code >= 0xdc00 && *code < 0xe000)) return false;
-    if (*code >= 0xd800 && *code < 0xdc00) {
-      const auto second = take_word("\\u") ? take_four_digits() : std::nullopt;
-      if (!second || *second < 0xdc00 || *second >= 0xe000) return false;
-      code = 0x10000 + ((*code & 0x3ff) << 10) + (*second & 0x3ff);
-    }
-    append_utf8(*code, out);
-    return true;
-  }
-
-  std::string_view text_;
-  const Reading& reading_;
-  std::size_t at_ = 0;
-  std::optional<Error> error_;  // Where there is more to say than that it is not valid.
+  Shared& shared_;
+  int depth_left_;
+  std::size_t began_at_ = 0;
+  Json value_;
+  bool is_number_ = false;
+  Value::Array items_;
+  Value::Object members_;
 };
 
 Result<Json> Json::parse(std::string_view text, const Reading& reading) {
   const std::size_t fault = utf8_first_fault(text);
   if (fault != std::string_view::npos) return not_json("not valid UTF-8", fault);
-  return Reader(text, reading).all();
+  Input in(text.data(), text.data() + text.size());
+  const auto at = [&] { return static_cast<std::size_t>(in.cur() - text.data()); };
+  Reader::Shared shared{text.data(), reading, std::nullopt};
+  std::optional<Json> value = Reader(shared, reading.depth_max).take(in);
+  if (!value) return shared.error.value_or(not_json("not valid JSON", at()));
+  in.skip_ws();
+  if (at() != text.size()) return not_json("more than one JSON value", at());
+  return std::move(*value);
 }
 
 }  // namespace rowlock
