@@ -52,7 +52,7 @@ Result<> resume_clock(Clock& clock, Database& state, const Schema& schema) {
 
 Controller::Controller(Parts parts)
     : parts_(std::move(parts)),
-      acceptor_(parts_.state, parts_.schema),
+      acceptor_(parts_.state, parts_.schema, parts_.taken),
       alive_(std::make_shared<bool>(true)) {
   for (const KindText& kind : parts_.schema.kinds()) {
     plan_of_kind_[kind.name] = fmt::format(
@@ -156,13 +156,14 @@ Result<Controller::Pass> Controller::pass() {
 }
 
 Result<> Controller::accept() {
-  if (!parts_.desired.changed()) {
+  if (!parts_.desired.changed() && !is_to_accept_) {
     return Done{};
   }
   const std::int64_t now_ms = parts_.world.clock().now_ms();
   const auto accepted = TRY(acceptor_.accept(parts_.desired, now_ms));
   const Acceptance& acceptance = accepted;
   TRY(tell_held(acceptance.held, now_ms));
+  is_to_accept_ = is_to_accept_ && !acceptance.held.empty();
   if (acceptance.revision > 0) {
     parts_.log.info("accepted",
                     {{"revision", acceptance.revision}, {"changes", acceptance.changes}});

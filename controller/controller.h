@@ -41,6 +41,8 @@ class Controller {
     Log& log;
     // Called on the loop thread when something is ready to be recorded: have pass() called soon.
     std::function<void()> wake;
+    // Called in the transaction after which the rows in force are those of desired.db.
+    std::function<Result<>()> taken = {};
   };
 
   explicit Controller(Parts parts);
@@ -59,6 +61,9 @@ class Controller {
   // Has a script of the schema run in the next pass, with :now_ms and these values: for eyes that
   // see more often than the plan looks, such as health probes.
   void note(const std::string& script, Values values);
+
+  // The next pass compares every row in force with desired.db, whether that was edited or not.
+  void accept_anew() { is_to_accept_ = true; }
 
   struct Pass {
     std::set<std::string> names;  // What was planned.
@@ -147,6 +152,7 @@ class Controller {
   std::size_t under_way_ = 0;
   std::int64_t held_since_ms_ = 0;  // Since when desired.db cannot be read; 0: it can.
   bool is_held_told_ = false;
+  bool is_to_accept_ = false;
   std::shared_ptr<bool> alive_;  // False once this is destroyed: a late outcome is dropped.
 };
 

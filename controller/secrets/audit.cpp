@@ -7,6 +7,7 @@
 #include "controller/crypto/encoding.h"
 #include "controller/secrets/audit_segment.h"
 #include "controller/secrets/canonical.h"
+#include "controller/secrets/rights.h"
 
 #include <fmt/format.h>
 
@@ -17,19 +18,6 @@ namespace rowlock {
 namespace {
 
 constexpr const char* kTables[] = {"secret_config", "secret", "secret_version"};
-const std::string kNoSum(64, '0');
-
-std::string exclusive_or(const std::string& left_hex, const std::string& right_hex) {
-  const auto left = from_hex(left_hex);
-  const auto right = from_hex(right_hex);
-  std::string sum(kKeyBytes, '\0');
-  for (std::size_t i = 0; i < kKeyBytes; ++i) {
-    const char a = left.ok() && left.value().size() == kKeyBytes ? left.value()[i] : '\0';
-    const char b = right.ok() && right.value().size() == kKeyBytes ? right.value()[i] : '\0';
-    sum[i] = static_cast<char>(a ^ b);
-  }
-  return to_hex(sum);
-}
 
 Row row_from(const Values& values) {
   auto columns = std::make_shared<std::vector<std::string>>();
@@ -65,6 +53,8 @@ struct AuditLog::Head {
   std::int64_t rows = 0;
   std::string sum = kNoSum;
   std::string keys;
+  std::string rights;
+  std::string tokens;
   std::string mac;
 };
 
@@ -75,9 +65,15 @@ const std::string& AuditLog::script(std::string_view name) const {
 }
 
 std::string AuditLog::mac_of(const Head& head) const {
-  return to_hex(
-      keyed_hash(keyring_.newest("audit").bytes, {"head", std::to_string(head.seq), head.hash,
-                                                  std::to_string(head.rows), head.sum, head.keys}));
+  const SecretBytes& key = keyring_.newest("audit").bytes;
+  const std::string seq = std::to_string(head.seq);
+  const std::string rows = std::to_string(head.rows);
+  // As it was written before there were those two.
+  if (head.rights.empty() && head.tokens.empty()) {
+    return to_hex(keyed_hash(key, {"head", seq, head.hash, rows, head.sum, head.keys}));
+  }
+  return to_hex(keyed_hash(
+      key, {"head", seq, head.hash, rows, head.sum, head.keys, head.rights, head.tokens}));
 }
 
 std::string AuditLog::digest_of(const std::string& table, const Row& row) const {
@@ -110,8 +106,8 @@ Result<AuditLog::Head> AuditLog::read_head() {
                  "put back a copy of state.db; nothing is released without an audit log"};
   }
   const Row& row = rows.front();
-  return Head{row.integer("seq"), row.text("hash"), row.integer("rows"),
-              row.text("sum"),    row.text("keys"), row.text("mac")};
+  return Head{row.integer("seq"), row.text("hash"),   row.integer("rows"), row.text("sum"),
+              row.text("keys"),   row.text("rights"), row.text("tokens"),  row.text("mac")};
 }
 
 // What is built upon must be true: the next line would make a forged head a true one.
@@ -132,6 +128,8 @@ Result<> AuditLog::write_head(const Head& head) {
                                                {"rows", head.rows},
                                                {"sum", head.sum},
                                                {"keys", head.keys},
+                                               {"rights", head.rights},
+                                               {"tokens", head.tokens},
                                                {"mac", mac_of(head)}});
 }
 
@@ -154,6 +152,18 @@ Result<> AuditLog::keys_written() {
   }
   Head head = std::move(read);
   head.keys = std::move(keys).value();
+  return write_head(head);
+}
+
+Result<AuditProofs> AuditLog::proofs() {
+  auto read = TRY(head());
+  return AuditProofs{std::move(read.rights), std::move(read.tokens)};
+}
+
+Result<> AuditLog::prove(const AuditProofs& proofs) {
+  Head head = TRY(this->head());
+  head.rights = proofs.rights;
+  head.tokens = proofs.tokens;
   return write_head(head);
 }
 
@@ -328,17 +338,22 @@ Result<AuditReport> AuditLog::verify() {
   TRY(verify_lines(head, report));
   TRY(verify_rows(head, report));
   TRY(verify_counts(report));
+  TRY(Rights(state_, schema_, keyring_, *this).verify(report.findings));
   return report;
 }
 
 std::function<Result<AuditReport>()> AuditLog::verification() const {
-  const Key& newest = keyring_.newest("audit");
-  auto key = std::make_shared<Key>(
-      Key{newest.id, newest.purpose, newest.created_at_ms, newest.bytes.copy()});
-  return [path = state_.path(), &schema = schema_, key]() -> Result<AuditReport> {
+  auto keys = std::make_shared<std::vector<Key>>();
+  for (const char* purpose : {"audit", "token"}) {
+    const Key& newest = keyring_.newest(purpose);
+    keys->push_back({newest.id, newest.purpose, newest.created_at_ms, newest.bytes.copy()});
+  }
+  return [path = state_.path(), &schema = schema_, keys]() -> Result<AuditReport> {
     Database state = TRY(Database::open(path, Database::Mode::read_only));
     Keyring keyring(state, schema);
-    keyring.adopt(std::move(*key));
+    for (Key& key : *keys) {
+      keyring.adopt(std::move(key));
+    }
     TRY(state.run("BEGIN"));
     return AuditLog(state, schema, keyring).verify();
   };

@@ -28,6 +28,12 @@ struct AuditLine {
   std::string value;  // What hash_of() says of what is released or written; "" when nothing is.
 };
 
+// What the head of the log holds for rights.h: "" in one that was written before there was such.
+struct AuditProofs {
+  std::string rights;
+  std::string tokens;
+};
+
 struct AuditReport {
   std::int64_t lines = 0;             // That the log has, ever,
   std::int64_t segmented = 0;         // and up to which one they stand in segments.
@@ -61,6 +67,10 @@ class AuditLog {
   Result<> require_true(const std::string& table, const Values& key);
   // After the rows of keyring were changed.
   Result<> keys_written();
+
+  // Of a head that is true, else broken.
+  Result<AuditProofs> proofs();
+  Result<> prove(const AuditProofs& proofs);
 
   // For `value`: a keyed hash, so that equal values can be told, and nothing else.
   std::string hash_of(std::string_view value) const;

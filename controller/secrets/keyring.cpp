@@ -133,7 +133,6 @@ void Keyring::undo(const Mark& mark) {
 
 void Keyring::adopt(Key key) {
   ++changes_;
-  keys_.clear();
   keys_.push_back(std::move(key));
   state_ = State::open;
 }

@@ -67,7 +67,7 @@ class Keyring {
   // Rejected when this is not the unseal key.
   Result<> open(const SecretBytes& unseal_key);
 
-  // Holds this key alone, and is open: for a thread of its own.
+  // Holds this key as well, and is open: for a thread of its own.
   void adopt(Key key);
 
   // Wipes every key.

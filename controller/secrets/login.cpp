@@ -51,6 +51,7 @@ Result<LoggedIn> Logins::log_in(const std::string& role, const std::string& jwt,
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
+  TRY(rights_.require_policies());
   const auto unverified = read_unverified(jwt);
   if (!unverified.ok()) {
     return invalid(unverified.error());

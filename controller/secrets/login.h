@@ -28,11 +28,12 @@ class Logins {
   static constexpr std::int64_t kTrustedEndMs = 24LL * 60 * 60 * 1000;
 
   Logins(Database& state, const Schema& schema, const Keyring& keyring, AuditLog& audit,
-         Identities& identities, Tokens& tokens)
+         Rights& rights, Identities& identities, Tokens& tokens)
       : state_(state),
         schema_(schema),
         keyring_(keyring),
         audit_(audit),
+        rights_(rights),
         identities_(identities),
         tokens_(tokens) {}
 
@@ -55,6 +56,7 @@ class Logins {
   const Schema& schema_;
   const Keyring& keyring_;
   AuditLog& audit_;
+  Rights& rights_;
   Identities& identities_;
   Tokens& tokens_;
 };

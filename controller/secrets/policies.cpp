@@ -26,6 +26,7 @@ Result<std::set<std::string>> Policies::capabilities(const Actor& actor, std::st
   if (actor.is_operator) {
     return std::set<std::string>(std::begin(kAll), std::end(kAll));
   }
+  TRY(rights_.require_policies());
   const std::string* script = schema_.script("policy.capabilities");
   CHECK(script != nullptr);
   const auto rows =

@@ -88,6 +88,7 @@ Result<RecoveryKit> SealKeeper::init(int shares, int threshold, const Actor& act
   TRY(check_counts(shares, threshold));
   auto key = TRY(keyring_.init(now_ms));
   TRY(audit_.begin());
+  TRY(rights_.opened());
   const std::string detail = fmt::format("{} of {} shares", threshold, shares);
   TRY(log(actor.name, "init", detail, now_ms));
   TRY(write_row(now_ms, ""));
@@ -106,6 +107,9 @@ Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, st
   // While it was sealed nothing could be written.
   const std::string before = in_vain_ == 0 ? "" : fmt::format("after {} in vain", in_vain_);
   Result<> done = log(actor, "unseal", before, now_ms);
+  if (done.ok()) {
+    done = rights_.opened();
+  }
   if (done.ok()) {
     done = write_row(now_ms, "");
   }

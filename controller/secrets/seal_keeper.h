@@ -6,6 +6,7 @@
 #include "controller/crypto/shamir.h"
 #include "controller/secrets/audit.h"
 #include "controller/secrets/keyring.h"
+#include "controller/secrets/rights.h"
 #include "controller/secrets/secret_store.h"
 
 #include <cstdint>
@@ -30,8 +31,13 @@ struct SealStatus {
 class SealKeeper {
  public:
   SealKeeper(Database& state, const Schema& schema, Keyring& keyring, AuditLog& audit,
-             SecretStore& store)
-      : state_(state), schema_(schema), keyring_(keyring), audit_(audit), store_(store) {}
+             Rights& rights, SecretStore& store)
+      : state_(state),
+        schema_(schema),
+        keyring_(keyring),
+        audit_(audit),
+        rights_(rights),
+        store_(store) {}
 
   // At the start of a controller: whatever was open is sealed. `detail`: why it could not be opened
   // right away, if it should have been. Within a transaction, as are all that follow.
@@ -79,6 +85,7 @@ class SealKeeper {
   const Schema& schema_;
   Keyring& keyring_;
   AuditLog& audit_;
+  Rights& rights_;
   SecretStore& store_;
   std::vector<std::vector<Share>> sets_;  // Given so far, the set that was begun last at the end.
   std::int64_t in_vain_ = 0;              // Shares and keys that did not open it, and drops.

@@ -7,6 +7,7 @@
 #include "controller/secrets/keyring.h"
 #include "controller/secrets/login.h"
 #include "controller/secrets/policies.h"
+#include "controller/secrets/rights.h"
 #include "controller/secrets/seal_keeper.h"
 #include "controller/secrets/secret_store.h"
 #include "controller/secrets/tokens.h"
@@ -19,15 +20,17 @@ class Secrets {
   Secrets(Database& state, const Schema& schema)
       : keyring(state, schema),
         audit(state, schema, keyring),
+        rights(state, schema, keyring, audit),
         store(state, schema, keyring, audit),
-        seal(state, schema, keyring, audit, store),
-        policies(state, schema),
-        tokens(state, schema, keyring),
+        seal(state, schema, keyring, audit, rights, store),
+        policies(state, schema, rights),
+        tokens(state, schema, keyring, rights),
         identities(state, schema, keyring),
-        logins(state, schema, keyring, audit, identities, tokens) {}
+        logins(state, schema, keyring, audit, rights, identities, tokens) {}
 
   Keyring keyring;
   AuditLog audit;
+  Rights rights;
   SecretStore store;
   SealKeeper seal;
   Policies policies;

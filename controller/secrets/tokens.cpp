@@ -88,13 +88,14 @@ Result<std::string> Tokens::mac_of(const std::string& hash, std::string* written
   if (written != nullptr) {
     *written = row.text("mac");
   }
-  return to_hex(keyed_hash(keyring_.newest("token").bytes, {"row", canonical(row, "mac")}));
+  return mac_of_token(keyring_.newest("token").bytes, row);
 }
 
 Result<> Tokens::sign(const std::string& hash) {
-  auto mac = mac_of(hash);
-  return mac.ok() ? state_.run(script("token.sign"), {{"hash", hash}, {"mac", mac.value()}})
-                  : Result<>(mac.error());
+  std::string before;
+  const auto mac = TRY(mac_of(hash, &before));
+  TRY(state_.run(script("token.sign"), {{"hash", hash}, {"mac", mac}}));
+  return rights_.token_signed(hash, before, mac);
 }
 
 Result<MadeToken> Tokens::make(const TokenWish& wish, std::int64_t now_ms) {
@@ -166,6 +167,7 @@ Result<Row> Tokens::row(std::string_view name, const Values& values) {
   if (rows.empty()) {
     return no_token();
   }
+  TRY(rights_.require_tokens());
   const Row& found = rows.front();
   std::string written;
   const auto mac = TRY(mac_of(found.text("hash"), &written));

@@ -7,6 +7,7 @@
 #include "controller/base/result.h"
 #include "controller/crypto/secret_bytes.h"
 #include "controller/secrets/keyring.h"
+#include "controller/secrets/rights.h"
 #include "controller/secrets/secret_store.h"
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
@@ -63,12 +64,13 @@ class Tokens {
   static constexpr std::int64_t kListMax = 10000;
   static constexpr std::int64_t kPrunedAtOnceMax = 100;
 
-  Tokens(Database& state, const Schema& schema, const Keyring& keyring)
-      : state_(state), schema_(schema), keyring_(keyring) {}
+  Tokens(Database& state, const Schema& schema, const Keyring& keyring, Rights& rights)
+      : state_(state), schema_(schema), keyring_(keyring), rights_(rights) {}
 
   // Of all that follow: within a transaction of the caller's; closed_error() while the keys are
   // not open. One that is expired, used up, revoked, or whose holder has gone is not there:
-  // Cause::not_found. One whose row other hands wrote would give rights to whom they like: broken.
+  // Cause::not_found. One whose row other hands wrote would give rights to whom they like: broken,
+  // as are all of them while rows were put back (rights.h).
 
   // Takes away some of those that have expired, too.
   Result<MadeToken> make(const TokenWish& wish, std::int64_t now_ms);
@@ -105,6 +107,7 @@ class Tokens {
   Database& state_;
   const Schema& schema_;
   const Keyring& keyring_;
+  Rights& rights_;
 };
 
 }  // namespace rowlock

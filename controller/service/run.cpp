@@ -129,7 +129,7 @@ Service::Service(const Home& home, Database state, const Schema& schema, Log& lo
              files.probes_max),
       workers_(loop_, files.threads_max),
       controller_({state_, schema_, desired_, reconcilers_, world_, executor_, log_,
-                   [this] { schedule_pass(); }}),
+                   [this] { schedule_pass(); }, [this] { return secrets_.rights.accepted(); }}),
       checks_(
           state_, world_, executor_,
           [this](const std::string& script, Values values) {
@@ -264,6 +264,16 @@ void Service::pass() {
   if (auto told = secrets_.seal.follow(world_.clock().now_ms()); !told.ok()) {
     failed(told.error());
     return;
+  }
+  const auto are_changed = secrets_.rights.follow(world_.clock().now_ms());
+  if (!are_changed.ok()) {
+    failed(are_changed.error());
+    return;
+  }
+  if (are_changed.value()) {
+    log_.warn("rows that give rights were changed by other hands",
+              {{"hint", "see `rowlock status`, and who can write to state.db"}});
+    controller_.accept_anew();
   }
   const auto passed = controller_.pass();
   if (!passed.ok()) {

@@ -97,7 +97,8 @@ std::string sentence(const Error& error) {
 
 }  // namespace
 
-Acceptor::Acceptor(Database& state, const Schema& schema) : state_(state), schema_(schema) {}
+Acceptor::Acceptor(Database& state, const Schema& schema, std::function<Result<>()> taken)
+    : state_(state), schema_(schema), taken_(std::move(taken)) {}
 
 Result<Acceptor::Table> Acceptor::table_of(const TableText& text) {
   const auto info = TRY(state_.query("SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid",
@@ -253,6 +254,8 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
       return revision.error();
     }
     const Values values = {{"revision", revision.value()}, {"now_ms", now_ms}};
+    const auto at = TRY(state_.data_version());
+    if (at != held_at_) held_.clear();
     found = TRY(copy_in(incoming));
     for (const Table& table : tables_) {
       const auto differs = differing_.find(table.name);
@@ -266,10 +269,14 @@ Result<Acceptance> Acceptor::take(const std::map<std::string, TableRows>& incomi
     if (found.empty() && count > 0) {
       found = TRY(violations(std::get<std::int64_t>(revision.value()), now_ms));
     }
-    if (found.empty() && count > 0) {
-      TRY(state_.run(*schema_.script("accept.revision"), values));
+    if (found.empty()) {
+      if (count > 0) TRY(state_.run(*schema_.script("accept.revision"), values));
+      if (taken_) TRY(taken_());
       TRY(transaction.commit());
+      held_at_ = at;
       for (const auto& [name, mark] : differing_) held_[name] = incoming.at(name);
+    }
+    if (found.empty() && count > 0) {
       return Acceptance{std::get<std::int64_t>(revision.value()), count, {}, {}};
     }
   }  // Rolled back: what is in force stays as it is.

@@ -8,6 +8,7 @@
 #include "controller/store/schema.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,7 +32,8 @@ struct Acceptance {
 class Acceptor {
  public:
   // Requires: `state` was opened by open_state() and outlives this.
-  Acceptor(Database& state, const Schema& schema);
+  // `taken`: called within the transaction after which every row in force is as the file has it.
+  Acceptor(Database& state, const Schema& schema, std::function<Result<>()> taken = {});
 
   // Compares the file with what is in force, and takes it over or refuses it. An unreadable file is
   // a refusal too. An error means that state.db could not be written: nothing has changed.
@@ -66,10 +68,13 @@ class Acceptor {
 
   Database& state_;
   const Schema& schema_;
+  std::function<Result<>()> taken_;
   std::vector<Table> tables_;
   // What the incoming tables hold: the rows of the last change that was accepted. Only what differs
   // from them is copied and compared. Empty: nothing yet.
   std::map<std::string, TableRows> held_;
+  // The data_version of state.db then: another one says that rows may have been changed by others.
+  std::int64_t held_at_ = 0;
   // Tables with other rows than that, in the change at hand; those after this rowid are new to it.
   std::map<std::string, std::int64_t> differing_;
 };

@@ -9,7 +9,7 @@ SELECT 'rowlock_audit_lines_total' AS name, 'Lines of the audit log.' AS help, '
 
 -- @run audit.head
 
-SELECT seq, hash, rows, sum, keys, mac FROM audit_head;
+SELECT seq, hash, rows, sum, keys, rights, tokens, mac FROM audit_head;
 
 -- @run audit.wall
 
@@ -18,15 +18,17 @@ SELECT wall_ms - now_ms FROM clock;
 
 -- @run audit.set_head
 
-INSERT INTO audit_head (only, seq, hash, rows, sum, keys, mac)
-VALUES (1, :seq, :hash, :rows, :sum, :keys, :mac)
+INSERT INTO audit_head (only, seq, hash, rows, sum, keys, rights, tokens, mac)
+VALUES (1, :seq, :hash, :rows, :sum, :keys, :rights, :tokens, :mac)
 ON CONFLICT (only) DO UPDATE
-SET seq  = excluded.seq,
-    hash = excluded.hash,
-    rows = excluded.rows,
-    sum  = excluded.sum,
-    keys = excluded.keys,
-    mac  = excluded.mac;
+SET seq    = excluded.seq,
+    hash   = excluded.hash,
+    rows   = excluded.rows,
+    sum    = excluded.sum,
+    keys   = excluded.keys,
+    rights = excluded.rights,
+    tokens = excluded.tokens,
+    mac    = excluded.mac;
 
 -- @run audit.append
 
@@ -60,7 +62,9 @@ SELECT (SELECT count(*) FROM audit
                              typeof(sealed), typeof(digest)))
          + (SELECT count(*) FROM secret_config WHERE typeof(digest) = 'blob')
          + (SELECT count(*) FROM audit_head
-            WHERE 'blob' IN (typeof(hash), typeof(sum), typeof(keys), typeof(mac)))
+            WHERE 'blob' IN (typeof(hash), typeof(sum), typeof(keys), typeof(rights), typeof(tokens), typeof(mac)))
+         + (SELECT count(*) FROM token WHERE 'blob' IN (typeof(hash), typeof(mac)))
+         + (SELECT count(*) FROM token_gone WHERE 'blob' IN (typeof(hash), typeof(mac)))
          + (SELECT count(*) FROM audit_segment
             WHERE 'blob' IN (typeof(hash_before), typeof(hash), typeof(mac_before), typeof(packed), typeof(mac)))
          + (SELECT count(*) FROM audit_archive WHERE typeof(mac) = 'blob')

@@ -98,7 +98,11 @@ WHERE g.pattern IS NULL
                     AND instr(',' || replace(p.capabilities, ' ', '') || ',', ',read,') > 0)
    OR EXISTS (SELECT 1 FROM job_policy AS j JOIN policy AS p ON p.name = j.policy
               WHERE j.job = g.job AND p.path = g.pattern
-                AND instr(',' || replace(p.capabilities, ' ', '') || ',', ',deny,') > 0);
+                AND instr(',' || replace(p.capabilities, ' ', '') || ',', ',deny,') > 0)
+UNION ALL
+SELECT n.instance, n.job, n.path, (SELECT d.detail FROM rights_doubt AS d WHERE d.of = 'policies') AS obstacle
+FROM delivery_need AS n
+WHERE EXISTS (SELECT 1 FROM rights_doubt AS d WHERE d.of = 'policies');
 
 -- The addresses that an instance's templates look up, as they are now: [["job","port","ADDRESS:PORT,…"], …].
 CREATE VIEW delivery_service AS

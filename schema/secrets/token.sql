@@ -43,6 +43,11 @@ CREATE TEMP TRIGGER token_changes_trust AFTER UPDATE OF issuer, audience, claims
   DELETE FROM token WHERE kind = 'trusted' AND substr(name, 1, instr(name || ':', ':') - 1) = OLD.name;
 END;
 
+-- Until the sum of all tokens is without it (controller/secrets/rights.h).
+CREATE TEMP TRIGGER token_goes AFTER DELETE ON token WHEN OLD.mac <> '' BEGIN
+  INSERT OR REPLACE INTO token_gone (hash, mac) VALUES (OLD.hash, OLD.mac);
+END;
+
 -- @run token.make
 
 INSERT INTO token (hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms,

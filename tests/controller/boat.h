@@ -42,7 +42,8 @@ struct Boat {
   void start() {
     executor.forget();
     controller = std::make_unique<Controller>(
-        Controller::Parts{state, made.schema, desired, reconcilers, world, executor, log, [] {}});
+        Controller::Parts{state, made.schema, desired, reconcilers, world, executor, log, [] {},
+                          [this] { return secrets.rights.accepted(); }});
     cr_assert(controller->begin().ok());
   }
   Controller::Pass pass() {

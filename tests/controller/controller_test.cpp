@@ -349,3 +349,68 @@ Test(controller, what_heals_goes_before_what_rolls_out_and_a_retry_after_both) {
   const auto turns = turns_of("web");
   cr_expect(std::count(turns.begin(), turns.end(), 3) > 0, "a roll-out's step was tried again");
 }
+
+// A policy that lets nobody read, and the store that it speaks of.
+static void keep_a_policy(Boat& boat) {
+  auto transaction = Transaction::begin(boat.state);
+  cr_assert(transaction.ok());
+  cr_assert(boat.secrets.seal.begin(boat.world.time.ms).ok());
+  cr_assert(boat.secrets.seal.init(1, 1, {"user 0", "[]", true}, boat.world.time.ms).ok());
+  cr_assert(std::move(transaction).value().commit().ok());
+  cr_assert(
+      boat.shell.run("INSERT INTO policy (name, path, capabilities) VALUES ('no', 'app/*', 'deny')")
+          .empty());
+  boat.settle();
+  const auto followed = boat.secrets.rights.follow(boat.world.time.ms);
+  cr_assert(followed.ok() && !followed.value());
+}
+
+Test(controller, policies_that_others_changed_come_from_desired_db_again) {
+  Boat boat;
+  keep_a_policy(boat);
+  Shell hands(boat.made.home.state_path());
+  cr_assert(hands.run("UPDATE policy SET capabilities = 'read'").empty());
+
+  const auto followed = boat.secrets.rights.follow(boat.world.time.ms);
+  cr_assert(followed.ok() && followed.value());
+  boat.controller->accept_anew();
+  boat.settle();
+
+  cr_expect(boat.text("SELECT capabilities FROM policy") == "deny");
+  const auto again = boat.secrets.rights.follow(boat.world.time.ms);
+  cr_expect(again.ok() && !again.value());
+  cr_expect(boat.text("SELECT count(*) FROM rights_doubt") == "0");
+  cr_expect(boat.text("SELECT count(*) FROM event WHERE name = 'policies'") == "2");
+}
+
+// Otherwise the hash of what is in force now would make theirs true.
+Test(controller, an_edit_of_something_else_takes_back_what_others_changed) {
+  Boat boat;
+  keep_a_policy(boat);
+  Shell hands(boat.made.home.state_path());
+  cr_assert(hands.run("UPDATE policy SET capabilities = 'read'").empty());
+
+  cr_assert(boat.shell.run("INSERT INTO api (name) VALUES ('api')").empty());
+  boat.settle();
+
+  cr_expect(boat.text("SELECT capabilities FROM policy") == "deny");
+}
+
+Test(controller, what_others_changed_gives_nothing_while_desired_db_is_refused) {
+  Boat boat;
+  keep_a_policy(boat);
+  Shell hands(boat.made.home.state_path());
+  cr_assert(hands.run("UPDATE policy SET capabilities = 'read'").empty());
+  cr_assert(
+      boat.shell.run("INSERT INTO job_policy (job, policy) VALUES ('nobody', 'nothing')").empty());
+  boat.controller->accept_anew();
+  boat.settle();
+
+  cr_assert(boat.secrets.rights.follow(boat.world.time.ms).ok());
+  const rowlock::Actor actor{"token x", R"(["no"])", false};
+  cr_expect(!boat.secrets.policies.require(actor, "read", "app/db").ok());
+  cr_expect(boat.text("SELECT count(*) FROM rights_doubt") == "1");
+  cr_assert(boat.shell.run("DELETE FROM job_policy").empty());
+  boat.settle();
+  cr_expect(boat.text("SELECT capabilities FROM policy") == "deny");
+}

@@ -95,6 +95,7 @@ const std::map<std::string, Of> kClocks = {
     {"retry.retry_at_ms", Of::now},
     {"retry.since_ms", Of::now},
     {"revision.at_ms", Of::wall},
+    {"rights_doubt.since_ms", Of::now},
     {"route_state.since_ms", Of::now},
     {"route_state.switched_at_ms", Of::now},
     {"route_target.acknowledged_at_ms", Of::now},

@@ -26,8 +26,9 @@ namespace {
 
 const Actor kOperator{"user 0", "[]", true};
 constexpr int kManipulations = 1000;
-const std::vector<std::string> kTables = {"audit",         "secret",     "secret_version",
-                                          "secret_config", "audit_head", "keyring"};
+const std::vector<std::string> kTables = {
+    "audit",  "secret",     "secret_version", "secret_config", "audit_head", "keyring",
+    "policy", "job_policy", "trust",          "api",           "token",      "token_gone"};
 
 // Thirty secrets with a past, and a connection of somebody who has the file.
 struct TamperedRig : ApiRig {
@@ -37,6 +38,7 @@ struct TamperedRig : ApiRig {
 
   TamperedRig() : other(opened(folder / "state.db")), audit(other, schema, secrets.keyring) {
     fill();
+    give_rights();
     hands("DROP TRIGGER audit_is_not_edited; DROP TRIGGER audit_is_not_cut");
   }
 
@@ -74,6 +76,25 @@ struct TamperedRig : ApiRig {
       if (number % 5 == 2) fine(secrets.store.destroy_versions(path, {1, 2}, kOperator, now_ms++));
       if (number % 10 == 9) fine(secrets.store.remove(path, kOperator, now_ms++));
     }
+    sql("COMMIT");
+  }
+
+  // One row at least of each table that gives rights, and a token that has gone.
+  void give_rights() {
+    sql("INSERT INTO job (name, image) VALUES ('web', 'i:1'), ('db', 'i:1');"
+        "INSERT INTO policy (name, path, capabilities) VALUES ('web', 'app/*', 'deny');"
+        "INSERT INTO job_policy (job, policy) VALUES ('web', 'web'), ('db', 'web');"
+        "INSERT INTO api (listen) VALUES ('127.0.0.1:8200');"
+        "INSERT INTO trust (name, issuer, audience, claims, keys)"
+        " VALUES ('ci', 'https://ci', 'us', '{\"sub\":\"a\"}', '/etc/keys')");
+    for (const char* path : {"app/web/1", "app/web/2", "app/web/4"}) token_for(path, "read");
+    ask_with(token_for("app/web/5", "read"), "POST", "/v1/auth/token/revoke-self");
+    accept();
+  }
+  // As the controller does when desired.db says what the rows are.
+  void accept() {
+    sql("BEGIN");
+    fine(secrets.rights.accepted());
     sql("COMMIT");
   }
 
@@ -115,6 +136,9 @@ struct TamperedRig : ApiRig {
   std::string any_row(const std::string& table) {
     const std::size_t rows = std::stoul(seen("SELECT count(*) FROM " + table));
     const std::string at = fmt::format("LIMIT 1 OFFSET {}", draw(rows));
+    if (table == "token" || table == "token_gone") {
+      return fmt::format("hash = (SELECT hash FROM {} ORDER BY hash {})", table, at);
+    }
     if (table == "secret")
       return fmt::format("path = (SELECT path FROM secret ORDER BY path {})", at);
     if (table == "secret_version") {
@@ -324,13 +348,14 @@ Test(secrets_audit, a_row_of_the_keyring_that_is_missing_or_moved_does_not_open)
 Test(secrets_audit, a_token_whose_row_other_hands_wrote_gives_no_rights) {
   TamperedRig rig;
   const std::string token = rig.token_for("app/db/0", "read");
+  rig.accept();
   const std::string read = "/v1/secret/data/app/db/0";
   cr_assert_eq(rig.ask_with(token, "GET", read).status, 200);
   rig.hands("CREATE TEMP TABLE saved AS SELECT * FROM token");
   for (const char* change :
        {"policies = '[\"root\"]'", "kind = 'trusted'", "name = 'ci: x'",
         "expires_at_ms = expires_at_ms + 1", "ends_at_ms = ends_at_ms + 1", "ttl_ms = ttl_ms + 1",
-        "uses_left = 100", "instance = 1", "accessor = 'another'", "created_at_ms = 0",
+        "uses_left = 100", "instance = 1", "accessor = accessor || 'x'", "created_at_ms = 0",
         "wrapped = 'x'", "wrapped_path = 'x'", "mac = ''"}) {
     cr_assert(rig.hands(std::string("UPDATE token SET ") + change).empty(), "%s", change);
 

@@ -38,7 +38,8 @@ struct Simulation::Process {
   Process(Simulation& of, std::function<void()> wake)
       : desired(of.stage_.home().desired_path(), of.stage_.schema()),
         controller({of.stage_.state(), of.stage_.schema(), desired, of.reconcilers_, of.engines_,
-                    of.hands_, of.log_, std::move(wake)}),
+                    of.hands_, of.log_, std::move(wake),
+                    [&of] { return of.keeper_.secrets().rights.accepted(); }}),
         checks(
             of.stage_.state(), of.engines_, of.hands_,
             [this, &of](const std::string& script, Values values) {

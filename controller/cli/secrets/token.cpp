@@ -16,6 +16,7 @@ struct CreateOptions {
 
 struct RevokeOptions {
   std::string accessor;
+  bool all = false;
 };
 
 constexpr std::size_t kTokensShownMax = 1000;
@@ -92,8 +93,16 @@ Result<int> token_list(const Call& call) {
 }
 
 Result<int> token_revoke(const Call& call, const RevokeOptions& options) {
-  TRY(call.controller().ask("POST", "/v1/auth/token/revoke-accessor",
-                            Json::object({{"accessor", Json::string(options.accessor)}})));
+  if (options.all == !options.accessor.empty()) {
+    return Error{Fault::rejected, Cause::other, "name one token, or all of them",
+                 "rowlock token revoke ACCESSOR, or rowlock token revoke --all"};
+  }
+  if (options.all) {
+    TRY(call.controller().ask("POST", "/v1/auth/token/revoke-all", Json::object({})));
+  } else {
+    TRY(call.controller().ask("POST", "/v1/auth/token/revoke-accessor",
+                              Json::object({{"accessor", Json::string(options.accessor)}})));
+  }
   call.terminal.note("revoked");
   return kExitOk;
 }
@@ -119,7 +128,8 @@ void add_token_list(Verbs& token) {
 void add_token_revoke(Verbs& token) {
   const auto [verb, said] = token.add("revoke", "End a token", "rowlock token revoke ACCESSOR",
                                       Needs::controller, token_revoke);
-  verb.option("ACCESSOR", said.accessor, "as `rowlock token list` shows it").required();
+  verb.option("ACCESSOR", said.accessor, "as `rowlock token list` shows it");
+  verb.flag("--all", said.all, "every token there is, whoever wrote its row");
 }
 
 }  // namespace rowlock
