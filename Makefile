@@ -1,6 +1,6 @@
 # Every command a contributor types; `make help` is the index. Sources are found by pattern, so
-# adding a file edits no list here. Each mode (release, asan, tsan, clang) has its own folder under
-# build/, and nothing is written elsewhere.
+# adding a file edits no list here. Each mode (release, asan, tsan, clang, fuzz) has its own folder
+# under build/, and nothing is written elsewhere.
 
 VERSION := 0.1.0
 
@@ -32,7 +32,23 @@ CORE := $(filter-out $(BINARY) $(LAUNCHER),$(call sources_in,controller reconcil
 PLAIN := $(sort $(wildcard tests/plain/*_main.cpp))
 BENCH := $(call sources_in,tests/bench)
 APPS := $(sort $(wildcard tests/apps/*.cpp))
-TESTS := $(filter-out tests/plain/% tests/bench/% tests/apps/%,$(call sources_in,tests))
+FUZZ_MAIN := tests/fuzz/fuzz_main.cpp
+TESTS := $(filter-out tests/plain/% tests/bench/% tests/apps/% $(FUZZ_MAIN),$(call sources_in,tests))
+# Each is a program for libFuzzer; and all are in build/release/tests, which runs their seeds.
+TARGETS := $(sort $(wildcard tests/fuzz/*_target.cpp))
+FUZZERS := $(TARGETS:tests/fuzz/%_target.cpp=build/fuzz/%)
+# What they read with. Not all of the product: with sanitizers and coverage it takes long to build.
+FUZZED := tests/fuzz/first_line.cpp tests/fuzz/archives.cpp \
+          $(sort $(wildcard $(addprefix controller/,base/*.cpp \
+            crypto/*.cpp archive/*.cpp backup/backup_*.cpp backup/content.cpp loop/*.cpp \
+            ports/*.cpp serve/http_*.cpp serve/listening_socket.cpp store/*.cpp \
+            secrets/claims.cpp secrets/merge_patch.cpp cli/secrets/dotenv.cpp \
+            adapters/object_key.cpp adapters/docker/docker_image.cpp \
+            adapters/docker/docker_json.cpp adapters/docker/docker_stream.cpp \
+            adapters/haproxy/haproxy_answers.cpp adapters/haproxy/haproxy_certificate.cpp \
+            adapters/haproxy/haproxy_text.cpp adapters/s3/s3_xml.cpp \
+            adapters/s3/s3_refusal.cpp adapters/s3/s3_http.cpp adapters/http/curl_*.cpp \
+            adapters/pace.cpp)))
 # What the bench and the plain runners share with the tests: fakes and fixtures hold no test of
 # their own.
 FAKES := $(filter tests/fakes/%,$(TESTS))
@@ -61,6 +77,8 @@ tsan_CXX := $(CXX)
 tsan_FLAGS := $(INSTRUMENTED) -fsanitize=thread
 clang_CXX := $(CLANGXX)
 clang_FLAGS := -O1
+fuzz_CXX := $(CLANGXX)
+fuzz_FLAGS := -O1 -fno-omit-frame-pointer $(SANITIZERS) -fsanitize=fuzzer-no-link
 
 # No library, nothing at run time, and never a sanitizer, in any mode: it runs in any image.
 LAUNCHER_FLAGS := -std=c++20 -Os $(WARNINGS) -ffreestanding -fno-builtin -fno-pie -fno-exceptions \
@@ -71,7 +89,8 @@ LAUNCHER_FLAGS := -std=c++20 -Os $(WARNINGS) -ffreestanding -fno-builtin -fno-pi
 # often than they are run, but for what plays whole worlds, many years, or many MiB.
 TEST_FLAGS := -Wno-missing-field-initializers
 QUICKLY_BUILT := $(TEST_FLAGS) -O0
-QUICKLY_RUN := simulator/% fakes/% bench/% adapters/s3/% base/cron_% backup/% conformance/object_%
+QUICKLY_RUN := simulator/% fakes/% bench/% adapters/s3/% base/cron_% backup/% conformance/object_% \
+               fuzz/%
 
 # A make that was started without -j runs as many jobs as there are cores.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
@@ -89,7 +108,7 @@ OFFLINE := !(live_*)/*
 
 # ---- Commands ------------------------------------------------------------------------------------
 
-.PHONY: help setup build install test soak check asan tsan clang lint format format-check demo
+.PHONY: help setup build install test soak fuzz check asan tsan clang lint format format-check demo
 .PHONY: bench simulate programs compile stamps clean
 
 help: ## Show this list
@@ -109,8 +128,15 @@ install: build ## Install the stripped binary (PREFIX=/usr/local, DESTDIR=)
 test: ## Run every test (LIVE=0: without a Docker engine; FILTER='suite/test': some)
 	@tools/test
 
-soak: ## Run for long what `make test` runs for a short while
+soak: ## Run for long what `make test` and `make fuzz` run for a short while (FUZZ_S=3600)
 	@ROWLOCK_TEST_SOAK=1 TEST_TIMEOUT_S=14400 tools/test
+	+@$(AGAIN) fuzz FUZZ_S=$(or $(FUZZ_S),3600)
+
+fuzz: ## Give each reader of outside bytes to libFuzzer (FUZZ_S=60 seconds each, TARGET=xml: one)
+	@tools/setup build
+	@tools/setup check
+	+@$(call made,$(if $(TARGET),build/fuzz/$(TARGET),$(FUZZERS)))
+	@FUZZ_S=$(or $(FUZZ_S),60) TARGET='$(TARGET)' tools/fuzz
 
 check: ## All that must pass before a merge: format, lint, build, test, sanitizers, clang
 	@tools/setup
@@ -263,7 +289,22 @@ $$(PLAIN:tests/plain/%.cpp=build/$(1)/%): build/$(1)/%: build/$(1)/obj/tests/pla
 	@echo '$(1) → $$@'
 endef
 
-MODES := release asan tsan clang
+# Only the fuzz mode has these. One object for each target gives libFuzzer its entry.
+build/fuzz/gen/%_main.o: $(FUZZ_MAIN)
+	@mkdir -p $(@D)
+	@$(fuzz_compile) -DFUZZ_TARGET=fuzz_$* -c $< -o $@
+
+build/fuzz/libfuzzed.a: $(FUZZED:%.cpp=build/fuzz/obj/%.o) build/fuzz/gen/embedded.o \
+                  build/core.stamp
+	@rm -f $@
+	@ar rcs $@ $(filter %.o,$^)
+
+$(FUZZERS): build/fuzz/%: build/fuzz/gen/%_main.o build/fuzz/obj/tests/fuzz/%_target.o \
+                  build/fuzz/libfuzzed.a
+	@$(fuzz_link) -fsanitize=fuzzer $^ $(LIBRARIES)
+	@echo 'fuzz → $@'
+
+MODES := release asan tsan clang fuzz
 $(foreach mode,$(MODES),$(eval $(call mode_rules,$(mode))))
 
 # Objects stay between builds, and each knows the headers it was made from.

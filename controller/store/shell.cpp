@@ -82,6 +82,10 @@ Result<std::optional<StatementResult>> run_next(Database& database, std::string_
                            &tail) != SQLITE_OK) {
       return error_of(handle);
     }
+    if (tail == script.data()) {  // For SQLite the text ends here, so that it would stay here.
+      return Error{Fault::rejected, Cause::other, "there is a NUL byte, at which SQL ends",
+                   "SQL is text: take out the byte and all that is not text"};
+    }
     script.remove_prefix(static_cast<std::size_t>(tail - script.data()));
   }
   if (compiled == nullptr) {

@@ -81,7 +81,7 @@ Test(cli_edit, a_file_that_fails_takes_the_whole_edit_with_it) {
   const CliHome given;
   const std::string web = given.file("web.sql", kWeb);
   struct Case {
-    const char* text;
+    std::string text;
     const char* message;
   };
   const Case cases[] = {
@@ -92,14 +92,16 @@ Test(cli_edit, a_file_that_fails_takes_the_whole_edit_with_it) {
       {"BEGIN;", ".sql:1: BEGIN is refused"},
       {"ATTACH 'x.db' AS x;", ".sql:1: ATTACH is refused"},
       {"UPDATE job SET", ".sql:1: incomplete input"},
+      {std::string("UPDATE job SET count = 2;\n\0DELETE FROM job;", 43),
+       ".sql:2: there is a NUL byte, at which SQL ends"},
   };
   for (const Case& each : cases) {
     const auto applied = given.run({"apply", web, given.file("bad.sql", each.text)});
 
-    cr_expect(applied.exit_code == 1, "%s", each.text);
-    cr_expect(message_of(applied).find(each.message) != std::string::npos, "%s\n%s", each.text,
-              message_of(applied).c_str());
-    cr_expect(given.desired("SELECT count(*) FROM job") == "0", "%s", each.text);
+    cr_expect(applied.exit_code == 1, "%s", each.text.c_str());
+    cr_expect(message_of(applied).find(each.message) != std::string::npos, "%s\n%s",
+              each.text.c_str(), message_of(applied).c_str());
+    cr_expect(given.desired("SELECT count(*) FROM job") == "0", "%s", each.text.c_str());
   }
 }
 

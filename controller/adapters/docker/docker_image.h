@@ -12,7 +12,8 @@ struct ImageReference {
                     // nothing.
   std::string registry;  // docker.io unless named.
 
-  bool has_digest() const { return tag.rfind("sha256:", 0) == 0; }
+  // No tag has a colon in it, and every digest has: sha256:…, sha512:…
+  bool has_digest() const { return tag.find(':') != std::string::npos; }
   std::string text() const { return name + (has_digest() ? "@" : ":") + tag; }
 };
 

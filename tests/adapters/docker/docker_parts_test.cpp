@@ -34,10 +34,12 @@ Test(docker_image, references_are_taken_apart) {
       {"registry.example/web:2@sha256:abc", "registry.example/web", "sha256:abc",
        "registry.example"},
       {"web@sha256:abc", "web", "sha256:abc", "docker.io"},
+      {"web@sha512:abc", "web", "sha512:abc", "docker.io"},
       {"", "", "latest", "docker.io"},
   };
   for (const auto& wanted : cases) {
     const ImageReference got = image_reference(wanted.image);
+    cr_expect(image_reference(got.text()).tag == wanted.tag, "%s", wanted.image);
     cr_expect(got.name == wanted.name && got.tag == wanted.tag && got.registry == wanted.registry,
               "%s: %s %s %s", wanted.image, got.name.c_str(), got.tag.c_str(),
               got.registry.c_str());
