@@ -33,7 +33,8 @@ PLAIN := $(sort $(wildcard tests/plain/*_main.cpp))
 BENCH := $(call sources_in,tests/bench)
 APPS := $(sort $(wildcard tests/apps/*.cpp))
 FUZZ_MAIN := tests/fuzz/fuzz_main.cpp
-TESTS := $(filter-out tests/plain/% tests/bench/% tests/apps/% $(FUZZ_MAIN),$(call sources_in,tests))
+TESTS := $(filter-out tests/plain/% tests/bench/% tests/apps/% $(FUZZ_MAIN),\
+  $(call sources_in,tests))
 # Each is a program for libFuzzer; and all are in build/release/tests, which runs their seeds.
 TARGETS := $(sort $(wildcard tests/fuzz/*_target.cpp))
 FUZZERS := $(TARGETS:tests/fuzz/%_target.cpp=build/fuzz/%)

@@ -100,7 +100,7 @@ class Json::Reader {
     const auto [place, is_new] = members_.try_emplace(name);
     if (!is_new && shared_.reading.repeated == Repeated::refused) {
       const std::string shown = name.size() > kNameShownMax ? "" : " " + string(name).text();
-      shared_.error = not_json("the name" + shown + " is given twice, again before", at(in));
+      shared_.error = not_json("the name" + shown + " is given twice, again", at(in));
       return false;
     }
     auto value = Reader(shared_, depth_left_ - 1).take(in);

@@ -85,7 +85,9 @@ WHERE o.obstacle IS NOT NULL;
 -- What it needs and may not read.
 CREATE VIEW delivery_ban AS
 SELECT g.instance, g.job, g.path,
-       CASE WHEN g.pattern IS NULL
+       CASE WHEN EXISTS (SELECT 1 FROM rights_doubt AS d WHERE d.of = 'policies')
+            THEN (SELECT d.detail FROM rights_doubt AS d WHERE d.of = 'policies')
+            WHEN g.pattern IS NULL
             THEN 'no policy of job ' || g.job || ' allows it to read ' || g.path
                  || ': INSERT INTO policy (name, path) VALUES (''' || g.job || ''', ''' || g.path
                  || '''); INSERT INTO job_policy (job, policy) VALUES (''' || g.job || ''', ''' || g.job || ''')'
@@ -99,10 +101,7 @@ WHERE g.pattern IS NULL
    OR EXISTS (SELECT 1 FROM job_policy AS j JOIN policy AS p ON p.name = j.policy
               WHERE j.job = g.job AND p.path = g.pattern
                 AND instr(',' || replace(p.capabilities, ' ', '') || ',', ',deny,') > 0)
-UNION ALL
-SELECT n.instance, n.job, n.path, (SELECT d.detail FROM rights_doubt AS d WHERE d.of = 'policies') AS obstacle
-FROM delivery_need AS n
-WHERE EXISTS (SELECT 1 FROM rights_doubt AS d WHERE d.of = 'policies');
+   OR EXISTS (SELECT 1 FROM rights_doubt AS d WHERE d.of = 'policies');
 
 -- The addresses that an instance's templates look up, as they are now: [["job","port","ADDRESS:PORT,…"], …].
 CREATE VIEW delivery_service AS

@@ -79,15 +79,15 @@ FROM (SELECT b.job, b.path, b.source,
 WHERE m.forbidden IS NOT NULL
 UNION ALL
 SELECT 'job_mount', m.job || '/' || m.path,
-       'job ' || m.job || ' mounts ' || m.source || ', the socket of an engine, through which it would rule the node: take '
-         || 'the mount away, or, if that is what it is for, set job.engine_socket to 1'
+       'job ' || m.job || ' mounts ' || m.source || ', the socket of an engine, through which it would rule the node: '
+         || 'take the mount away, or, if that is what it is for, set job.engine_socket to 1'
 FROM job_mount AS m
 JOIN job AS j ON j.name = m.job AND j.engine_socket = 0
 WHERE m.type = 'bind' AND m.source IN (SELECT socket FROM engine_socket)
 UNION ALL
 SELECT 'job_mount', m.job || '/' || m.path,
-       'job_mount.path ' || m.path || ' of job ' || m.job || ' is where Rowlock puts its secret API: choose another, or '
-         || 'set job.secrets_api to 0'
+       'job_mount.path ' || m.path || ' of job ' || m.job || ' is where Rowlock puts its secret API: choose another, '
+         || 'or set job.secrets_api to 0'
 FROM job_mount AS m
 JOIN job AS j ON j.name = m.job AND j.secrets_api = 1
 WHERE rtrim(m.path, '/') = '/run/rowlock' OR m.path GLOB '/run/rowlock/*'

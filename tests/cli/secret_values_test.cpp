@@ -97,7 +97,7 @@ Test(secret_values, a_key_given_twice_is_refused_and_named_but_no_value) {
     cr_expect(message.find("hunter") == std::string::npos, "%s", message.c_str());
   }
   cr_expect(rowlock::map_of_json(json, "stdin").error().message ==
-            "stdin is not one JSON object: the name \"password\" is given twice, again at byte 37");
+            "stdin is not one JSON object: the name \"password\" is given twice, again at byte 48");
 }
 
 Test(secret_values, the_editor_works_in_memory_and_leaves_nothing_behind) {

@@ -401,8 +401,10 @@ Test(controller, what_others_changed_gives_nothing_while_desired_db_is_refused) 
   keep_a_policy(boat);
   Shell hands(boat.made.home.state_path());
   cr_assert(hands.run("UPDATE policy SET capabilities = 'read'").empty());
-  cr_assert(
-      boat.shell.run("INSERT INTO job_policy (job, policy) VALUES ('nobody', 'nothing')").empty());
+  const std::string refused =
+      "INSERT INTO job (name, image) VALUES ('web', 'good:1');"
+      "INSERT INTO job_mount (job, path, type, source) VALUES ('web', '/p', 'bind', '/proc')";
+  cr_assert(boat.shell.run(refused).empty());
   boat.controller->accept_anew();
   boat.settle();
 
@@ -410,7 +412,7 @@ Test(controller, what_others_changed_gives_nothing_while_desired_db_is_refused) 
   const rowlock::Actor actor{"token x", R"(["no"])", false};
   cr_expect(!boat.secrets.policies.require(actor, "read", "app/db").ok());
   cr_expect(boat.text("SELECT count(*) FROM rights_doubt") == "1");
-  cr_assert(boat.shell.run("DELETE FROM job_policy").empty());
+  cr_assert(boat.shell.run("DELETE FROM job_mount").empty());
   boat.settle();
   cr_expect(boat.text("SELECT capabilities FROM policy") == "deny");
 }

@@ -15,8 +15,10 @@ void fuzz_docker_image(std::string_view bytes) {
   // What the engine refuses anyway may mean anything: a digest of another form than NAME:DIGITS.
   const std::size_t at = std::min(image.find('@'), image.size());
   const std::string digest = image.substr(at);
-  const bool is_formed = at == image.size() || (digest.find_first_of("@/", 1) == digest.npos &&
-                                                digest.find(':') != digest.npos);
+  const bool is_known = digest.starts_with("@sha256:") || digest.starts_with("@sha512:");
+  const bool is_formed =
+      at == image.size() || (is_known && (digest.size() == 8 + 64 || digest.size() == 8 + 128) &&
+                             digest.find_first_not_of("0123456789abcdef", 8) == digest.npos);
   const ImageReference again = image_reference(reference.text());
   CHECK(!is_formed || (again.name == reference.name && again.tag == reference.tag));
   CHECK(!is_formed || again.registry == reference.registry);

@@ -144,8 +144,8 @@ Test(secrets_policy, every_case_is_decided_alike_by_the_interface_and_by_the_pla
         "'web-99', 0, 0, 0, 'SIGTERM', 0, 0, 0)",
         quoted(body.text())));
 
-    rowlock::Policies policies(world.rows(), world.schema());
-    const auto found = policies.capabilities(Actor{"test", R"(["p","q"])", false}, one.path);
+    const auto found =
+        world.secrets().policies.capabilities(Actor{"test", R"(["p","q"])", false}, one.path);
     const bool is_banned =
         world.number("SELECT count(*) FROM delivery_ban WHERE instance = 99") > 0;
 
