@@ -30,9 +30,12 @@ ApiServer::ApiServer(Loop& loop, Database& state, const Schema& schema, Secrets&
       schema_(schema),
       clock_(clock),
       service_(loop, state, schema, secrets, clock, std::move(changed), std::move(elsewhere)),
-      server_(loop, [this](HttpRequest request, HttpServer::Respond respond) {
-        handle(std::move(request), std::move(respond));
-      }) {}
+      server_(
+          loop,
+          [this](HttpRequest request, HttpServer::Respond respond) {
+            handle(std::move(request), std::move(respond));
+          },
+          [this](const HttpRequest& head) { return service_.knows(head); }) {}
 
 // The folder stays for ever: what has mounted it sees the next socket in it.
 Result<> ApiServer::begin(const Home& home) {

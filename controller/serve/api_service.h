@@ -38,6 +38,9 @@ class ApiService {
              const Clock& clock, std::function<void()> changed, Elsewhere elsewhere,
              std::chrono::milliseconds turn = kTurn);
 
+  // Whether the request shows a token that is good now. Nothing is used up by it.
+  bool knows(const HttpRequest& head) { return api_.knows(head, clock_.now_ms()); }
+
   // Answers later, or never if this goes first.
   void handle(HttpRequest request, HttpServer::Respond respond);
 

@@ -53,14 +53,14 @@ TextPairs pairs_of(MHD_Connection& connection, MHD_ValueKind kind) {
 
 }  // namespace
 
-HttpExchange::HttpExchange(MHD_Connection& connection, HttpConnections& all, Door door,
-                           const char* method, const char* path)
-    : connection_(connection), all_(all) {
+HttpExchange::HttpExchange(MHD_Connection& connection, HttpConnections& all,
+                           const HttpServer::Knows& knows, Door door, const char* method,
+                           const char* path)
+    : connection_(connection), all_(all), knows_(knows) {
   request_.method = method;
   request_.door = door;
   if (door == Door::operators) request_.user = all_.peer(&connection).user;
   request_.headers = pairs_of(connection_, MHD_HEADER_KIND);
-  is_known_ = request_.may_be_known();
   check_framing();
   read_path(path);
   read_query();
@@ -115,17 +115,24 @@ void HttpExchange::read_query() {
 void HttpExchange::read_length() {
   const std::string text = request_.header(MHD_HTTP_HEADER_CONTENT_LENGTH);
   std::from_chars(text.data(), text.data() + text.size(), declared_);
-  if (declared_ > body_max()) refuse_body();
+  if (!may_send(declared_)) refuse_body();
 }
 
-std::size_t HttpExchange::body_max() const {
-  return is_known_ ? HttpServer::kBodyMax : HttpServer::kStrangerBodyMax;
+bool HttpExchange::may_send(std::size_t size) {
+  if (size <= HttpServer::kStrangerBodyMax) return true;
+  if (!is_known_) {
+    is_known_ = request_.may_be_known() &&
+                (request_.door == Door::operators || !knows_ || knows_(request_));
+  }
+  return *is_known_ && size <= HttpServer::kBodyMax;
 }
 
 void HttpExchange::refuse_body() {
+  const bool is_known = is_known_.value_or(false);
+  const std::size_t most = is_known ? HttpServer::kBodyMax : HttpServer::kStrangerBodyMax;
   set_refusal(MHD_HTTP_CONTENT_TOO_LARGE,
-              "the body of the request may have at most " + std::to_string(body_max()) + " bytes" +
-                  (is_known_ ? "; send less at a time" : " without a token"));
+              "the body of the request may have at most " + std::to_string(most) + " bytes" +
+                  (is_known ? "; send less at a time" : " without a token that is good"));
 }
 
 void HttpExchange::drop_body() {
@@ -135,11 +142,12 @@ void HttpExchange::drop_body() {
 
 bool HttpExchange::answers_before_the_body() const {
   return is_ambiguous_ || declared_ > kDiscardMax ||
-         (declared_ > body_max() && !request_.header(MHD_HTTP_HEADER_EXPECT).empty());
+         (is_answered() && declared_ > HttpServer::kStrangerBodyMax &&
+          !request_.header(MHD_HTTP_HEADER_EXPECT).empty());
 }
 
 bool HttpExchange::take(std::string_view piece) {
-  if (!answer_ && request_.body.size() + piece.size() > body_max()) {
+  if (!answer_ && !may_send(request_.body.size() + piece.size())) {
     refuse_body();
   } else if (!answer_ && !all_.keep(piece.size())) {
     set_refusal(MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being sent at once: try again");

@@ -21,9 +21,9 @@ class HttpExchange {
   static constexpr std::size_t kDiscardMax = 16 * HttpServer::kBodyMax;
 
   // Reads the head of the request. `path` and the query are as the client sent them. Requires:
-  // `all` outlives this.
-  HttpExchange(MHD_Connection& connection, HttpConnections& all, Door door, const char* method,
-               const char* path);
+  // `all` and `knows` outlive this.
+  HttpExchange(MHD_Connection& connection, HttpConnections& all, const HttpServer::Knows& knows,
+               Door door, const char* method, const char* path);
   // Overwrites both bodies.
   ~HttpExchange();
   HttpExchange(const HttpExchange&) = delete;
@@ -62,13 +62,14 @@ class HttpExchange {
   void refuse_body();
   void drop_body();
 
-  std::size_t body_max() const;
+  bool may_send(std::size_t size);
 
   MHD_Connection& connection_;
   HttpConnections& all_;
+  const HttpServer::Knows& knows_;
   HttpRequest request_;
-  bool is_known_ = false;  // It shows a token, or stands at the operators' door.
-  std::size_t kept_ = 0;   // Of all_.
+  std::optional<bool> is_known_;  // Whether it may send a large body: found out when it does.
+  std::size_t kept_ = 0;          // Of all_.
   std::optional<HttpResponse> answer_;
   bool is_ambiguous_ = false;  // Another could read the same bytes as other requests.
   std::size_t declared_ = 0;   // Content-Length; 0 without one.

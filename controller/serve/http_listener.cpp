@@ -117,8 +117,13 @@ struct HttpListener::Entry {
 };
 
 HttpListener::HttpListener(Loop& loop, ListeningSocket socket, Door door,
-                           std::shared_ptr<const HttpServer::Handle> handle)
-    : loop_(loop), socket_(std::move(socket)), door_(door), handle_(std::move(handle)) {}
+                           std::shared_ptr<const HttpServer::Handle> handle,
+                           std::shared_ptr<const HttpServer::Knows> knows)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      door_(door),
+      handle_(std::move(handle)),
+      knows_(std::move(knows)) {}
 
 HttpListener::~HttpListener() { CHECK(daemon_ == nullptr); }
 
@@ -236,7 +241,8 @@ HttpExchange* HttpListener::known(const void* request) const {
 HttpExchange& HttpListener::begin(MHD_Connection& connection, const char* path,
                                   const char* method) {
   connections_.has_head(&connection, now_ms());
-  auto made = std::make_shared<HttpExchange>(connection, connections_, door_, method, path);
+  auto made =
+      std::make_shared<HttpExchange>(connection, connections_, *knows_, door_, method, path);
   HttpExchange& exchange = *made;
   exchanges_.emplace(&exchange, std::move(made));
   return exchange;

@@ -28,7 +28,8 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
  public:
   // Requires: the loop outlives this. To be owned by a shared_ptr, and ended before it is let go.
   HttpListener(Loop& loop, ListeningSocket socket, Door door,
-               std::shared_ptr<const HttpServer::Handle> handle);
+               std::shared_ptr<const HttpServer::Handle> handle,
+               std::shared_ptr<const HttpServer::Knows> knows);
   ~HttpListener();
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
@@ -61,6 +62,7 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   ListeningSocket socket_;
   Door door_;
   std::shared_ptr<const HttpServer::Handle> handle_;
+  std::shared_ptr<const HttpServer::Knows> knows_;
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<FdWatch> watch_;
   std::unique_ptr<Timer> timer_;

@@ -37,22 +37,23 @@ std::string HttpRequest::parameter(std::string_view name) const {
 struct HttpServer::Inside {
   Loop& loop;
   std::shared_ptr<const Handle> handle;
+  std::shared_ptr<const Knows> knows;
   std::shared_ptr<HttpListener> local;
   std::shared_ptr<HttpListener> programs;
   std::shared_ptr<HttpListener> loopback;
   std::string loopback_address;
 
   Result<std::shared_ptr<HttpListener>> serve(ListeningSocket socket, Door door) const {
-    auto listener = std::make_shared<HttpListener>(loop, std::move(socket), door, handle);
+    auto listener = std::make_shared<HttpListener>(loop, std::move(socket), door, handle, knows);
     TRY(listener->start());
     return listener;
   }
 };
 
-HttpServer::HttpServer(Loop& loop, Handle handle)
-    : inside_(
-          std::make_unique<Inside>(Inside{loop, std::make_shared<const Handle>(std::move(handle)),
-                                          nullptr, nullptr, nullptr, ""})) {}
+HttpServer::HttpServer(Loop& loop, Handle handle, Knows knows)
+    : inside_(std::make_unique<Inside>(Inside{
+          loop, std::make_shared<const Handle>(std::move(handle)),
+          std::make_shared<const Knows>(std::move(knows)), nullptr, nullptr, nullptr, ""})) {}
 
 HttpServer::~HttpServer() {
   if (inside_->local) inside_->local->end();

@@ -57,13 +57,17 @@ class HttpServer {
   using Handle = std::function<void(HttpRequest request, Respond respond)>;
 
   static constexpr std::size_t kBodyMax = 1024 * 1024;  // A larger one is answered with 413.
-  // The same for who shows no token, and is not at the operators' door: the longest login.
+  // The same for who shows no good token, and is not at the operators' door: the longest login.
   static constexpr std::size_t kStrangerBodyMax = 32 * 1024;
   static constexpr unsigned kConnectionsMax = 256;
   static constexpr unsigned kIdleTimeoutS = 60;
 
-  // `handle` may call on this server, and may destroy it. Requires: the loop outlives this.
-  HttpServer(Loop& loop, Handle handle);
+  // Whether the token that a head shows is one; asked for large bodies alone.
+  using Knows = std::function<bool(const HttpRequest& head)>;
+
+  // `handle` may call on this server, and may destroy it. Without `knows` any token is taken for
+  // one. Requires: the loop outlives this.
+  HttpServer(Loop& loop, Handle handle, Knows knows = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -17,8 +17,8 @@ CREATE TABLE trust (
   audience       TEXT NOT NULL                           -- one of the claim aud
                  CONSTRAINT "trust.audience must be what tokens for you say in the claim aud" CHECK (audience <> ''),
   -- what else must be so: {"claim": "value", "/json/pointer": ["this", "or that"]}; '*' in a value stands for anything
-  claims         TEXT NOT NULL
-                 CONSTRAINT "trust.claims must be a JSON object that says whose tokens: '{""sub"": ""repo:school/*""}'"
+  claims         TEXT NOT NULL DEFAULT ''                -- to be given; {"sub": "*"}: anybody of that issuer
+                 CONSTRAINT "trust.claims must say whose tokens, such as '{""sub"": ""repo:school/*""}'; '*' is anybody"
                  CHECK (json_valid(claims) AND json_type(claims) = 'object' AND json(claims) <> '{}'),
   policies       TEXT NOT NULL DEFAULT '[]'              -- what the token may do
                  CONSTRAINT "trust.policies must be a JSON array of names of policies, such as '[""deploy""]'"

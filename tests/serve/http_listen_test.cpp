@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include <atomic>
 #include <cstring>
 #include <fcntl.h>
 #include <mutex>
@@ -250,6 +251,32 @@ Test(serve_loopback, it_serves_as_the_socket_does_without_a_user, .timeout = 30)
   cr_assert_eq(known.receive().status, 200);
   served.on_loop([&] { cr_assert_not(user.has_value()); });
   cr_assert_eq(Client(served.path()).ask("GET", "/").status, 200);
+}
+
+Test(serve_loopback, a_large_body_is_taken_of_a_token_that_is_one, .timeout = 30) {
+  std::atomic<int> asked = 0;
+  Served served(&rowlock_test::tell, [&](const HttpRequest& head) {
+    ++asked;
+    return head.header("X-Vault-Token") == "good";
+  });
+  const int port = free_port();
+  served.on_loop([&] {
+    cr_assert(served.server().listen_on_loopback("127.0.0.1:" + std::to_string(port)).ok());
+  });
+  const auto status_of = [&](const std::string& token, std::size_t size) {
+    Client client(port);
+    client.send("PUT / HTTP/1.1\r\nHost: h\r\nX-Vault-Token: " + token +
+                "\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n");
+    client.send(std::string(size, 'x'));
+    return client.receive().status;
+  };
+
+  cr_expect_eq(status_of("odd", HttpServer::kStrangerBodyMax), 200);
+  cr_expect_eq(asked, 0, "a small one costs no question");
+  cr_expect_eq(status_of("odd", HttpServer::kBodyMax), 413);
+  cr_expect_eq(status_of("good", HttpServer::kBodyMax), 200);
+  cr_expect_eq(status_of("good", HttpServer::kBodyMax + 1), 413);
+  cr_expect_eq(asked, 3);
 }
 
 Test(serve_loopback, nothing_else_is_opened, .timeout = 30) {

@@ -65,8 +65,8 @@ HttpResponse text(std::string body, int status) {
 
 // ---- Served -------------------------------------------------------------------------------------
 
-Served::Served(HttpServer::Handle handle)
-    : server_(std::make_unique<HttpServer>(loop_, std::move(handle))) {
+Served::Served(HttpServer::Handle handle, HttpServer::Knows knows)
+    : server_(std::make_unique<HttpServer>(loop_, std::move(handle), std::move(knows))) {
   const auto listens = server_->listen_on_socket(path());
   cr_assert(listens.ok(), "%s", listens.ok() ? "" : listens.error().message.c_str());
   thread_ = std::thread([this] { loop_.run(); });

@@ -25,7 +25,7 @@ HttpResponse text(std::string body, int status = 200);
 class Served {
  public:
   // Listens at path() from the start.
-  explicit Served(HttpServer::Handle handle = &tell);
+  explicit Served(HttpServer::Handle handle = &tell, HttpServer::Knows knows = {});
   ~Served();
   Served(const Served&) = delete;
   Served& operator=(const Served&) = delete;

@@ -125,6 +125,8 @@ Result<> VaultApi::identify(VaultCall& call) {
     return nobody(
         call.request.door == Door::operators
             ? call.actor.name + " is not the operator and showed no token"
+        : call.request.door == Door::programs
+            ? "no token was shown: log in at auth/jwt/login with /run/secrets/rowlock.jwt"
             : "no token was shown: log in at auth/jwt/login, or ask over the unix socket");
   }
   auto token = parts_.secrets.tokens.find(call.token_text, call.now_ms);
@@ -226,6 +228,11 @@ Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call,
     TRY(log(route, call, reply));
   TRY(parts_.state.run("RELEASE request"));
   return reply;
+}
+
+bool VaultApi::knows(const HttpRequest& head, std::int64_t now_ms) {
+  const std::string token = token_in(head);
+  return !token.empty() && parts_.secrets.tokens.find(token, now_ms).ok();
 }
 
 bool VaultApi::is_free(const HttpRequest& request) const {

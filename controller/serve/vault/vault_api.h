@@ -38,6 +38,9 @@ class VaultApi {
   // be committed, and no answer of it may go out.
   Result<Answer> answer(const HttpRequest& request, std::int64_t now_ms);
 
+  // Whether the token that it shows is one now.
+  bool knows(const HttpRequest& head, std::int64_t now_ms);
+
   // Whether it is a request that writes nothing and releases nothing: its answer needs no commit.
   bool is_free(const HttpRequest& request) const;
 
