@@ -253,11 +253,6 @@ DELETE FROM stray WHERE node = :target;
 -- Cleared before the look, not after: a hint that comes while it is under way asks for another.
 UPDATE node_state SET hinted = 0 WHERE node = :target;
 
--- @run node.observe.revoked
-
--- What asked for the look is not answered.
-UPDATE node_state SET hinted = 1 WHERE node = :target;
-
 -- @run node.claim.done
 
 -- :epoch, :holder … are those of the claim that stands: another's, when that one was faster.

@@ -367,11 +367,6 @@ VALUES (:now_ms, 'proxy', 'proxy', 'proxy', 'stopped', 'there is no route');
 -- Cleared before the look, not after: a hint that comes while it is under way asks for another.
 UPDATE proxy_state SET hinted = 0;
 
--- @run proxy.observe.revoked
-
--- What asked for the look is not answered.
-UPDATE proxy_state SET hinted = 1;
-
 -- @run proxy.observe.done
 
 -- A save that fails goes on waiting for its time; what waited for the proxy does not.

@@ -69,7 +69,9 @@ Test(hands, what_a_step_writes_before_it_is_made_is_undone_when_it_is_taken_back
       "backup_schedule.schedule",  // What is not worked out yet is worked out again.
       "database.sweep",            // A row to keep what is learned in.
       "delivery.deliver",          // It is written again until it is whole.
+      "node.observe",              // It is looked at again within seconds, hinted or not.
       "object_store.look",         // A row to keep what is learned in.
+      "proxy.observe",             // As a node.
       "proxy.save",                // What was saved last is another column.
       "restore.discard",           // Its row is gone, and it is seen through.
       "restore.restore",           // Where to, as the row says now.
