@@ -77,6 +77,7 @@ struct ClientRig : ApiRig {
     loop.run();
     cr_expect(child.has_ended(), "the client hangs");
     cr_expect_eq(child.await_end(1), 0, "%s", rowlock_live::file_text(output).c_str());
+    cr_assert(secrets.rights.accepted().ok());  // Its rows of policies are the rig's own.
     const auto report = secrets.audit.verify();
     cr_expect(report.ok() && report.value().findings.empty());
     cr_expect(value("SELECT count(*) > 20 FROM audit WHERE actor = 'instance web-0'") == "1");
