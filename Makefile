@@ -38,18 +38,7 @@ TESTS := $(filter-out tests/plain/% tests/bench/% tests/apps/% $(FUZZ_MAIN),\
 # Each is a program for libFuzzer; and all are in build/release/tests, which runs their seeds.
 TARGETS := $(sort $(wildcard tests/fuzz/*_target.cpp))
 FUZZERS := $(TARGETS:tests/fuzz/%_target.cpp=build/fuzz/%)
-# What they read with. Not all of the product: with sanitizers and coverage it takes long to build.
-FUZZED := tests/fuzz/first_line.cpp tests/fuzz/archives.cpp \
-          $(sort $(wildcard $(addprefix controller/,base/*.cpp \
-            crypto/*.cpp archive/*.cpp backup/backup_*.cpp backup/content.cpp loop/*.cpp \
-            ports/*.cpp serve/http_*.cpp serve/listening_socket.cpp store/*.cpp \
-            secrets/claims.cpp secrets/merge_patch.cpp cli/secrets/dotenv.cpp \
-            adapters/object_key.cpp adapters/docker/docker_image.cpp \
-            adapters/docker/docker_json.cpp adapters/docker/docker_stream.cpp \
-            adapters/haproxy/haproxy_answers.cpp adapters/haproxy/haproxy_certificate.cpp \
-            adapters/haproxy/haproxy_text.cpp adapters/s3/s3_xml.cpp \
-            adapters/s3/s3_refusal.cpp adapters/s3/s3_http.cpp adapters/http/curl_*.cpp \
-            adapters/pace.cpp)))
+FUZZ_PARTS := tests/fuzz/first_line.cpp tests/fuzz/archives.cpp
 # What the bench and the plain runners share with the tests: fakes and fixtures hold no test of
 # their own.
 FAKES := $(filter tests/fakes/%,$(TESTS))
@@ -295,13 +284,8 @@ build/fuzz/gen/%_main.o: $(FUZZ_MAIN)
 	@mkdir -p $(@D)
 	@$(fuzz_compile) -DFUZZ_TARGET=fuzz_$* -c $< -o $@
 
-build/fuzz/libfuzzed.a: $(FUZZED:%.cpp=build/fuzz/obj/%.o) build/fuzz/gen/embedded.o \
-                  build/core.stamp
-	@rm -f $@
-	@ar rcs $@ $(filter %.o,$^)
-
 $(FUZZERS): build/fuzz/%: build/fuzz/gen/%_main.o build/fuzz/obj/tests/fuzz/%_target.o \
-                  build/fuzz/libfuzzed.a
+                  $(FUZZ_PARTS:%.cpp=build/fuzz/obj/%.o) build/fuzz/librowlock.a
 	@$(fuzz_link) -fsanitize=fuzzer $^ $(LIBRARIES)
 	@echo 'fuzz → $@'
 
