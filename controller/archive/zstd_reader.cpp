@@ -10,9 +10,17 @@
 
 namespace rowlock {
 
+namespace {
+
+// RFC 8878, section 3.1.1.
+constexpr std::string_view kMagic = "\x28\xb5\x2f\xfd";
+
+}  // namespace
+
 ZstdReader::ZstdReader(Source in) : in_(std::move(in)), archive_(archive_read_new()) {
   CHECK(archive_ != nullptr);
-  CHECK(archive_read_support_filter_zstd(archive_) == ARCHIVE_OK);
+  // That one and no more: what is compressed within it stays so.
+  CHECK(archive_read_append_filter(archive_, ARCHIVE_FILTER_ZSTD) == ARCHIVE_OK);
   CHECK(archive_read_support_format_raw(archive_) == ARCHIVE_OK);
 }
 
@@ -27,6 +35,7 @@ ssize_t ZstdReader::give(archive* from, void* self, const void** bytes) {
     return -1;
   }
   reader.block_ = std::move(block).value();
+  reader.head_ += reader.block_.substr(0, kMagic.size() - reader.head_.size());
   *bytes = reader.block_.data();
   return static_cast<ssize_t>(reader.block_.size());
 }
@@ -34,7 +43,8 @@ ssize_t ZstdReader::give(archive* from, void* self, const void** bytes) {
 // What gave the bytes knows better than libarchive why it failed.
 Error ZstdReader::failure() {
   if (state_.ok()) {
-    const char* said = archive_error_string(archive_);
+    const char* said = head_ == kMagic ? archive_error_string(archive_)
+                                       : "it is not compressed, or in another way";
     state_ = Error{Fault::rejected, Cause::other,
                    fmt::format("the archive is not what zstd writes: {}",
                                said == nullptr || *said == '\0' ? "no reason given" : said),
@@ -48,10 +58,6 @@ Result<> ZstdReader::open() {
   archive_entry* all = nullptr;
   if (archive_read_open(archive_, this, nullptr, &ZstdReader::give, nullptr) != ARCHIVE_OK ||
       archive_read_next_header(archive_, &all) != ARCHIVE_OK) {
-    return failure();
-  }
-  if (archive_filter_code(archive_, 0) != ARCHIVE_FILTER_ZSTD) {
-    archive_set_error(archive_, EIO, "it is not compressed, or in another way");
     return failure();
   }
   return Done{};

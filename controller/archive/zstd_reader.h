@@ -32,6 +32,7 @@ class ZstdReader {
 
   Source in_;
   std::string block_;  // The last of `in_`, in use until the next.
+  std::string head_;   // The first bytes of all.
   archive* archive_;
   bool is_open_ = false;
   Result<> state_ = Done{};
