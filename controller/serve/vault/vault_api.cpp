@@ -164,7 +164,8 @@ VaultReply VaultApi::ask(const VaultRoute& route, VaultCall& call) {
   // Whoever that is: nothing large is parsed before it is known.
   if (route.access == VaultAccess::anyone &&
       call.request.body.size() > HttpServer::kStrangerBodyMax) {
-    return refused_with(413, "the body of this request may have at most 32768 bytes");
+    return refused_with(413, fmt::format("the body of this request may have at most {} bytes",
+                                         HttpServer::kStrangerBodyMax));
   }
   if (auto taken = take_body(call); !taken.ok()) {
     return failed(taken.error());
