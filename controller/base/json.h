@@ -6,6 +6,7 @@
 
 #include "controller/base/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -35,7 +36,9 @@ class Json {
   enum class Repeated { refused, last_wins };
   struct Reading {
     Repeated repeated = Repeated::refused;
-    int depth_max = kDepthMax;  // Of lists and objects within each other.
+    int depth_max = kDepthMax;          // Of lists and objects within each other.
+    std::size_t values_max = SIZE_MAX;  // Of all, lists and objects too; each costs much more than
+                                        // the two bytes that it may have.
   };
 
   // The whole of `text` must be one JSON value in valid UTF-8. The error says at which point it is

@@ -55,6 +55,7 @@ class Json::Reader {
   struct Shared {
     const char* begin;
     const Reading& reading;
+    std::size_t values = 0;
     std::optional<Error> error;  // Where there is more to say than that it is not valid.
   };
 
@@ -63,6 +64,11 @@ class Json::Reader {
   std::optional<Json> take(Input& in) {
     in.skip_ws();
     const char* const begin = in.cur();
+    if (++shared_.values > shared_.reading.values_max) {
+      shared_.error =
+          not_json("more than " + std::to_string(shared_.reading.values_max) + " values", at(in));
+      return std::nullopt;
+    }
     began_at_ = at(in);
     if (!picojson::_parse(*this, in)) return std::nullopt;
     if (!is_number_) return std::move(value_);
@@ -139,7 +145,7 @@ Result<Json> Json::parse(std::string_view text, const Reading& reading) {
   if (fault != std::string_view::npos) return not_json("not valid UTF-8", fault);
   Input in(text.data(), text.data() + text.size());
   const auto at = [&] { return static_cast<std::size_t>(in.cur() - text.data()); };
-  Reader::Shared shared{text.data(), reading, std::nullopt};
+  Reader::Shared shared{text.data(), reading, 0, std::nullopt};
   std::optional<Json> value = Reader(shared, reading.depth_max).take(in);
   if (!value) return shared.error.value_or(not_json("not valid JSON", at()));
   in.skip_ws();

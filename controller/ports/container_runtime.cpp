@@ -94,6 +94,7 @@ std::string fingerprint_of(const ContainerSpec& spec) {
   add(fmt::format("{} {} {} {} {}", spec.cpus, spec.memory_mb, spec.pids_max, spec.new_privileges,
                   spec.read_only_root));
   add_all(spec.capabilities);
+  if (spec.cpu_shares > 0) add(fmt::format("{} shares", spec.cpu_shares));
   if (!spec.volume_prefix.empty()) add(spec.volume_prefix);
   return hash.text();
 }

@@ -59,6 +59,7 @@ struct ContainerSpec {
   std::string user;                       // Empty: the image's own.
   std::string network;                    // bridge | host | none | a network's name
   double cpus = 0;                        // 0: no limit.
+  std::int64_t cpu_shares = 0;            // Beside others when all want more; 0: the engine's own.
   std::int64_t memory_mb = 0;             // 0: no limit.
   std::int64_t pids_max = 0;              // 0: no limit.
   std::vector<std::string> capabilities;  // Kept, such as NET_BIND_SERVICE.

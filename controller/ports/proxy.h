@@ -62,6 +62,8 @@ struct ProxyConfig {
   std::string listen_tls;       // ADDRESS:PORT for HTTPS and HTTP/2; empty: none.
   bool accept_proxy = false;    // Clients begin with the PROXY protocol.
   std::string client_header;    // Gives the client's address, believed from this machine alone.
+  std::int64_t head_kb = 16;    // A longer head of a request is refused, and one of more headers.
+  std::int64_t headers_max = 101;
   std::vector<std::string> certificates;  // PEM files with chain and key, or folders of them.
   std::vector<ProxyRoute> routes;
 };
@@ -94,6 +96,7 @@ struct ProxyReport {
   std::vector<SlotReport> slots;  // All but free ones that are down.
   std::vector<std::pair<std::string, std::string>> modes;  // Route and mode, but for mode "".
   std::vector<CertificateReport> certificates;
+  std::int64_t unread = 0;   // Requests whose heads it could not read, since its last reload.
   bool files_moved = false;  // A folder of certificates holds other files than when saved.
 };
 

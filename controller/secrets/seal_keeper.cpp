@@ -13,7 +13,8 @@ namespace rowlock {
 
 namespace {
 
-constexpr std::size_t kSetsMax = 64;
+constexpr std::size_t kAttemptsMax = 64;
+constexpr std::size_t kNotedMax = 200;
 
 Result<> check_counts(int shares, int threshold) {
   if (threshold < 1 || shares < threshold || shares > 255) {
@@ -47,9 +48,22 @@ RecoveryKit kit_of(SecretBytes key, int shares, int threshold) {
 
 SealStatus SealKeeper::status() const {
   const auto most = std::max_element(
-      sets_.begin(), sets_.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  if (most == sets_.end()) return {keyring_.state(), 0, 0};
-  return {keyring_.state(), static_cast<int>(most->size()), most->front().threshold};
+      attempts_.begin(), attempts_.end(),
+      [](const Attempt& a, const Attempt& b) { return a.shares.size() < b.shares.size(); });
+  if (most == attempts_.end()) return {keyring_.state(), 0, 0};
+  return {keyring_.state(), static_cast<int>(most->shares.size()), most->shares.front().threshold};
+}
+
+SealStatus SealKeeper::status(const std::string& nonce) const {
+  SealStatus status{keyring_.state(), 0, 0};
+  for (const Attempt& each : attempts_) {
+    const int given = static_cast<int>(each.shares.size());
+    if (each.nonce == nonce && given > status.progress) {
+      status.progress = given;
+      status.threshold = each.shares.front().threshold;
+    }
+  }
+  return status;
 }
 
 Result<> SealKeeper::write_row(std::int64_t now_ms, const std::string& detail) {
@@ -95,18 +109,44 @@ Result<RecoveryKit> SealKeeper::init(int shares, int threshold, const Actor& act
   return kit_of(std::move(key), shares, threshold);
 }
 
+// While it is sealed nothing can be written.
+void SealKeeper::note(const std::string& actor, const std::string& operation,
+                      const std::string& outcome, const std::string& detail, std::int64_t now_ms) {
+  if (noted_.size() >= kNotedMax) {
+    ++not_noted_;
+    return;
+  }
+  noted_.emplace_back(AuditLine{actor, operation, "", {}, outcome, detail, ""}, now_ms);
+}
+
+Result<> SealKeeper::write_noted(std::int64_t now_ms) {
+  for (const auto& [line, at_ms] : noted_) {
+    TRY(audit_.append(line, at_ms));
+  }
+  if (not_noted_ == 0) return Done{};
+  return audit_.append({"strangers",
+                        "unseal",
+                        "",
+                        {},
+                        "failed",
+                        fmt::format("{} more, not noted one by one", not_noted_),
+                        ""},
+                       now_ms);
+}
+
 Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, std::int64_t now_ms) {
   if (keyring_.is_open()) {
     return Done{};
   }
   if (auto opened = keyring_.open(key); !opened.ok()) {
-    ++in_vain_;
+    note(actor, "unseal", "failed", opened.error().message, now_ms);
     return opened;
   }
-  sets_.clear();
-  // While it was sealed nothing could be written.
-  const std::string before = in_vain_ == 0 ? "" : fmt::format("after {} in vain", in_vain_);
-  Result<> done = log(actor, "unseal", before, now_ms);
+  attempts_.clear();
+  Result<> done = write_noted(now_ms);
+  if (done.ok()) {
+    done = log(actor, "unseal", "", now_ms);
+  }
   if (done.ok()) {
     done = rights_.opened();
   }
@@ -117,11 +157,13 @@ Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, st
     keyring_.seal();  // Nothing is opened that is not written down.
     return done;
   }
-  in_vain_ = 0;
+  noted_.clear();
+  not_noted_ = 0;
   return done;
 }
 
-Result<SealStatus> SealKeeper::give_share(const std::string& text, std::int64_t now_ms) {
+Result<SealStatus> SealKeeper::give_share(const std::string& text, const std::string& nonce,
+                                          const std::string& actor, std::int64_t now_ms) {
   if (keyring_.is_open()) {
     return status();
   }
@@ -130,46 +172,58 @@ Result<SealStatus> SealKeeper::give_share(const std::string& text, std::int64_t 
                  "make one with `rowlock secret init`"};
   }
   auto read = read_share(text);
+  if (read.ok() && read.value().bytes.size() != kKeyBytes) {
+    read = Error{Fault::rejected, Cause::other, "this is not a share of a secret store's key",
+                 "give the line as the recovery kit has it"};
+  }
   if (!read.ok()) {
-    ++in_vain_;
+    note(actor, "unseal", "failed", read.error().message, now_ms);
     return read.error();
   }
   Share share = std::move(read).value();
-  if (share.bytes.size() != kKeyBytes) {
-    ++in_vain_;
-    return Error{Fault::rejected, Cause::other, "this is not a share of a secret store's key",
-                 "give the line as the recovery kit has it"};
-  }
-  std::vector<Share>& own = set_of(share);
+  Attempt& attempt = attempt_of(share, nonce);
+  std::vector<Share>& own = attempt.shares;
   const int x = share.x;
   if (std::none_of(own.begin(), own.end(), [x](const Share& given) { return given.x == x; })) {
     own.push_back(std::move(share));
   }
-  if (static_cast<int>(own.size()) < own.front().threshold) {
+  const int threshold = own.front().threshold;
+  note(actor, "unseal", "allowed", fmt::format("share {} of {}", own.size(), threshold), now_ms);
+  if (static_cast<int>(own.size()) < threshold) {
     TRY(write_row(now_ms, ""));
-    return status();
+    return status(nonce);
   }
   const SecretBytes key = combine_shares(own);
-  sets_.erase(sets_.begin() + (&own - sets_.data()));
+  attempts_.erase(attempts_.begin() + (&attempt - attempts_.data()));
   TRY(unseal(key, "shares", now_ms));
   return status();
 }
 
-// The shares that go with it, a new set if there are none: of so many, the smallest makes room.
-std::vector<Share>& SealKeeper::set_of(const Share& share) {
-  for (std::vector<Share>& each : sets_) {
-    if (each.front().set == share.set && each.front().threshold == share.threshold) return each;
+// The shares that go with it, a new attempt if there are none: of so many, the smallest makes room.
+SealKeeper::Attempt& SealKeeper::attempt_of(const Share& share, const std::string& nonce) {
+  for (Attempt& each : attempts_) {
+    const Share& first = each.shares.front();
+    if (each.nonce == nonce && first.set == share.set && first.threshold == share.threshold) {
+      return each;
+    }
   }
-  if (sets_.size() >= kSetsMax) {
-    sets_.erase(std::min_element(sets_.begin(), sets_.end(),
-                                 [](const auto& a, const auto& b) { return a.size() < b.size(); }));
+  if (attempts_.size() >= kAttemptsMax) {
+    attempts_.erase(std::min_element(
+        attempts_.begin(), attempts_.end(),
+        [](const Attempt& a, const Attempt& b) { return a.shares.size() < b.shares.size(); }));
   }
-  return sets_.emplace_back();
+  attempts_.push_back({nonce, {}});
+  return attempts_.back();
 }
 
-Result<> SealKeeper::drop_shares(std::int64_t now_ms) {
-  in_vain_ += sets_.empty() ? 0 : 1;
-  sets_.clear();
+Result<> SealKeeper::drop_shares(const std::optional<std::string>& nonce, const std::string& actor,
+                                 std::int64_t now_ms) {
+  const std::size_t before = attempts_.size();
+  std::erase_if(attempts_,
+                [&](const Attempt& each) { return !nonce.has_value() || each.nonce == *nonce; });
+  if (attempts_.size() < before) {
+    note(actor, "unseal", "allowed", "the shares given so far are dropped", now_ms);
+  }
   return write_row(now_ms, "");
 }
 

@@ -10,7 +10,9 @@
 #include "controller/secrets/secret_store.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rowlock {
@@ -50,7 +52,8 @@ class SealKeeper {
   // Another number whenever keys were opened, sealed or exchanged.
   std::int64_t changes() const { return keyring_.mark().changes; }
 
-  SealStatus status() const;
+  SealStatus status() const;                          // Of the attempt that has come furthest,
+  SealStatus status(const std::string& nonce) const;  // or of one.
 
   // Requires of shares and threshold: 1 <= threshold <= shares <= 255, else rejected.
   Result<RecoveryKit> init(int shares, int threshold, const Actor& actor, std::int64_t now_ms);
@@ -58,12 +61,16 @@ class SealKeeper {
   // Opens with the key itself. An open store counts as opened.
   Result<> unseal(const SecretBytes& key, const std::string& actor, std::int64_t now_ms);
 
-  // One share more; opens once there are enough of its set. Those of other sets count for
-  // themselves: who gives shares that were never printed is in nobody's way. Rejected with a
-  // sentence when it is no share, or when all of the set together are not the key: then all of it
-  // must be given again.
-  Result<SealStatus> give_share(const std::string& share, std::int64_t now_ms);
-  Result<> drop_shares(std::int64_t now_ms);
+  // One share more of those that were given under the same nonce, which names an attempt to
+  // unseal; opens once there are enough of its set. Those of other attempts and sets count for
+  // themselves: who knows no nonce of others, or gives shares that were never printed, is in
+  // nobody's way. Rejected with a sentence when it is no share, or when all of the set together are
+  // not the key: then all of it must be given again. `actor`: who gives it, for the audit log.
+  Result<SealStatus> give_share(const std::string& share, const std::string& nonce,
+                                const std::string& actor, std::int64_t now_ms);
+  // Those of the attempt, of all attempts without one; returned as status() says.
+  Result<> drop_shares(const std::optional<std::string>& nonce, const std::string& actor,
+                       std::int64_t now_ms);
 
   Result<> seal(const Actor& actor, std::int64_t now_ms);
 
@@ -79,7 +86,14 @@ class SealKeeper {
   Result<> log(const std::string& actor, const std::string& operation, const std::string& detail,
                std::int64_t now_ms);
   Result<> drop_old_keys();
-  std::vector<Share>& set_of(const Share& share);
+  struct Attempt {
+    std::string nonce;
+    std::vector<Share> shares;  // Of one set; empty only until the first has been put in.
+  };
+  Attempt& attempt_of(const Share& share, const std::string& nonce);
+  Result<> write_noted(std::int64_t now_ms);
+  void note(const std::string& actor, const std::string& operation, const std::string& outcome,
+            const std::string& detail, std::int64_t now_ms);
 
   Database& state_;
   const Schema& schema_;
@@ -87,8 +101,10 @@ class SealKeeper {
   AuditLog& audit_;
   Rights& rights_;
   SecretStore& store_;
-  std::vector<std::vector<Share>> sets_;  // Given so far, the set that was begun last at the end.
-  std::int64_t in_vain_ = 0;              // Shares and keys that did not open it, and drops.
+  std::vector<Attempt> attempts_;  // The one that was begun last at the end.
+  // What happened since it was sealed, when nothing could be written, and how much more of it.
+  std::vector<std::pair<AuditLine, std::int64_t>> noted_;
+  std::int64_t not_noted_ = 0;
 };
 
 }  // namespace rowlock

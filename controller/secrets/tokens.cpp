@@ -45,6 +45,8 @@ Token token_of(const Row& row) {
     token.uses_left = row.integer("uses_left");
   }
   token.wrapped_path = row.text("wrapped_path");
+  token.made_by = row.text("made_by");
+  token.made_policies = row.text("made_policies");
   return token;
 }
 
@@ -99,22 +101,23 @@ Result<> Tokens::sign(const std::string& hash) {
 }
 
 Result<MadeToken> Tokens::make(const TokenWish& wish, std::int64_t now_ms) {
-  return store(wish, "", "", now_ms);
+  return store(wish, "", "", {}, now_ms);
 }
 
 Result<MadeToken> Tokens::wrap(std::string_view answer, const std::string& path,
-                               std::int64_t ttl_ms, std::int64_t now_ms) {
+                               std::int64_t ttl_ms, std::int64_t now_ms, const TokenMaker& by) {
   TokenWish wish;
   wish.kind = "wrapping";
   wish.name = "wrapping";
   wish.ttl_ms = ttl_ms;
   wish.max_ttl_ms = ttl_ms;
   wish.uses = 1;
-  return store(wish, answer, path, now_ms);
+  return store(wish, answer, path, by, now_ms);
 }
 
 Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
-                                const std::string& path, std::int64_t now_ms) {
+                                const std::string& path, const TokenMaker& by,
+                                std::int64_t now_ms) {
   if (!keyring_.is_open()) {
     return keyring_.closed_error();
   }
@@ -135,6 +138,8 @@ Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
   token.ends_at_ms = now_ms + most;
   token.uses_left = wish.uses;
   token.wrapped_path = path;
+  token.made_by = by.accessor;
+  token.made_policies = by.policies;
   std::string wrapped;
   if (!answer.empty()) {
     wrapped = to_base64(seal(wrapping_key(made.text), answer, token.hash));
@@ -154,7 +159,9 @@ Result<MadeToken> Tokens::store(const TokenWish& wish, std::string_view answer,
                                         {"ends_at_ms", token.ends_at_ms},
                                         {"uses_left", number(token.uses_left)},
                                         {"wrapped", wrapped},
-                                        {"wrapped_path", path}}));
+                                        {"wrapped_path", path},
+                                        {"made_by", by.accessor},
+                                        {"made_policies", by.policies}}));
   TRY(sign(token.hash));
   return made;
 }

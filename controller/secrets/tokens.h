@@ -32,7 +32,9 @@ struct Token {
   std::int64_t expires_at_ms = 0;
   std::int64_t ends_at_ms = 0;
   std::optional<std::int64_t> uses_left;
-  std::string wrapped_path;  // Of kind wrapping: what the answer inside was the answer to.
+  std::string wrapped_path;  // Of kind wrapping: what the answer inside was the answer to,
+  std::string made_by;       // and the accessor of the token that had it wrapped, "": the operator,
+  std::string made_policies = "[]";  // with the policies that it had then.
 
   Actor actor() const;
 };
@@ -52,6 +54,12 @@ struct TokenWish {
   std::int64_t ttl_ms = 0;      // 0: as long as kMaxTtlMs or max_ttl_ms allow.
   std::int64_t max_ttl_ms = 0;  // With all its renewals; 0: kMaxTtlMs.
   std::optional<std::int64_t> uses;
+};
+
+// Who has an answer wrapped; by itself, the operator.
+struct TokenMaker {
+  std::string accessor = "";
+  std::string policies = "[]";  // A JSON array.
 };
 
 // For logs and for people, what others wrote: without control characters, not longer than it needs
@@ -88,13 +96,13 @@ class Tokens {
   // An answer that can be fetched once, with the token that is returned. What is stored opens with
   // that token alone.
   Result<MadeToken> wrap(std::string_view answer, const std::string& path, std::int64_t ttl_ms,
-                         std::int64_t now_ms);
+                         std::int64_t now_ms, const TokenMaker& by = {});
   // Revokes it.
   Result<SecretBytes> unwrap(std::string_view text, std::int64_t now_ms);
 
  private:
   Result<MadeToken> store(const TokenWish& wish, std::string_view answer, const std::string& path,
-                          std::int64_t now_ms);
+                          const TokenMaker& by, std::int64_t now_ms);
   // Its keyed hash, over all that its row says of it; without a row Cause::not_found.
   Result<std::string> mac_of(const std::string& hash, std::string* written = nullptr);
   Result<> sign(const std::string& hash);

@@ -19,7 +19,8 @@ ApiService::ApiService(Loop& loop, Database& state, const Schema& schema, Secret
       changed_(std::move(changed)),
       elsewhere_(std::move(elsewhere)),
       turn_(turn),
-      api_(secrets, state, schema) {}
+      api_(secrets, state, schema),
+      left_out_(loop.timer()) {}
 
 void ApiService::handle(HttpRequest request, HttpServer::Respond respond) {
   if (waiting_.size() + strangers_.size() >= kQueueMax) {
@@ -71,6 +72,9 @@ void ApiService::answer_waiting() {
   }
   if (alive.expired()) return;
   if (!waiting_.empty() || !strangers_.empty()) answer_soon();
+  if (api_.has_left_out() && !left_out_->is_running()) {
+    left_out_->start(Denials::kWhileMs, [this] { answer_waiting(); });
+  }
   if (is_changed) changed_();
 }
 
@@ -93,6 +97,7 @@ Result<> ApiService::answer_all(std::vector<Waiting>& group) {
   const std::int64_t now_ms = clock_.now_ms();
   const auto end = std::chrono::steady_clock::now() + turn_;
   auto transaction = TRY(Transaction::begin(state_));
+  TRY(api_.write_left_out(now_ms));
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (i > 0 && std::chrono::steady_clock::now() >= end) {
       put_back(group, i);

@@ -27,7 +27,7 @@ class ApiService {
  public:
   static constexpr std::size_t kQueueMax = 1000;        // Waiting; one more is answered with 503.
   static constexpr std::chrono::milliseconds kTurn{5};  // No request is begun in one after that.
-  static constexpr std::size_t kStrangersPerTurn = 4;
+  static constexpr std::size_t kStrangersPerTurn = 1;
 
   // Calls `job` on a thread of its own, and `done` on the loop thread after it.
   using Elsewhere = std::function<void(std::function<void()> job, std::function<void()> done)>;
@@ -67,8 +67,9 @@ class ApiService {
   Elsewhere elsewhere_;
   std::chrono::milliseconds turn_;
   VaultApi api_;
-  std::deque<Waiting> waiting_;    // Of those who may be known.
-  std::deque<Waiting> strangers_;  // After them.
+  std::deque<Waiting> waiting_;      // Of those who may be known.
+  std::deque<Waiting> strangers_;    // After them.
+  std::unique_ptr<Timer> left_out_;  // Until refusals that were only counted are written down.
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
 };
 

@@ -6,6 +6,7 @@
 #include "controller/store/brake.h"
 #include "controller/store/cell_fault.h"
 #include "controller/store/filled_text.h"
+#include "controller/store/invariants.h"
 
 #include <fmt/format.h>
 
@@ -16,8 +17,6 @@ namespace rowlock {
 
 namespace {
 
-constexpr int kInvariantRowsMax = 1000;
-constexpr int kInvariantTimeMs = 200;
 constexpr std::size_t kViolationsMax = 1000;  // More are cut off; the first ones are reason enough.
 
 Json json_of(const std::vector<Violation>& violations) {
@@ -28,15 +27,6 @@ Json json_of(const std::vector<Violation>& violations) {
                                   {"message", Json::string(violation.message)}}));
   }
   return Json::array(std::move(items));
-}
-
-// A row as the engineer would name it, for a message.
-std::string row_in_words(const Row& row) {
-  std::string words;
-  for (std::size_t i = 0; i < row.columns().size() && i < 4; ++i) {
-    words += (words.empty() ? "" : ", ") + row.columns()[i] + " " + text_of(row.cells()[i]);
-  }
-  return words;
 }
 
 Values values_of(const Row& row) {
@@ -306,32 +296,14 @@ Result<std::vector<Violation>> Acceptor::violations(std::int64_t revision, std::
   for (const Row& row : rows) {
     found.push_back({row.text("table_name"), row.text("row_key"), row.text("message")});
   }
-  ask_invariants(found);
+  const auto broken = TRY(broken_invariants(state_));
+  for (const BrokenInvariant& each : broken) {
+    found.push_back({"invariant", each.name, each.sentence()});
+  }
   if (found.size() > kViolationsMax) {
     found.resize(kViolationsMax);
   }
   return found;
-}
-
-void Acceptor::ask_invariants(std::vector<Violation>& found) {
-  auto invariants = state_.query("SELECT name, query, message FROM invariant ORDER BY name");
-  if (!invariants.ok()) {
-    found.push_back({"invariant", "", sentence(invariants.error())});
-    return;
-  }
-  for (const Row& invariant : invariants.value()) {
-    const std::string name = invariant.text("name");
-    auto rows = state_.guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
-    if (!rows.ok()) {
-      found.push_back({"invariant", name,
-                       fmt::format("invariant {} cannot be asked: its query {}", name,
-                                   sentence(rows.error()))});
-    } else if (!rows.value().empty()) {
-      found.push_back({"invariant", name,
-                       fmt::format("invariant {}: {} ({})", name, invariant.text("message"),
-                                   row_in_words(rows.value().front()))});
-    }
-  }
 }
 
 // Also called without any violation: the file is as it was in force, and an earlier refusal is

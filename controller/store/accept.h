@@ -62,7 +62,6 @@ class Acceptor {
   Result<> insert_rows(const Table& table, const std::vector<std::string>& there,
                        const std::vector<const Row*>& rows, std::vector<Violation>& unfit);
   Result<std::vector<Violation>> violations(std::int64_t revision, std::int64_t now_ms);
-  void ask_invariants(std::vector<Violation>& found);
   Result<Acceptance> refuse(std::vector<Violation> violations, std::int64_t now_ms);
   Result<Acceptance> take(const std::map<std::string, TableRows>& incoming, std::int64_t now_ms);
 

@@ -2,6 +2,8 @@
 // tests/store/upgrade_test.cpp has the columns of every version.
 #include "controller/store/came_with.h"
 
+#include <fmt/format.h>
+
 namespace rowlock {
 
 namespace {
@@ -9,7 +11,8 @@ namespace {
 struct Came {
   std::int64_t version;
   std::string_view table;
-  std::string_view column;  // "": the table with all that was in it then
+  std::string_view column;       // "": the table with all that was in it then
+  std::string_view before = "";  // see before_it_came()
 };
 
 constexpr Came kCame[] = {
@@ -47,6 +50,12 @@ constexpr Came kCame[] = {
     {6, "job", "engine_socket"},
     {6, "job", "secrets_api"},
     {6, "route", "raw_path"},
+    {7, "job", "cpu_shares", "0"},
+    {7, "job", "memory_max_mb", "0"},
+    {7, "job", "read_only_tmpfs", "0"},
+    {7, "proxy", "head_kb"},
+    {7, "proxy", "headers_max"},
+    {7, "quota", ""},
 };
 
 }  // namespace
@@ -58,6 +67,32 @@ std::int64_t came_with(std::string_view table, std::string_view column) {
     if (is_it && came.version > version) version = came.version;
   }
   return version;
+}
+
+std::string_view before_it_came(std::string_view table, std::string_view column) {
+  for (const Came& came : kCame) {
+    if (came.table == table && came.column == column) return came.before;
+  }
+  return "";
+}
+
+Result<> fill_from_old(Database& database, const std::string& table, const std::string& old) {
+  const auto columns = TRY(database.query(
+      "SELECT n.name, EXISTS (SELECT 1 FROM pragma_table_info(:old) AS o WHERE o.name = n.name) "
+      "AS is_old FROM pragma_table_info(:new) AS n",
+      {{"old", old}, {"new", table}}));
+  std::string names;
+  std::string values;
+  for (const Row& column : columns) {
+    const std::string name = fmt::format("\"{}\"", column.text("name"));
+    const std::string_view before = before_it_came(table, column.text("name"));
+    const bool is_old = column.integer("is_old") != 0;
+    if (!is_old && before.empty()) continue;
+    names += (names.empty() ? "" : ", ") + name;
+    values += (values.empty() ? "" : ", ") + (is_old ? name : std::string(before));
+  }
+  return database.run(
+      fmt::format("INSERT INTO main.{} ({}) SELECT {} FROM temp.{}", table, names, values, old));
 }
 
 }  // namespace rowlock

@@ -174,6 +174,8 @@ Result<std::string> DesiredFile::question_for(const std::string& table, std::int
           list.empty() ? "" : ", ", column, int{kBlobMark});
     } else if (came_with(table, column) <= found) {
       lost += (lost.empty() ? "" : ", ") + column;
+    } else if (const auto before = before_it_came(table, column); !before.empty()) {
+      list += fmt::format("{}{} AS \"{}\"", list.empty() ? "" : ", ", before, column);
     }
   }
   if (lost.empty()) return fmt::format("SELECT {} FROM \"{}\"", list, table);

@@ -17,7 +17,7 @@ constexpr std::int64_t kApplicationId = 0x524F574C;
 
 // The shape of desired.db that this binary writes; a file with a higher one is from a newer
 // Rowlock.
-constexpr std::int64_t kDesiredVersion = 6;
+constexpr std::int64_t kDesiredVersion = 7;
 
 class Home {
  public:

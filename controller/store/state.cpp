@@ -1,4 +1,5 @@
 // Opening state.db for the controller: versions, migrations, tables, views.
+#include "controller/store/came_with.h"
 #include "controller/store/home.h"
 
 #include <fmt/format.h>
@@ -54,16 +55,6 @@ Result<> check_kept_tables(Database& state, const Schema& schema) {
   return Done{};
 }
 
-// The columns that a table has in the file and in the binary's text alike.
-std::string columns_in_both(Database& state, const std::string& old_table,
-                            const std::string& new_table) {
-  auto value = state.scalar(
-      "SELECT group_concat('\"' || o.name || '\"', ', ') FROM pragma_table_info(:old) AS o "
-      "JOIN pragma_table_info(:new) AS n USING (name)",
-      {{"old", old_table}, {"new", new_table}});
-  return value.ok() ? text_of(value.value()) : "";
-}
-
 // Makes the table, or rebuilds it when its text in the file is another one.
 Result<> make_table(Database& state, const TableText& table) {
   const auto stored =
@@ -84,13 +75,13 @@ Result<> make_table(Database& state, const TableText& table) {
       state.run(fmt::format("DROP TABLE IF EXISTS {1}; CREATE TEMP TABLE {1} AS SELECT * FROM {0}; "
                             "DROP TABLE {0};\n{2}",
                             table.name, old, table.sql)));
-  const std::string columns = columns_in_both(state, old, table.name);
+  TRY(fill_from_old(state, table.name, old));
   return state.run(
       fmt::format(
-          "INSERT INTO {0} ({2}) SELECT {2} FROM {1}; DROP TABLE {1};"
+          "DROP TABLE {};"
           "DELETE FROM sqlite_sequence WHERE name = :name AND :seq IS NOT NULL;"
           "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :seq WHERE :seq IS NOT NULL;",
-          table.name, old, columns),
+          old),
       {{"name", table.name}, {"seq", last_id}});
 }
 

@@ -1,6 +1,7 @@
 // Bringing desired.db, which is the engineer's, up to the shape that this binary knows. Only ever
 // done when a person asks for it, after a copy was made; the controller reads an older file as it
 // is.
+#include "controller/store/came_with.h"
 #include "controller/store/home.h"
 
 #include <fmt/format.h>
@@ -34,8 +35,7 @@ Result<> drop_all_triggers(Database& desired) {
   return Done{};
 }
 
-// The table as this binary has it, with the rows that are in it. A column that is new takes its
-// default.
+// The table as this binary has it, with the rows that are in it.
 Result<bool> renew_table(Database& desired, const TableText& table) {
   const auto stored =
       TRY(desired.scalar("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name",
@@ -52,14 +52,9 @@ Result<bool> renew_table(Database& desired, const TableText& table) {
   TRY(desired.run(
       fmt::format("CREATE TEMP TABLE {1} AS SELECT * FROM main.{0}; DROP TABLE main.{0};\n{2}",
                   table.name, old, table.sql)));
-  const auto columns = TRY(desired.scalar(
-      "SELECT group_concat('\"' || o.name || '\"', ', ') FROM pragma_table_info(:old) AS o "
-      "JOIN pragma_table_info(:new) AS n USING (name)",
-      {{"old", old}, {"new", table.name}}));
-  auto filled = desired.run(
-      fmt::format("INSERT INTO main.{0} ({2}) SELECT {2} FROM temp.{1}; DROP TABLE temp.{1};",
-                  table.name, old, text_of(columns)));
-  return filled.ok() ? Result<bool>(true) : filled.error();
+  TRY(fill_from_old(desired, table.name, old));
+  auto dropped = desired.run(fmt::format("DROP TABLE temp.{}", old));
+  return dropped.ok() ? Result<bool>(true) : dropped.error();
 }
 
 Result<std::vector<std::string>> renew_all(Database& desired, const Schema& schema) {

@@ -74,6 +74,8 @@ Result<ProxyConfig> config_of(const std::string& text) {
   config.listen_tls = settings["listen_tls"].as_string();
   config.accept_proxy = settings["accept_proxy"].as_integer() != 0;
   config.client_header = settings["client_header"].as_string();
+  config.head_kb = settings["head_kb"].as_integer(config.head_kb);
+  config.headers_max = settings["headers_max"].as_integer(config.headers_max);
   for (const Json& path : settings["certificates"].items()) {
     config.certificates.push_back(path.as_string());
   }
@@ -121,6 +123,7 @@ Outcome observe(const Step& step, World& world) {
                         {"modes", Json::array(std::move(modes)).text()},
                         {"certificates", Json::array(std::move(certificates)).text()},
                         {"files_moved", std::int64_t{report.files_moved}},
+                        {"unread", report.unread},
                         {"version", report.version},
                         {"process", report.process},
                         {"generation", report.generation}});

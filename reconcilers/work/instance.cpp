@@ -60,6 +60,7 @@ Result<ContainerSpec> spec_of(const Row& input) {
   spec.user = body["user"].as_string();
   spec.network = body["network"].as_string();
   spec.cpus = body["cpus"].as_number();
+  spec.cpu_shares = body["cpu_shares"].as_integer();
   spec.memory_mb = body["memory_mb"].as_integer();
   spec.pids_max = body["pids_max"].as_integer();
   spec.capabilities = strings(body["capabilities"]);

@@ -13,10 +13,6 @@ ORDER BY kind, name, target;
 
 SELECT table_name, row_key, message FROM violation_now ORDER BY table_name, row_key, message;
 
--- @run cli.edit_invariants
-
-SELECT name, query, message FROM invariant ORDER BY name;
-
 -- @run cli.sql_refused
 
 -- The view violation is about the edit at hand; what was refused before is in state.db.

@@ -39,6 +39,13 @@ CREATE TABLE proxy (
   client_header TEXT NOT NULL DEFAULT ''
                 CONSTRAINT "proxy.client_header must be a header's name of letters, digits and '-', or empty"
                 CHECK (client_header NOT GLOB '*[^A-Za-z0-9-]*' AND length(client_header) <= 100),
+  -- bounds of a request's head: how many KB it may have, and how many headers
+  head_kb       INTEGER NOT NULL DEFAULT 16
+                CONSTRAINT "proxy.head_kb must be a whole number from 16 to 1024"
+                CHECK (typeof(head_kb) = 'integer' AND head_kb BETWEEN 16 AND 1024),
+  headers_max   INTEGER NOT NULL DEFAULT 101
+                CONSTRAINT "proxy.headers_max must be a whole number from 20 to 32767"
+                CHECK (typeof(headers_max) = 'integer' AND headers_max BETWEEN 20 AND 32767),
   -- so long an instance that was drained is kept, for other proxies that read the routes later (rowlock export traefik)
   release_delay_ms INTEGER NOT NULL DEFAULT 0
                 CONSTRAINT "proxy.release_delay_ms must be a whole number of milliseconds, 0 to ten minutes"
@@ -71,6 +78,8 @@ CREATE TABLE proxy_state (
   refused_content    INTEGER NOT NULL DEFAULT -1,  -- what the proxy's own check refused last
   refused_until_ms   INTEGER NOT NULL DEFAULT 0,   -- then it is asked again: the cause may be a file
   running_generation INTEGER NOT NULL DEFAULT -1,
+  unread             INTEGER NOT NULL DEFAULT 0,   -- requests whose heads it could not read, as an event said last,
+  unread_at_ms       INTEGER NOT NULL DEFAULT 0,   -- at this moment
   observed_at_ms     INTEGER,
   look_at_ms         INTEGER NOT NULL DEFAULT 0,
   hinted             INTEGER NOT NULL DEFAULT 0    -- 1: its process ended, or something else happened to it
@@ -89,25 +98,6 @@ CREATE VIEW proxy_waiter AS
 SELECT name FROM route
 UNION SELECT job FROM route_job
 UNION SELECT job FROM route_target WHERE ended_at_ms IS NULL;
-
-CREATE VIEW proxy_setting AS
-SELECT listen, listen_tls, accept_proxy, client_header, release_delay_ms, socket FROM proxy
-UNION ALL
-SELECT '127.0.0.1:8080', '', 0, '', 0, '' WHERE NOT EXISTS (SELECT 1 FROM proxy);
-
-CREATE VIEW proxy_violation AS
-SELECT 'proxy' AS table_name, p.name AS row_key,
-       'proxy.listen_tls needs a certificate: INSERT INTO certificate, or set listen_tls to ''''' AS message
-FROM proxy AS p
-WHERE p.listen_tls <> '' AND NOT EXISTS (SELECT 1 FROM certificate)
-UNION ALL
-SELECT 'proxy', p.name, 'proxy.listen and proxy.listen_tls are the same address: give each its own'
-FROM proxy AS p
-WHERE p.listen = p.listen_tls AND p.listen <> ''
-UNION ALL
-SELECT 'proxy', p.name, 'the proxy listens nowhere, and there are routes: set proxy.listen or proxy.listen_tls'
-FROM proxy AS p
-WHERE p.listen = '' AND p.listen_tls = '' AND EXISTS (SELECT 1 FROM route);
 
 CREATE VIEW proxy_fact AS
 SELECT 'proxy' AS name,
@@ -439,6 +429,21 @@ SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'reached', 'HAProxy ' || :version || 
 FROM proxy_state
 WHERE reach <> 'reached';
 
+-- It counts from its last reload on. One line a minute, whatever strangers send.
+UPDATE proxy_state SET unread = 0 WHERE :unread < unread;
+
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'proxy', 'proxy', 'proxy', 'requests refused',
+       (:unread - p.unread) || ' could not be read: late, malformed, or with a head of more than ' || s.head_kb
+         || ' KB or ' || s.headers_max || ' headers (proxy.head_kb, proxy.headers_max)'
+FROM proxy_state AS p
+JOIN proxy_setting AS s
+WHERE :unread > p.unread AND :now_ms NOT BETWEEN p.unread_at_ms AND p.unread_at_ms + 60000;
+
+UPDATE proxy_state
+SET unread = :unread, unread_at_ms = :now_ms
+WHERE :unread > unread AND :now_ms NOT BETWEEN unread_at_ms AND unread_at_ms + 60000;
+
 UPDATE proxy_state
 SET since_ms           = CASE WHEN reach = 'reached' THEN since_ms ELSE :now_ms END,
     reach              = 'reached',
@@ -479,11 +484,3 @@ SELECT :now_ms, 'proxy', 'proxy', 'proxy',
        :step || CASE :outcome WHEN 'transient' THEN ' failed' ELSE ' ' || :outcome END, :detail
 FROM retry AS h
 WHERE h.kind = 'proxy' AND h.step = :step AND h.tries <= 3;
-
--- @run cli.doctor_proxy
-
--- Wanted by routes alone.
-SELECT s.socket, p.reach, p.detail, p.version
-FROM proxy_state AS p
-JOIN proxy_setting AS s
-WHERE EXISTS (SELECT 1 FROM route);

@@ -27,6 +27,8 @@ SELECT t.hash,
        t.uses_left,
        t.wrapped,
        t.wrapped_path,
+       t.made_by,
+       t.made_policies,
        CASE t.kind WHEN 'instance' THEN EXISTS (SELECT 1 FROM instance AS i WHERE i.id = t.instance AND i.run = 1)
                    WHEN 'trusted'  THEN EXISTS (SELECT 1 FROM trust AS r
                                                 WHERE r.name = substr(t.name, 1, instr(t.name || ':', ':') - 1))
@@ -51,21 +53,21 @@ END;
 -- @run token.make
 
 INSERT INTO token (hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms,
-                   uses_left, wrapped, wrapped_path)
+                   uses_left, wrapped, wrapped_path, made_by, made_policies)
 VALUES (:hash, :accessor, :name, :kind, :policies, :instance, :now_ms, :ttl_ms, :expires_at_ms, :ends_at_ms,
-        :uses_left, :wrapped, :wrapped_path);
+        :uses_left, :wrapped, :wrapped_path, :made_by, :made_policies);
 
 -- @run token.find
 
 SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
-       wrapped, wrapped_path
+       wrapped, wrapped_path, made_by, made_policies
 FROM token_now
 WHERE hash = :hash AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
 
 -- @run token.find_accessor
 
 SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
-       wrapped, wrapped_path
+       wrapped, wrapped_path, made_by, made_policies
 FROM token_now
 WHERE accessor = :accessor AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AND has_holder;
 
@@ -75,7 +77,10 @@ WHERE accessor = :accessor AND expires_at_ms > :now_ms AND uses_left IS NOT 0 AN
 SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms, uses_left,
        wrapped, wrapped_path,
        typeof(hash) || typeof(accessor) || typeof(name) || typeof(kind) || typeof(policies) || typeof(wrapped)
-         || typeof(wrapped_path) AS types,
+         || typeof(wrapped_path)
+         -- what came later, where it says something: older rows have the mac that they had
+         || CASE WHEN quote(made_by) = '''''' AND quote(made_policies) = '''[]''' THEN ''
+                 ELSE quote(made_by) || quote(made_policies) END AS types,
        mac
 FROM token
 WHERE hash = :hash;

@@ -136,9 +136,16 @@ UNION ALL
 -- The last failure, as long as the job is not whole again.
 SELECT 'instance', i.job, i.name,
        i.name || ' failed: ' || i.reason
+         || CASE WHEN i.out_of_memory = 1
+                 THEN '; it may have ' || json_extract(s.body, '$.memory_mb') || ' MB: raise job.memory_mb'
+                 WHEN i.log LIKE '%read-only file system%' AND json_extract(s.body, '$.read_only_root') = 1
+                 THEN '; it may write to its mounts alone: INSERT INTO job_mount (job, path, type) VALUES (''' || i.job
+                        || ''', FOLDER, ''tmpfs'') for the folder that it names, or set job.read_only_root to 0'
+                 ELSE '' END
          || CASE WHEN i.log IS NOT NULL AND i.log <> '' THEN '; its last lines: ' || char(10) || i.log ELSE '' END,
        i.ended_at_ms
 FROM instance AS i
+JOIN spec AS s ON s.id = i.spec
 JOIN job_tally AS t ON t.job = i.job
 WHERE i.id = (SELECT max(e.id) FROM instance AS e WHERE e.job = i.job AND e.verdict = 'failed')
   AND (t.fresh_proven < t.count OR t.state = 'failed'

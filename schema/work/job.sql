@@ -36,9 +36,17 @@ CREATE TABLE job (
   cpus                 REAL NOT NULL DEFAULT 0         -- limit and reservation; 0: none
                        CONSTRAINT "job.cpus must be a number from 0 (no limit) to 1024"
                        CHECK (typeof(cpus) = 'real' AND cpus BETWEEN 0 AND 1024),
-  memory_mb            INTEGER NOT NULL DEFAULT 0      -- limit and reservation; 0: none
-                       CONSTRAINT "job.memory_mb must be 0 (no limit) or a whole number of at least 6"
+  -- its part of the processors when all want more than there are; by hand a container is started with 1024
+  cpu_shares           INTEGER NOT NULL DEFAULT 512
+                       CONSTRAINT "job.cpu_shares must be 0 (the engine's own) or a whole number from 2 to 262144"
+                       CHECK (typeof(cpu_shares) = 'integer' AND (cpu_shares = 0 OR cpu_shares BETWEEN 2 AND 262144)),
+  memory_mb            INTEGER NOT NULL DEFAULT 0      -- limit and reservation; 0: nothing is reserved,
+                       CONSTRAINT "job.memory_mb must be 0 (memory_max_mb is the limit) or a whole number of at least 6"
                        CHECK (typeof(memory_mb) = 'integer' AND (memory_mb = 0 OR memory_mb BETWEEN 6 AND 16777216)),
+  memory_max_mb        INTEGER NOT NULL DEFAULT 1024   -- and this is the limit; 0: none
+                       CONSTRAINT "job.memory_max_mb must be 0 (no limit) or a whole number of at least 6"
+                       CHECK (typeof(memory_max_mb) = 'integer'
+                              AND (memory_max_mb = 0 OR memory_max_mb BETWEEN 6 AND 16777216)),
   pids_max             INTEGER NOT NULL DEFAULT 1024   -- how many processes and threads; 0: no limit
                        CONSTRAINT "job.pids_max must be 0 (no limit) or a whole number up to 4194304"
                        CHECK (typeof(pids_max) = 'integer' AND pids_max BETWEEN 0 AND 4194304),
@@ -48,9 +56,13 @@ CREATE TABLE job (
   new_privileges       INTEGER NOT NULL DEFAULT 0      -- 1: setuid programs may gain privileges
                        CONSTRAINT "job.new_privileges must be 0 or 1"
                        CHECK (typeof(new_privileges) = 'integer' AND new_privileges IN (0, 1)),
-  read_only_root       INTEGER NOT NULL DEFAULT 0      -- 1: only mounts can be written to
+  read_only_root       INTEGER NOT NULL DEFAULT 1      -- 1: only mounts can be written to,
                        CONSTRAINT "job.read_only_root must be 0 or 1"
                        CHECK (typeof(read_only_root) = 'integer' AND read_only_root IN (0, 1)),
+  -- and, with 1 here, /run, /tmp and /var/tmp: folders in memory that go with the container
+  read_only_tmpfs      INTEGER NOT NULL DEFAULT 1
+                       CONSTRAINT "job.read_only_tmpfs must be 0 or 1"
+                       CHECK (typeof(read_only_tmpfs) = 'integer' AND read_only_tmpfs IN (0, 1)),
   -- 1: the secret API stands in it as /run/rowlock/api.sock, where only tokens count
   secrets_api          INTEGER NOT NULL DEFAULT 0
                        CONSTRAINT "job.secrets_api must be 0 or 1"

@@ -13,16 +13,21 @@ SELECT b.job,
             ELSE b.body END AS body
 FROM job_container AS b;
 
--- What a container is made from.
+-- What a container is made from. What came later is in it only where it says something: a spec stays as it always was.
 CREATE VIEW job_container AS
+SELECT job, CASE cpu_shares WHEN 0 THEN body ELSE json_insert(body, '$.cpu_shares', cpu_shares) END AS body
+FROM job_body;
+
+CREATE VIEW job_body AS
 SELECT j.name AS job,
+       j.cpu_shares,
        json_object(
          'image', j.image,
          'command', json(j.command),
          'user', j.user,
          'network', j.network,
          'cpus', j.cpus,
-         'memory_mb', j.memory_mb,
+         'memory_mb', CASE j.memory_mb WHEN 0 THEN j.memory_max_mb ELSE j.memory_mb END,
          'pids_max', j.pids_max,
          'capabilities', json(j.capabilities),
          'new_privileges', j.new_privileges,
@@ -42,5 +47,11 @@ SELECT j.name AS job,
                           -- The folder of the socket: a controller that starts anew puts another socket there.
                           SELECT '/run/rowlock', 'bind', c.folder || '/api', 1
                           FROM claimant AS c WHERE j.secrets_api = 1
+                          UNION ALL
+                          SELECT t.value, 'tmpfs', '', 0
+                          FROM json_each('["/run","/tmp","/var/tmp"]') AS t
+                          WHERE j.read_only_root = 1 AND j.read_only_tmpfs = 1
+                            AND NOT EXISTS (SELECT 1 FROM job_mount AS o
+                                            WHERE o.job = j.name AND rtrim(o.path, '/') = t.value)
                           ORDER BY path) AS m)) AS body
 FROM job AS j;

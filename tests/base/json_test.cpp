@@ -132,6 +132,20 @@ Test(json, nesting_is_bounded) {
   cr_expect(!Json::parse(std::string(1000000, '[')).ok());
 }
 
+Test(json, so_many_values_are_read_and_no_more) {
+  Json::Reading three;
+  three.values_max = 3;
+  for (const char* text : {"[1,2]", R"({"a":{"b":null}})", "[[]]", "1"}) {
+    cr_expect(Json::parse(text, three).ok(), "%s", text);
+  }
+  for (const char* text : {"[1,2,3]", R"({"a":{"b":null},"c":1})", "[[],[],[]]"}) {
+    const auto refused = Json::parse(text, three);
+    cr_assert(!refused.ok(), "%s", text);
+    cr_expect(refused.error().message.starts_with("more than 3 values at byte"), "%s",
+              refused.error().message.c_str());
+  }
+}
+
 Test(json, a_name_given_twice_is_refused_or_the_last_one_counts) {
   const char* const text = R"({"a":1,"b":{"c":[1],"\u0063":{"d":2}},"a":{"x":3}})";
 

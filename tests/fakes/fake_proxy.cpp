@@ -104,6 +104,11 @@ void FakeProxy::end_old_workers() {
   if (running_) running_->old_workers.clear();
 }
 
+void FakeProxy::refuse_heads(std::int64_t count) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (running_) running_->unread += count;
+}
+
 // ---- What a test looks at ----------------------------------------------------------------------
 
 bool FakeProxy::running() const {

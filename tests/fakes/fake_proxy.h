@@ -44,7 +44,8 @@ class FakeProxy final : public Proxy {
   bool begin_session(const std::string& route, int slot);
   // One request of that slot ends, in the oldest worker that has any; false when none has.
   bool end_session(const std::string& route, int slot);
-  void end_old_workers();  // And the requests in them.
+  void end_old_workers();                 // And the requests in them.
+  void refuse_heads(std::int64_t count);  // So many requests more could not be read.
 
   // Asked once at the start of every call: with the method's name, and the route's or the
   // certificate's ("" if none).
@@ -102,6 +103,7 @@ class FakeProxy final : public Proxy {
     std::map<std::string, std::string> modes;  // By route, of all that it has.
     std::map<std::string, Certificate> loaded;
     std::vector<Worker> old_workers;  // The oldest first.
+    std::int64_t unread = 0;
   };
 
   template <typename Act>

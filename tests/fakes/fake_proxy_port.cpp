@@ -215,6 +215,7 @@ Result<ProxyReport> FakeProxy::observe() {
       if (!mode.empty()) result.modes.emplace_back(route, mode);
     }
     result.certificates = certificate_reports();
+    result.unread = running_->unread;
     result.files_moved = saved_ && certificate_files(*saved_) != saved_files_;
     return result;
   });

@@ -88,6 +88,7 @@ const std::map<std::string, Of> kClocks = {
     {"proxy_state.observed_at_ms", Of::now},
     {"proxy_state.refused_until_ms", Of::now},
     {"proxy_state.since_ms", Of::now},
+    {"proxy_state.unread_at_ms", Of::now},
     {"refusal.since_ms", Of::now},
     {"restore_run.finished_at_ms", Of::now},
     {"restore_run.restore_ms", Of::span},

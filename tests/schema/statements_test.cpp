@@ -41,9 +41,9 @@ const std::vector<std::string> kLarge = {"job",       "instance",    "deployment
 
 // What scripts are named for that is no kind: the loop's own, and the parts of the secret store.
 const std::set<std::string> kOthers = {
-    "accept", "retry",   "state", "attempt", "check",     "secret", "digest",
-    "audit",  "keyring", "seal",  "policy",  "token",     "login",  "identity",
-    "api",    "metric",  "cli",   "desired", "retention", "wal",    "rights"};
+    "accept",  "retry",   "state",     "attempt", "check",  "secret",   "digest", "audit",
+    "keyring", "seal",    "policy",    "token",   "login",  "identity", "api",    "metric",
+    "cli",     "desired", "retention", "wal",     "rights", "quota"};
 
 // EXPLAIN QUERY PLAN names tables by their aliases; the byte code tells the truth: a cursor that is
 // opened on a table or on one of its indexes and then walked from its first row on reads all of it.

@@ -312,6 +312,6 @@ Test(serve_api_service, strangers_cannot_fill_the_audit_log_nor_keep_others_from
   rig.turn_until(501);
   cr_expect_eq(rig.answers.back().status, 429);
   cr_expect_leq(std::stoi(rig.value("SELECT count(*) FROM audit")) - std::stoi(before),
-                rowlock::Strangers::kWrittenMax + 1);
+                rowlock::Denials::kWrittenMax + 1);
   cr_expect_leq(std::stoi(rig.value("SELECT max(length(path) + length(detail)) FROM audit")), 1100);
 }

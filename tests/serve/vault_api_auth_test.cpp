@@ -230,3 +230,17 @@ Test(serve_vault_api_auth, the_one_mount_is_told) {
   }
   cr_expect_eq(rig.ask_with(token, "GET", "/v1/sys/internal/ui/mounts/kv").status, 403);
 }
+
+// Each value costs, and who sends them is not known yet.
+Test(serve_vault_api_auth, a_stranger_is_read_no_more_values_than_a_login_has) {
+  ApiRig rig;
+  std::string body = R"({"role":"x","jwt":"x","more":[0)";
+  for (int i = 0; i < 100; ++i) body += ",0";
+  HttpRequest request = ApiRig::request("POST", "/v1/auth/jwt/login", body + "]}");
+
+  const Reply reply = rig.ask(request);
+
+  cr_expect_eq(reply.status, 400);
+  cr_expect(reply.error().find("more than 100 values") != std::string::npos, "%s",
+            reply.error().c_str());
+}

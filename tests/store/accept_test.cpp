@@ -256,6 +256,26 @@ Test(accept, an_invariant_can_only_read_and_not_for_long) {
   }
 }
 
+// Each of them is asked on the controller's loop.
+Test(accept, all_invariants_have_the_time_of_one_together) {
+  Desk desk;
+  for (int i = 0; i < 20; ++i) {
+    const Acceptance refused = desk.edit(fmt::format(
+        "INSERT INTO invariant (name, query, message) VALUES ('slow-{:02}', 'WITH RECURSIVE n (i) "
+        "AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n', 'x')",
+        i));
+    if (i == 0) continue;
+    const std::string said = desk.refusals(refused);
+    cr_expect(holds(said, "invariant slow-00 cannot be asked: its query takes more than 200 ms"),
+              "%s", said.c_str());
+    cr_expect(holds(said,
+                    "invariant slow-01 cannot be asked: its query had no time left of the "
+                    "200 ms that all invariants have together: narrow the queries"),
+              "%s", said.c_str());
+    break;
+  }
+}
+
 Test(accept, an_older_file_that_lacks_a_column_takes_its_default) {
   Desk desk;
   desk.drop_triggers();

@@ -271,6 +271,40 @@ Test(home, a_table_whose_text_has_changed_is_rebuilt_with_its_rows) {
   cr_expect(shell.value("SELECT count(*) FROM sqlite_schema WHERE name = 'boat_by_name'") == "1");
 }
 
+// What is in force is not another wish because Rowlock has learnt a word.
+Test(home, a_column_that_came_later_says_of_older_rows_what_they_were) {
+  TempFolder folder;
+  constexpr EmbeddedFile kHistory = {
+      "migrations/0001_history.sql",
+      "CREATE TABLE home (only INTEGER PRIMARY KEY, id TEXT, created_at_ms INTEGER);"};
+  constexpr EmbeddedFile kClock = {
+      "schema/a.sql",
+      "-- @observed\nCREATE TABLE clock (\n  only INTEGER PRIMARY KEY,\n  now_ms INTEGER,\n"
+      "  started_at_ms INTEGER,\n  watched_from_ms INTEGER,\n  wall_ms INTEGER\n);\n"};
+  constexpr EmbeddedFile kOld = {
+      "schema/b.sql",
+      "-- @observed\nCREATE TABLE job (\n  name TEXT PRIMARY KEY\n);\n"
+      "CREATE TABLE boat (\n  id INTEGER PRIMARY KEY AUTOINCREMENT\n);\n"};
+  constexpr EmbeddedFile kNew = {
+      "schema/b.sql",
+      "-- @observed\nCREATE TABLE job (\n  name TEXT PRIMARY KEY,\n  cpu_shares INTEGER NOT NULL "
+      "DEFAULT 512\n);\nCREATE TABLE boat (\n  id INTEGER PRIMARY KEY AUTOINCREMENT\n);\n"};
+  const EmbeddedFile before[] = {kClock, kOld, kHistory};
+  const EmbeddedFile after[] = {kClock, kNew, kHistory};
+  {
+    auto state = open_state(folder / "state.db", Schema(before), 0);
+    cr_assert(state.ok(), "%s", state.ok() ? "" : state.error().message.c_str());
+    cr_assert(std::move(state).value().run("INSERT INTO job VALUES ('web')").ok());
+  }
+
+  auto state = open_state(folder / "state.db", Schema(after), 0);
+
+  cr_assert(state.ok(), "%s", state.ok() ? "" : state.error().message.c_str());
+  Shell shell(folder / "state.db");
+  cr_expect(shell.run("INSERT INTO job (name) VALUES ('new')").empty());
+  cr_expect(shell.value("SELECT group_concat(name || cpu_shares) FROM job") == "web0,new512");
+}
+
 Test(home, opening_state_again_keeps_every_row) {
   MadeHome made;
   made.state();

@@ -62,6 +62,41 @@ Test(upgrade, it_keeps_every_row_and_what_the_engineer_added) {
   cr_expect(Shell(upgraded.value().copy).value("PRAGMA user_version") == "1", "a copy is kept");
 }
 
+// An older Rowlock's jobs were made without what new rows have by default: none is made anew.
+Test(upgrade, what_runs_goes_on_as_it_is) {
+  MadeHome made;
+  const char* const kSaid =
+      "SELECT cpu_shares || ' ' || memory_max_mb || ' ' || read_only_tmpfs || ' ' || "
+      "read_only_root FROM job WHERE name = 'web'";
+  const char* const kOlder[] = {"ALTER TABLE job DROP COLUMN cpu_shares",
+                                "ALTER TABLE job DROP COLUMN memory_max_mb",
+                                "ALTER TABLE job DROP COLUMN read_only_tmpfs"};
+  {
+    Shell shell(made.home.desired_path());
+    cr_assert(shell.run("INSERT INTO job (name, image, read_only_root) VALUES ('web', 'a:1', 0)")
+                  .empty());
+    for (const char* statement : kOlder) {
+      cr_assert(shell.run(statement).empty(), "%s", statement);
+    }
+    cr_assert(shell.run("PRAGMA user_version = 6").empty());
+  }
+
+  rowlock::DesiredFile file(made.home.desired_path(), made.schema);
+  const auto read = file.read();
+  cr_assert(read.ok(), "%s", read.ok() ? "" : read.error().message.c_str());
+  const rowlock::Row& row = read.value().at("job").rows.front();
+  cr_expect_eq(row.integer("cpu_shares"), 0);
+  cr_expect_eq(row.integer("memory_max_mb"), 0);
+  cr_expect_eq(row.integer("read_only_tmpfs"), 0);
+
+  cr_assert(rowlock::upgrade_desired(made.home, made.schema).ok());
+  Shell shell(made.home.desired_path());
+  cr_expect(shell.value(kSaid) == "0 0 0 0", "%s", shell.value(kSaid).c_str());
+  cr_expect(shell.run("UPDATE job SET name = 'old'").empty() &&
+            shell.run("INSERT INTO job (name, image) VALUES ('web', 'a:1')").empty());
+  cr_expect(shell.value(kSaid) == "512 1024 1 1", "%s", shell.value(kSaid).c_str());
+}
+
 Test(upgrade, a_second_time_there_is_nothing_to_do) {
   MadeHome made;
   make_old(made);
@@ -93,7 +128,8 @@ Test(upgrade, the_version_is_raised_with_the_columns) {
   };
   constexpr Version kVersions[] = {{1, "637d5e815e8feb0b"}, {2, "6b43c99871e06b86"},
                                    {3, "6898b08e0f477944"}, {4, "1d5427e19b1e48b5"},
-                                   {5, "8381194301a69850"}, {6, "aa6bf236ec538e3c"}};
+                                   {5, "8381194301a69850"}, {6, "aa6bf236ec538e3c"},
+                                   {7, "68b528515eb45524"}};
   MadeHome made;
   auto opened =
       rowlock::Database::open(made.home.desired_path(), rowlock::Database::Mode::read_only);

@@ -134,6 +134,7 @@ Json host_config(const ContainerSpec& spec, const Json& image) {
   if (!spec.new_privileges) host.emplace_back("SecurityOpt", strings({"no-new-privileges"}));
   if (spec.pids_max > 0) host.emplace_back("PidsLimit", Json::integer(spec.pids_max));
   if (spec.cpus > 0) host.emplace_back("NanoCpus", Json::integer(std::llround(spec.cpus * 1e9)));
+  if (spec.cpu_shares > 0) host.emplace_back("CpuShares", Json::integer(spec.cpu_shares));
   if (spec.memory_mb > 0) {
     const std::int64_t bytes = spec.memory_mb * kBytesPerMegabyte;
     host.emplace_back("Memory", Json::integer(bytes));

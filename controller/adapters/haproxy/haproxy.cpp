@@ -145,8 +145,9 @@ Result<std::vector<SlotReport>> HaproxyProxy::all_slots(const Told& told, const 
 
 Result<ProxyReport> HaproxyProxy::observe() {
   const std::string attempt = "observe the proxy";
-  const auto told = control_.tell({"show info", std::string("show map ") + kModeMap,
-                                   "show servers state", "show servers conn"});
+  const auto told =
+      control_.tell({"show info", std::string("show map ") + kModeMap, "show servers state",
+                     "show servers conn", std::string("show stat ") + kOfFrontends});
   if (!told.ok()) return with_attempt(attempt, told.error());
   const std::string& answer = told.value().answer;
   const WorkerFacts facts = parse_info(answer);
@@ -162,6 +163,7 @@ Result<ProxyReport> HaproxyProxy::observe() {
   const std::string& home = saved.value().home;
   report.generation = generation_in(facts.description, home);
   report.files_moved = saved.value().files_moved;
+  report.unread = parse_unread(answer, "rowlock-" + home);
 
   auto slots = all_slots(told.value(), home);
   if (!slots.ok()) return with_attempt(attempt, slots.error());

@@ -49,6 +49,16 @@ std::vector<std::string_view> words(std::string_view line) {
   }
 }
 
+std::vector<std::string_view> fields(std::string_view line) {
+  std::vector<std::string_view> found;
+  while (true) {
+    const std::size_t end = line.find(',');
+    found.push_back(line.substr(0, end));
+    if (end == std::string_view::npos) return found;
+    line.remove_prefix(end + 1);
+  }
+}
+
 // What follows "name: ", if the line begins so.
 std::optional<std::string_view> after(std::string_view line, std::string_view name) {
   if (!starts_with(line, name)) return std::nullopt;
@@ -175,6 +185,23 @@ std::map<std::string, std::int64_t> parse_connections(std::string_view answer) {
     }
   });
   return used;
+}
+
+std::int64_t parse_unread(std::string_view answer, std::string_view frontend) {
+  std::vector<std::string_view> names;
+  std::int64_t unread = 0;
+  for_lines(answer, [&](std::string_view line) {
+    if (starts_with(line, "# pxname,")) {
+      names = fields(line.substr(2));
+      return;
+    }
+    const std::vector<std::string_view> row = fields(line);
+    if (names.empty() || row.size() < 2 || row[0] != frontend || row[1] != "FRONTEND") return;
+    const auto at =
+        static_cast<std::size_t>(std::find(names.begin(), names.end(), "ereq") - names.begin());
+    if (at < names.size() && at < row.size()) unread = number(row[at]);
+  });
+  return unread;
 }
 
 std::vector<std::pair<std::string, std::string>> parse_map(std::string_view answer) {

@@ -64,7 +64,7 @@ end, 0)
 // the next look forward and make it decide (sudden-death, fastinter); as many again before it leave
 // the server out without it. So one that lives is left out for a tenth of a second at most.
 // {0} description, {1} stats socket, {2} files, {3} hard-stop-after, {4} name of the defaults,
-// {5} the line for the user.
+// {5} the line for the user, {6} and {7} the bounds of a head.
 // Without noreuseport, two proxies on one address would share its requests and nobody would know.
 // HAProxy calls normalize-uri experimental, hence expose-experimental-directives.
 constexpr char kHead[] = R"(# Written by Rowlock, and written anew whenever its rows change.
@@ -77,6 +77,8 @@ global
     hard-stop-after {3}
     stats socket {1} mode 600 level admin expose-fd listeners
     ssl-default-bind-options ssl-min-ver TLSv1.2
+    tune.bufsize {6}
+    tune.http.maxhdr {7}
     lua-load hold.lua
 {5}
 defaults {4}
@@ -283,11 +285,11 @@ Result<> check_values(const ProxyConfig& config, const ProxyPlace& place) {
 Result<std::vector<ProxyFile>> proxy_files(const ProxyConfig& config, const ProxyPlace& place) {
   TRY(check_values(config, place));
   const std::string name = "rowlock-" + config.home;
-  std::string text =
-      fmt::format(kHead, quoted(description_of(config.home, config.generation)),
-                  quoted(place.stats_socket), kFilesMax, kHardStopAfter, name,
-                  place.user.empty() ? "" : "    user " + quoted(place.user) + "\n") +
-      frontend_section(config, name);
+  std::string text = fmt::format(kHead, quoted(description_of(config.home, config.generation)),
+                                 quoted(place.stats_socket), kFilesMax, kHardStopAfter, name,
+                                 place.user.empty() ? "" : "    user " + quoted(place.user) + "\n",
+                                 config.head_kb * 1024, config.headers_max) +
+                     frontend_section(config, name);
   std::string routes;
   std::string modes;
   std::vector<ProxyFile> files;

@@ -55,6 +55,11 @@ std::vector<ServerState> parse_servers(std::string_view answer);
 // `show servers conn [BACKEND]`: connections in use, by BACKEND/SERVER.
 std::map<std::string, std::int64_t> parse_connections(std::string_view answer);
 
+// `show stat -1 1 -1`: how many requests the frontend could not read since its last reload; 0 where
+// it is not among them.
+constexpr const char* kOfFrontends = "-1 1 -1";
+std::int64_t parse_unread(std::string_view answer, std::string_view frontend);
+
 // `show map FILE`: keys and values.
 std::vector<std::pair<std::string, std::string>> parse_map(std::string_view answer);
 

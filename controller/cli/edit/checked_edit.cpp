@@ -3,6 +3,7 @@
 #include "controller/cli/edit/checked_edit.h"
 
 #include "controller/cli/answers.h"
+#include "controller/store/invariants.h"
 #include "controller/store/shell.h"
 
 #include <fmt/format.h>
@@ -11,31 +12,13 @@
 
 namespace rowlock {
 
-namespace {
-
-constexpr int kInvariantRowsMax = 1000;
-constexpr int kInvariantTimeMs = 200;
-
-}  // namespace
-
 Result<Table> violations_of(const Call& call) {
-  auto found = table_of(call.desired(), call.script("cli.edit_violations"));
-  auto invariants = call.desired().query(call.script("cli.edit_invariants"));
-  if (!found.ok() || !invariants.ok()) {
-    return !found.ok() ? found.error() : invariants.error();
-  }
-  Table table = found.value();
+  Table table = TRY(table_of(call.desired(), call.script("cli.edit_violations")));
+  const auto broken = TRY(broken_invariants(call.desired()));
   const auto columns = std::make_shared<const std::vector<std::string>>(table.columns);
-  for (const Row& invariant : invariants.value()) {
-    auto rows =
-        call.desired().guarded_query(invariant.text("query"), kInvariantRowsMax, kInvariantTimeMs);
-    if (rows.ok() && rows.value().empty()) {
-      continue;
-    }
-    const std::string message =
-        rows.ok() ? invariant.text("message") : "its query " + rows.error().message;
+  for (const BrokenInvariant& each : broken) {
     table.rows.emplace_back(
-        columns, std::vector<Value>{std::string("invariant"), invariant.text("name"), message});
+        columns, std::vector<Value>{std::string("invariant"), each.name, each.sentence()});
   }
   return table;
 }

@@ -5,6 +5,7 @@
 #include "controller/base/json.h"
 #include "controller/cli/call.h"
 #include "controller/history/change_pack.h"
+#include "controller/store/came_with.h"
 
 #include <fmt/format.h>
 
@@ -111,10 +112,19 @@ Result<> delete_row(Database& desired, const Schema& schema, const RowChange& ch
                      {{"key", change.row_key}});
 }
 
-// Columns that the row did not have then keep what they have, or take their default.
+// Columns that the row did not have then keep what they have; a row that is not there any more gets
+// what they say of older rows, or their default.
 Result<> put_row(Database& desired, const Schema& schema, const RowChange& change) {
   std::vector<Column> columns = TRY(columns_of(desired, schema, change.table));
   const auto members = members_of(change.after);
+  std::string older;
+  std::string older_values;
+  for (const Column& column : columns) {
+    const std::string_view before = before_it_came(change.table, column.name);
+    if (before.empty() || members.contains(column.name)) continue;
+    older += fmt::format(", \"{}\"", column.name);
+    older_values += fmt::format(", {}", before);
+  }
   std::erase_if(columns, [&](const Column& column) { return !members.contains(column.name); });
   std::vector<Column> others = columns;
   std::erase_if(others, [](const Column& column) { return column.place_in_key > 0; });
@@ -122,8 +132,9 @@ Result<> put_row(Database& desired, const Schema& schema, const RowChange& chang
   return desired.run(
       fmt::format(fmt::runtime(Call::script_in(schema, "cli.revert_put")),
                   fmt::arg("table", change.table),
-                  fmt::arg("columns", listed(columns, "\"{}\"", ", ")),
-                  fmt::arg("values", listed(columns, "json_extract(:row, '$.\"{}\"')", ", ")),
+                  fmt::arg("columns", listed(columns, "\"{}\"", ", ") + older),
+                  fmt::arg("values",
+                           listed(columns, "json_extract(:row, '$.\"{}\"')", ", ") + older_values),
                   fmt::arg("key", listed(key_of(columns), "\"{}\"", ", ")),
                   fmt::arg("otherwise", set.empty() ? "NOTHING" : "UPDATE SET " + set)),
       {{"row", change.after}});

@@ -29,10 +29,19 @@ std::string joined(const Json& names) {
   return text;
 }
 
+std::string used_of(const Json& used, const Json& most) {
+  return fmt::format("{} of {}", used.as_integer(), most.as_integer());
+}
+
 std::vector<Value> row_of(const std::string& accessor, const Json& token) {
   const std::int64_t uses = token["num_uses"].as_integer();
-  return {accessor, token["display_name"].as_string(), joined(token["policies"]),
-          token["expire_time"].as_string(), uses == 0 ? Value() : Value(uses)};
+  return {accessor,
+          token["display_name"].as_string(),
+          joined(token["policies"]),
+          token["expire_time"].as_string(),
+          uses == 0 ? Value() : Value(uses),
+          used_of(token["requests_in_minute"], token["requests_per_minute"]),
+          used_of(token["wrapped_kb"], token["wrapped_kb_max"])};
 }
 
 Result<int> token_create(const Call& call, const CreateOptions& options) {
@@ -87,8 +96,9 @@ Result<int> token_list(const Call& call) {
       return token.error();
     }  // Others have ended since they were listed.
   }
-  call.terminal.show(
-      table_from({"accessor", "name", "policies", "expires", "uses_left"}, std::move(rows)));
+  call.terminal.show(table_from(
+      {"accessor", "name", "policies", "expires", "uses_left", "requests_in_minute", "wrapped_kb"},
+      std::move(rows)));
   return kExitOk;
 }
 

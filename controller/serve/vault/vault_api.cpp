@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "/v1/";
 constexpr std::string_view kBearer = "Bearer ";
+constexpr std::size_t kStrangerValuesMax = 100;  // Whoever logs in sends three.
 constexpr int kBodyDepthMax = 100;       // An answer is deeper by a little, and must be read, too.
 constexpr std::size_t kLoggedMax = 512;  // Of what others wrote, in a line of the audit log.
 
@@ -144,12 +145,14 @@ Result<> VaultApi::identify(VaultCall& call) {
   return parts_.secrets.tokens.use(*call.token);
 }
 
-Result<> VaultApi::take_body(VaultCall& call) const {
+Result<> VaultApi::take_body(const VaultRoute& route, VaultCall& call) const {
   if (is_read(call.request.method) || call.request.body.empty()) {
     return Done{};
   }
   // Of two with the same name the last one counts, as for Vault, whose interface it is.
-  auto body = Json::parse(call.request.body, {Json::Repeated::last_wins, kBodyDepthMax});
+  Json::Reading reading{Json::Repeated::last_wins, kBodyDepthMax};
+  if (route.access == VaultAccess::anyone) reading.values_max = kStrangerValuesMax;
+  auto body = Json::parse(call.request.body, reading);
   if (!body.ok()) {
     return nobody("failed to parse JSON input: " + body.error().message);
   }
@@ -167,7 +170,7 @@ VaultReply VaultApi::ask(const VaultRoute& route, VaultCall& call) {
     return refused_with(413, fmt::format("the body of this request may have at most {} bytes",
                                          HttpServer::kStrangerBodyMax));
   }
-  if (auto taken = take_body(call); !taken.ok()) {
+  if (auto taken = take_body(route, call); !taken.ok()) {
     return failed(taken.error());
   }
   const auto ttl = wished_wrapping(call.request);
@@ -204,12 +207,25 @@ VaultReply VaultApi::ask_undoably(const VaultRoute& route, VaultCall& call) {
       return denied(known.error());
     }
   }
+  if (call.token.has_value()) {
+    const auto excess = parts_.quotas.take_request(*call.token, call.now_ms);
+    if (!excess.ok()) return failed(excess.error());
+    if (!excess.value().sentence.empty()) return exceeded(excess.value());
+  }
   if (route.access == VaultAccess::operator_only && !call.actor.is_operator) {
     return denied(nobody(call.actor.name +
                          " may not: it is for the operator alone, over the unix socket of the home "
                          "and without a token"));
   }
   return ask(route, call);
+}
+
+// Of the operator, and of what a token may ask, every line is: its own quota bounds that.
+bool VaultApi::may_be_written(const VaultCall& call, const VaultReply& reply) {
+  if (!reply.is_failure || call.actor.is_operator) return true;
+  if (!call.token.has_value()) return denials_.may_be_written("strangers", call.now_ms);
+  const bool is_refused = reply.is_denied || reply.status == 429;
+  return !is_refused || denials_.may_be_written(call.actor.name, call.now_ms);
 }
 
 Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call,
@@ -222,13 +238,25 @@ Result<VaultReply> VaultApi::settle(const VaultRoute& route, VaultCall& call,
     }
     parts_.secrets.keyring.undo(keys);
   }
-  const bool is_stranger = !call.token.has_value() && !call.actor.is_operator;
-  if (reply.is_failure && is_stranger && !strangers_.may_be_written(call.now_ms)) {
-    reply = refused_with(429, "too many requests were refused: wait some seconds");
-  } else
+  if (may_be_written(call, reply)) {
     TRY(log(route, call, reply));
+  } else if (!call.token.has_value()) {
+    reply = exceeded({"too many requests were refused: wait some seconds", Denials::kWhileMs});
+  }
   TRY(parts_.state.run("RELEASE request"));
   return reply;
+}
+
+Result<> VaultApi::write_left_out(std::int64_t now_ms) {
+  if (!parts_.secrets.keyring.is_open()) return Done{};  // They are kept until there is a log.
+  for (const Denials::LeftOut& each : denials_.take_left_out(now_ms)) {
+    const AuditLine line{each.asker, "refused",
+                         "",         {},
+                         "denied",   fmt::format("{} more, not written one by one", each.count),
+                         ""};
+    TRY(parts_.secrets.audit.append(line, now_ms));
+  }
+  return Done{};
 }
 
 bool VaultApi::knows(const HttpRequest& head, std::int64_t now_ms) {

@@ -9,7 +9,8 @@
 
 #include "controller/secrets/secrets.h"
 #include "controller/serve/http_server.h"
-#include "controller/serve/strangers.h"
+#include "controller/serve/vault/denials.h"
+#include "controller/serve/vault/quotas.h"
 #include "controller/serve/vault/vault_api_call.h"
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
@@ -24,7 +25,7 @@ class VaultApi {
  public:
   // Requires: all outlive this.
   VaultApi(Secrets& secrets, Database& state, const Schema& schema)
-      : parts_{secrets, state, schema} {}
+      : quotas_(state, schema), parts_{secrets, state, schema, quotas_} {}
 
   struct Answer {
     HttpResponse response;
@@ -38,6 +39,11 @@ class VaultApi {
   // be committed, and no answer of it may go out.
   Result<Answer> answer(const HttpRequest& request, std::int64_t now_ms);
 
+  // How many refusals were not written down one by one, of times that are over: a line of the
+  // audit log for each asker. Within a transaction, as answer().
+  Result<> write_left_out(std::int64_t now_ms);
+  bool has_left_out() const { return denials_.has_left_out(); }
+
   // Whether the token that it shows is one now.
   bool knows(const HttpRequest& head, std::int64_t now_ms);
 
@@ -50,13 +56,15 @@ class VaultApi {
   VaultReply ask(const VaultRoute& route, VaultCall& call);
   VaultReply ask_undoably(const VaultRoute& route, VaultCall& call);
   Result<> identify(VaultCall& call);
-  Result<> take_body(VaultCall& call) const;
+  Result<> take_body(const VaultRoute& route, VaultCall& call) const;
   Result<> log(const VaultRoute& route, const VaultCall& call, const VaultReply& reply);
+  bool may_be_written(const VaultCall& call, const VaultReply& reply);
   Result<VaultReply> settle(const VaultRoute& route, VaultCall& call, const Keyring::Mark& keys,
                             VaultReply reply);
 
+  Quotas quotas_;
   VaultParts parts_;
-  Strangers strangers_;
+  Denials denials_;
 };
 
 }  // namespace rowlock

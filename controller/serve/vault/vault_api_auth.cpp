@@ -77,6 +77,10 @@ VaultReply log_in(const VaultParts& parts, const VaultCall& call) {
     return reply;
   }
   const LoggedIn& in = done.value();
+  const auto excess = parts.quotas.take_login(in.made.token, call.now_ms);
+  if (!excess.ok() || !excess.value().sentence.empty()) {
+    return excess.ok() ? exceeded(excess.value()) : failed(excess.error());
+  }
   const Json metadata =
       Json::object({{"role", Json::string(in.role)}, {"sub", Json::string(in.subject)}});
   return reply_with_auth(auth_json(in.made.token, in.made.text, metadata, call.now_ms));
@@ -205,8 +209,21 @@ VaultReply list_accessors(const VaultParts& parts, const VaultCall& call) {
 VaultReply look_up_accessor(const VaultParts& parts, const VaultCall& call) {
   const auto token =
       parts.secrets.tokens.find_by_accessor(call.body["accessor"].as_string(), call.now_ms);
-  return token.ok() ? reply_with(token_json(token.value(), "", call.now_ms))
-                    : failed(token.error());
+  if (!token.ok()) {
+    return failed(token.error());
+  }
+  const auto use = parts.quotas.use_of(token.value(), call.now_ms);
+  if (!use.ok()) {
+    return failed(use.error());
+  }
+  // Rowlock's own, beside what clients of Vault know.
+  const auto kilobytes = [](std::int64_t bytes) { return Json::integer((bytes + 1023) / 1024); };
+  auto members = token_json(token.value(), "", call.now_ms).members();
+  members.emplace_back("requests_in_minute", Json::integer(use.value().requests));
+  members.emplace_back("requests_per_minute", Json::integer(use.value().requests_max));
+  members.emplace_back("wrapped_kb", kilobytes(use.value().wrapped_bytes));
+  members.emplace_back("wrapped_kb_max", kilobytes(use.value().wrapped_bytes_max));
+  return reply_with(Json::object(std::move(members)));
 }
 
 VaultReply revoke_accessor(const VaultParts& parts, const VaultCall& call) {

@@ -5,6 +5,7 @@
 #include "controller/base/json.h"
 #include "controller/secrets/secrets.h"
 #include "controller/serve/http_server.h"
+#include "controller/serve/vault/quotas.h"
 #include "controller/store/database.h"
 #include "controller/store/schema.h"
 
@@ -22,6 +23,7 @@ struct VaultParts {
   Secrets& secrets;
   Database& state;
   const Schema& schema;
+  Quotas& quotas;
 };
 
 struct VaultCall {
@@ -47,7 +49,8 @@ struct VaultReply {
   bool is_failure = false;
   bool is_denied = false;
   std::vector<std::string> errors;
-  std::string detail;  // For the audit log.
+  std::string detail;               // For the audit log.
+  std::int64_t retry_after_ms = 0;  // 0: nothing is said of it.
 
   // If any: what makes the reply, on a thread of its own once the transaction has ended. It holds
   // nothing of the call, and is called once.

@@ -66,6 +66,12 @@ VaultReply refused_with(int status, std::string sentence) {
   return reply;
 }
 
+VaultReply exceeded(const Quotas::Excess& excess) {
+  VaultReply reply = refused_with(429, excess.sentence);
+  reply.retry_after_ms = excess.wait_ms;
+  return reply;
+}
+
 VaultReply failed(const Error& error) {
   if (error.message == kSealedMessage) {
     VaultReply reply = refused_with(503, "Vault is sealed");
@@ -100,6 +106,10 @@ HttpResponse http_response(VaultReply reply) {
   HttpResponse response;
   response.status = reply.status;
   response.headers.emplace_back("Cache-Control", "no-store");
+  if (reply.retry_after_ms > 0) {
+    response.headers.emplace_back("Retry-After",
+                                  std::to_string((reply.retry_after_ms + 999) / 1000));
+  }
   if (reply.is_failure) {
     response.body = Json::object({{"errors", json_strings(reply.errors)}}).text() + "\n";
   } else if (!reply.whole.empty()) {

@@ -21,6 +21,8 @@ VaultReply failed(const Error& error);
 // 403; an error that is no refusal is as failed() says.
 VaultReply denied(const Error& error);
 VaultReply refused_with(int status, std::string sentence);
+// 429, with the time after which there is more. Requires: a sentence.
+VaultReply exceeded(const Quotas::Excess& excess);
 
 // The answer as it goes out. `reply` is used up.
 HttpResponse http_response(VaultReply reply);

@@ -20,15 +20,25 @@ bool is_made(const VaultParts& parts) {
   return parts.secrets.keyring.state() != Keyring::State::absent;
 }
 
-Json status_json(const VaultParts& parts) {
-  const SealStatus status = parts.secrets.seal.status();
+constexpr std::size_t kNonceMax = 64;
+
+// What tells attempts to unseal apart: what the caller chose, else where he asks. So nobody else
+// comes into the operator's.
+std::string nonce_of(const VaultCall& call) {
+  if (const std::string chosen = call.body["nonce"].as_string(); !chosen.empty()) {
+    return "nonce " + chosen.substr(0, kNonceMax);
+  }
+  return is_of_operator(call.request) ? "operator" : call.actor.name;
+}
+
+Json status_json(const VaultParts& parts, const SealStatus& status, const std::string& nonce) {
   return Json::object({{"type", Json::string("shamir")},
                        {"initialized", Json::boolean(is_made(parts))},
                        {"sealed", Json::boolean(status.state != Keyring::State::open)},
                        {"t", Json::integer(status.threshold)},
                        {"n", Json::integer(0)},
                        {"progress", Json::integer(status.progress)},
-                       {"nonce", Json::string("")},
+                       {"nonce", Json::string(nonce)},
                        {"version", Json::string(version())},
                        {"build_date", Json::string("")},
                        {"migration", Json::boolean(false)},
@@ -76,7 +86,7 @@ VaultReply read_health(const VaultParts& parts, const VaultCall& call) {
 }
 
 VaultReply read_seal_status(const VaultParts& parts, const VaultCall&) {
-  return reply_with_whole(status_json(parts));
+  return reply_with_whole(status_json(parts, parts.secrets.seal.status(), ""));
 }
 
 VaultReply read_init(const VaultParts& parts, const VaultCall&) {
@@ -151,19 +161,23 @@ Result<> give_key(const VaultParts& parts, const VaultCall& call, const std::str
     wipe(bytes);
     return parts.secrets.seal.unseal(whole, call.actor.name, call.now_ms);
   }
-  auto given = parts.secrets.seal.give_share(text, call.now_ms);
+  auto given = parts.secrets.seal.give_share(text, nonce_of(call), call.actor.name, call.now_ms);
   return given.ok() ? Result<>(Done{}) : given.error();
 }
 
 VaultReply unseal(const VaultParts& parts, const VaultCall& call) {
   const std::string key = call.body["key"].as_string();
   if (call.body["reset"].as_boolean()) {
-    if (!is_of_operator(call.request)) {
+    const bool is_own = !call.body["nonce"].as_string().empty();
+    if (!is_own && !is_of_operator(call.request)) {
       return refused_with(403,
                           "only the operator may drop the shares that others gave: `rowlock "
-                          "secret unseal --reset`, as root or the user whose home it is");
+                          "secret unseal --reset`, as root or the user whose home it is; who gave "
+                          "'nonce' with shares may drop those");
     }
-    if (auto dropped = parts.secrets.seal.drop_shares(call.now_ms); !dropped.ok()) {
+    const auto which = is_own ? std::optional(nonce_of(call)) : std::nullopt;
+    if (auto dropped = parts.secrets.seal.drop_shares(which, call.actor.name, call.now_ms);
+        !dropped.ok()) {
       return failed(dropped.error());
     }
   } else if (key.empty()) {
@@ -171,7 +185,8 @@ VaultReply unseal(const VaultParts& parts, const VaultCall& call) {
   } else if (auto given = give_key(parts, call, key); !given.ok()) {
     return failed(given.error());
   }
-  return reply_with_whole(status_json(parts));
+  return reply_with_whole(status_json(parts, parts.secrets.seal.status(nonce_of(call)),
+                                      call.body["nonce"].as_string()));
 }
 
 VaultReply seal_store(const VaultParts& parts, const VaultCall& call) {

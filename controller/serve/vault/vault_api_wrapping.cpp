@@ -40,8 +40,9 @@ std::string stored_answer(const VaultReply& reply) {
 }
 
 VaultReply wrap_reply(const VaultParts& parts, const VaultCall& call, const std::string& path,
-                      std::string answer, const std::string& accessor, std::int64_t ttl_ms) {
-  const auto made = parts.secrets.tokens.wrap(answer, path, ttl_ms, call.now_ms);
+                      std::string answer, const std::string& accessor, std::int64_t ttl_ms,
+                      const TokenMaker& by) {
+  const auto made = parts.secrets.tokens.wrap(answer, path, ttl_ms, call.now_ms, by);
   wipe(answer);
   if (!made.ok()) {
     return failed(made.error());
@@ -109,7 +110,7 @@ VaultReply rewrap(const VaultParts& parts, const VaultCall& call) {
     return failed(answer.error());
   }
   return wrap_reply(parts, call, token.value().wrapped_path, std::string(answer.value().view()), "",
-                    token.value().ttl_ms);
+                    token.value().ttl_ms, {token.value().made_by, token.value().made_policies});
 }
 
 VaultReply look_up(const VaultParts& parts, const VaultCall& call) {
@@ -156,10 +157,19 @@ Result<std::optional<std::int64_t>> wished_wrapping(const HttpRequest& request) 
 
 VaultReply wrapped(const VaultParts& parts, const VaultCall& call, const std::string& path,
                    VaultReply reply, std::int64_t ttl_ms) {
-  VaultReply outer = wrap_reply(parts, call, path, stored_answer(reply), reply.accessor, ttl_ms);
+  std::string answer = stored_answer(reply);
   wipe(reply.data);
   wipe(reply.auth);
-  return outer;
+  TokenMaker by;
+  if (call.token.has_value()) {
+    const auto excess = parts.quotas.room_for_wrapped(*call.token, answer.size(), call.now_ms);
+    if (!excess.ok() || !excess.value().sentence.empty()) {
+      wipe(answer);
+      return excess.ok() ? exceeded(excess.value()) : failed(excess.error());
+    }
+    by = {call.token->accessor, call.token->policies};
+  }
+  return wrap_reply(parts, call, path, std::move(answer), reply.accessor, ttl_ms, by);
 }
 
 }  // namespace rowlock

@@ -72,6 +72,31 @@ Test(live_haproxy, a_proxy_in_front_on_this_machine_is_believed, .timeout = 60) 
   cr_expect(rig.ask(passed_on).status == 308);
 }
 
+Test(live_haproxy, heads_are_bounded_by_settings_and_what_is_refused_is_counted, .timeout = 60) {
+  const WebServer web("web");
+  HaproxyRig rig;
+  rig.add_route("web", "example.org", "/", {&web});
+  rig.run();
+  Ask large;
+  for (int i = 0; i < 5; ++i) {
+    large.headers.push_back("X-Large-" + std::to_string(i) + ": " + std::string(6000, 'x'));
+  }
+  Ask many;
+  for (int i = 0; i < 150; ++i) many.headers.push_back("X-Many-" + std::to_string(i) + ": x");
+  const std::int64_t before = rig.proxy.observe().value().unread;
+
+  cr_expect_eq(rig.ask(large).status, 400);
+  cr_expect_eq(rig.ask(many).status, 400);
+  cr_expect(eventually([&] { return rig.proxy.observe().value().unread == before + 2; }), "%ld",
+            rig.proxy.observe().value().unread);
+
+  rig.config.head_kb = 64;
+  rig.config.headers_max = 300;
+  rig.reload();
+  cr_expect_eq(rig.ask(large).status, 200);
+  cr_expect_eq(rig.ask(many).status, 200);
+}
+
 Test(live_haproxy, clients_may_begin_with_the_proxy_protocol, .timeout = 60) {
   const WebServer web("web");
   HaproxyRig rig;

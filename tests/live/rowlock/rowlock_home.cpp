@@ -101,8 +101,9 @@ std::string insert_job(const std::string& name, const std::map<std::string, std:
 
 std::string web_command(const std::string& word, int port) {
   // Process 1 heeds a signal only when it has a handler for it.
-  return R"('["sh","-c","trap \"exit 0\" TERM; mkdir /www; echo )" + word +
-         R"( > /www/index.html; httpd -f -h /www -p )" + std::to_string(port) + R"( & wait"]')";
+  return R"('["sh","-c","trap \"exit 0\" TERM; mkdir /tmp/www; echo )" + word +
+         R"( > /tmp/www/index.html; httpd -f -h /tmp/www -p )" + std::to_string(port) +
+         R"( & wait"]')";
 }
 
 LiveHome::LiveHome(const std::string& folder)
@@ -306,10 +307,12 @@ void LiveHome::forget_claim() {
   ask_engine("DELETE", fmt::format("/volumes/rowlock-{}-claim-{}", id_, claim.value()->epoch));
 }
 
-void LiveHome::ask_engine(const std::string& method, const std::string& path) const {
+Json LiveHome::ask_engine(const std::string& method, const std::string& path) const {
   DockerEngine engine(engine_endpoint(), kEngineDeadlineMs);
   const auto answer = engine.call(method + " " + path, engine_request(method, path));
   require(answer.ok(), answer.ok() ? "" : said(answer.error()));
+  const auto body = Json::parse(answer.value().body);
+  return body.ok() ? body.value() : Json();
 }
 
 }  // namespace rowlock_live

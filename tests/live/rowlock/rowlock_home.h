@@ -85,8 +85,8 @@ class LiveHome {
   // run, only the failed ones that are kept for `why`.
   void await_exactly(const std::string& job, int count);
   void forget_claim();  // As an engine that never heard of the home.
-  // Any call: "POST", "/containers/x/pause".
-  void ask_engine(const std::string& method, const std::string& path) const;
+  // Any call: "POST", "/containers/x/pause". null where the answer has no body.
+  rowlock::Json ask_engine(const std::string& method, const std::string& path) const;
 
   const std::string& folder() const { return home_.folder(); }
   std::string desired_path() const { return home_.desired_path(); }

@@ -67,6 +67,35 @@ Test(route_faults, one_that_is_retired_in_the_pass_that_would_admit_it_breaks_no
   cr_expect(ready_slots(world).empty());
 }
 
+// Whoever sends what cannot be read does not fill the log with it.
+Test(route_faults, requests_that_could_not_be_read_are_told_once_a_minute) {
+  PlanWorld world;
+  serve(world, 1);
+  const char* const kTold = "SELECT detail FROM event WHERE what = 'requests refused' ORDER BY id";
+  world.pass_time(70'000);
+  cr_expect(world.text(kTold).empty());
+
+  world.fake_proxy().refuse_heads(5);
+  world.pass_time(20'000);
+  world.fake_proxy().refuse_heads(2);
+  world.pass_time(20'000);
+  cr_expect(world.text(kTold) ==
+                "5 could not be read: late, malformed, or with a head of more than 16 KB or 101 "
+                "headers (proxy.head_kb, proxy.headers_max)",
+            "%s", world.text(kTold).c_str());
+  world.fake_proxy().refuse_heads(1);
+  world.pass_time(60'000);
+
+  cr_expect(world.text("SELECT group_concat(substr(detail, 1, 2), '') FROM event "
+                       "WHERE what = 'requests refused'") == "5 3 ");
+  world.sql("UPDATE route SET strip_prefix = 1");  // It counts anew with the next reload.
+  world.pass_time(70'000);
+  world.fake_proxy().refuse_heads(4);
+  world.pass_time(70'000);
+  cr_expect(world.text("SELECT group_concat(substr(detail, 1, 2), '') FROM event "
+                       "WHERE what = 'requests refused'") == "5 3 4 ");
+}
+
 Test(route_faults, a_refused_configuration_is_asked_again_as_it_is) {
   PlanWorld world;
   serve(world, 1);

@@ -157,7 +157,9 @@ Test(job_plan, every_part_of_the_spec_asks_for_new_instances_and_nothing_else_do
         "UPDATE job SET user = 'nobody'", "UPDATE job SET network = 'host'",
         "UPDATE job SET cpus = 1", "UPDATE job SET memory_mb = 64", "UPDATE job SET pids_max = 9",
         "UPDATE job SET capabilities = '[\"CHOWN\"]'", "UPDATE job SET new_privileges = 1",
-        "UPDATE job SET read_only_root = 1", "UPDATE job SET restart = restart + 1",
+        "UPDATE job SET read_only_root = 0", "UPDATE job SET read_only_tmpfs = 0",
+        "UPDATE job SET cpu_shares = 100", "UPDATE job SET memory_max_mb = 64",
+        "UPDATE job SET restart = restart + 1",
         "INSERT INTO job_env (job, name) VALUES ('web', 'A')", "UPDATE job_port SET port = 81",
         "INSERT INTO job_mount (job, path, source) VALUES ('web', '/data', 'data')"}) {
     world.sql(std::string("SAVEPOINT edit; ") + edit);
