@@ -18,6 +18,8 @@ SEEDS ?= 10000
 CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
 CLANGXX ?= clang++
 CCACHE ?= $(shell command -v ccache)
+# Objects know no folder but `.`: those of one clone serve another.
+export CCACHE_NOHASHDIR := true
 
 # ---- Sources -------------------------------------------------------------------------------------
 
