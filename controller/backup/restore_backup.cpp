@@ -3,6 +3,7 @@
 #include "controller/backup/restore_backup.h"
 
 #include "controller/backup/content.h"
+#include "controller/backup/room.h"
 #include "controller/base/percent.h"
 #include "controller/crypto/encoding.h"
 #include "controller/crypto/sha256.h"
@@ -82,6 +83,19 @@ Result<> go_to(BackupFileReader& file, const std::string& member) {
       return Error{Fault::rejected, Cause::corrupt, "it has no member " + member, ""};
     }
   }
+}
+
+// What its server cannot hold must not be begun: it would go down, and all that is on it.
+Result<> expect_room(const CheckedBackup& checked, DatabaseDumps& dumps,
+                     const PostgresAddress& server) {
+  const auto room = TRY(dumps.room(server));
+  if (!room.has_value()) return Done{};
+  const std::string lack =
+      lack_of_room(*room, checked.manifest.content["size_bytes"].as_integer());
+  if (lack.empty()) return Done{};
+  return Error{Fault::transient, Cause::other, "restore: " + lack,
+               "make room, or use another server (to verify backups: "
+               "backup_policy.verify_database)"};
 }
 
 // What is left of the file, from the member on that it is at.
@@ -193,6 +207,7 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
                                       const std::atomic<bool>& ending,
                                       const TellProgress& progress) {
   const auto began = std::chrono::steady_clock::now();
+  TRY(expect_room(checked, dumps, order.server));
   auto watch = std::make_shared<Watched>();
   const auto file = TRY(
       BackupFileReader::open(identities, watched(object_source(store, object.key, ending), watch,

@@ -67,6 +67,16 @@ struct ServerDatabase {
   std::int64_t size_bytes = 0;
 };
 
+// Bytes that are free where a server keeps what it writes.
+struct ServerRoom {
+  std::int64_t data_bytes = 0;  // On the disk of its data,
+  std::int64_t log_bytes = 0;   // and on that of its write-ahead log: the same ones
+  bool is_one_disk = true;      // if that is one disk.
+  // So much of new log may lie there at a time; of a server that archives it, or keeps it for a
+  // replica, all that is written: INT64_MAX.
+  std::int64_t log_max_bytes = 0;
+};
+
 class DatabaseDumps {
  public:
   virtual ~DatabaseDumps() = default;
@@ -80,7 +90,8 @@ class DatabaseDumps {
                                  const std::atomic<bool>& ending) = 0;
 
   // Makes the database and restores the dump into it, members that come mixed at the same time.
-  // What failed half-way is dropped again. Rejected when there is a database of that name.
+  // What failed half-way is dropped again. Rejected when there is a database of that name. Ended,
+  // as transient, when the server is about to run out of disk.
   virtual Result<> restore(const RestoreOrder& order, const std::string& globals,
                            const DumpSource& dump, const std::atomic<bool>& ending) = 0;
 
@@ -91,8 +102,8 @@ class DatabaseDumps {
   // The databases of the server, but for templates.
   virtual Result<std::vector<ServerDatabase>> list(const PostgresAddress& server) = 0;
 
-  // Free bytes where the server keeps its data; nothing when that cannot be learned from here.
-  virtual Result<std::optional<std::int64_t>> room(const PostgresAddress& server) = 0;
+  // Nothing when that cannot be learned from here.
+  virtual Result<std::optional<ServerRoom>> room(const PostgresAddress& server) = 0;
 
   // Ends its sessions and drops it. One that is not there counts as dropped.
   virtual Result<> drop(const PostgresAddress& server, const std::string& database) = 0;

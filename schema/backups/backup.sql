@@ -42,16 +42,30 @@ SELECT DISTINCT 'object_store', json_array(b.store), 'that hold backups'
 FROM backup AS b
 WHERE b.state IN ('stored', 'verifying', 'verified');
 
+-- Those that are whole and where they were put, as far as their stores have said.
+CREATE VIEW backup_there AS
+SELECT b.id, b.name, b.policy, b.store, b.kind, b.state, b.expiring, b.taken_at_ms, b.taken_on, b.size_bytes
+FROM backup AS b
+WHERE b.state IN ('stored', 'verifying', 'verified') AND b.lost = 0
+  AND (b.place = '' OR b.place = (SELECT p.place FROM object_store_place AS p WHERE p.store = b.store));
+
+-- And those that are not: lost, or elsewhere since their store's row leads to another place now.
+CREATE VIEW backup_missing AS
+SELECT b.id, b.name, b.policy, b.store, CASE b.lost WHEN 1 THEN 'lost' ELSE 'elsewhere' END AS state
+FROM backup AS b
+WHERE b.state IN ('stored', 'verifying', 'verified')
+  AND (b.lost = 1
+       OR (b.place <> '' AND b.place <> (SELECT p.place FROM object_store_place AS p WHERE p.store = b.store)));
+
 -- Where each target stands: its newest one, the newest good one, and the last one that was verified.
 CREATE VIEW backup_standing AS
 SELECT t.target,
        t.policy,
        t.store,
        (SELECT max(b.id) FROM backup AS b WHERE b.policy = t.policy AND b.store = t.store) AS newest,
-       (SELECT max(b.id) FROM backup AS b
-        WHERE b.policy = t.policy AND b.store = t.store AND b.state IN ('stored', 'verifying', 'verified')
-          AND b.expiring = 0) AS newest_good,
-       (SELECT max(b.id) FROM backup AS b
+       (SELECT max(b.id) FROM backup_there AS b
+        WHERE b.policy = t.policy AND b.store = t.store AND b.expiring = 0) AS newest_good,
+       (SELECT max(b.id) FROM backup_there AS b
         WHERE b.policy = t.policy AND b.store = t.store AND b.state = 'verified' AND b.expiring = 0) AS last_verified
 FROM backup_target AS t;
 
@@ -89,6 +103,8 @@ SELECT b.policy AS name,
        CASE
          WHEN o.name IS NULL THEN
            CASE WHEN b.state IN ('due', 'running') THEN 'lapse' ELSE 'keep' END
+         -- Nothing is done to it, least of all elsewhere: it may come back.
+         WHEN EXISTS (SELECT 1 FROM backup_missing AS m WHERE m.id = b.id)               THEN 'keep'
          WHEN b.expiring = 1                                                             THEN 'expire'
          -- A try that failed may have left its object for all that, or half of it: whoever wants it still or not.
          -- Until then it is shown as what it is, failed.
@@ -142,7 +158,7 @@ CREATE VIEW backup_rule (hold, want, step, reason) AS VALUES
   ('*',      'away',   'wait',   'no instance of the job of its database is healthy'),
   ('*',      'turn',   'wait',   'another run of its policy is under way'),
   ('*',      'blind',  'none',   'its store has no identity to open it with'),
-  ('*',      'lapse',  'lapse',  'it is not wanted any more, or its window is over'),
+  ('*',      'lapse',  'lapse',  'it is wanted no more, or its window is over'),
   ('*',      'keep',   'none',   ''),
   ('*',      'sleep',  'wait',   'the next verification is not due');
 
@@ -240,6 +256,7 @@ UPDATE backup SET state = 'due', started_at_ms = NULL WHERE id = :target AND sta
 
 UPDATE backup
 SET state        = 'stored',
+    place        = COALESCE((SELECT p.place FROM object_store_place AS p WHERE p.store = backup.store), ''),
     stored_at_ms = (SELECT wall_ms FROM clock),
     taken_at_ms  = :taken_at_ms,
     taken_on     = :taken_on,
@@ -388,7 +405,19 @@ WHERE b.id = :target;
 -- What went wrong stays to be read. There is nothing of it in the store, so nothing is to be settled.
 UPDATE backup
 SET state       = 'failed',
-    detail      = CASE detail WHEN '' THEN 'it is not wanted any more, or its window is over' ELSE detail END,
+    detail      = CASE WHEN detail <> '' THEN detail
+                       WHEN store NOT IN (SELECT name FROM object_store)
+                         THEN 'it was not begun: store ' || store || ' has no row any more'
+                       WHEN (SELECT p.enabled FROM backup_policy_now AS p WHERE p.name = policy) IS NULL
+                         THEN 'it was not begun: policy ' || policy || ' has no row any more'
+                       WHEN (SELECT p.enabled FROM backup_policy_now AS p WHERE p.name = policy) IS NOT 1
+                         THEN 'it was not begun: policy ' || policy || ' is not enabled any more'
+                       WHEN EXISTS (SELECT 1 FROM backup AS n
+                                    WHERE n.policy = backup.policy AND n.store = backup.store AND n.id > backup.id)
+                         THEN 'it was not begun: the next one is due already'
+                       WHEN policy || '/' || store NOT IN (SELECT t.target FROM backup_target AS t)
+                         THEN 'it was not begun: policy ' || policy || ' does not go to store ' || store || ' any more'
+                       ELSE 'it was not begun within its window_ms' END,
     unsettled   = 0
 WHERE id = :target;
 

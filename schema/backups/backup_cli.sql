@@ -5,7 +5,7 @@
 
 SELECT b.name,
        b.store,
-       b.state,
+       COALESCE((SELECT m.state FROM backup_missing AS m WHERE m.id = b.id), b.state) AS state,
        strftime('%Y-%m-%d %H:%M', b.taken_at_ms / 1000, 'unixepoch') AS taken,
        round(b.size_bytes / 1e6, 1) AS size_mb,
        b.restore_ms,
@@ -82,7 +82,11 @@ SELECT id FROM home;
 
 -- @run cli.kit_stores
 
-SELECT name, url, endpoint, region, style, recipients FROM object_store ORDER BY name;
+-- Where the home itself can be had back from comes first.
+SELECT o.name, o.url, o.endpoint, o.region, o.style, o.recipients
+FROM object_store AS o
+ORDER BY o.name IN (SELECT b.store FROM backup_standing AS s JOIN backup AS b ON b.id = s.last_verified
+                    WHERE b.kind = 'home') DESC, o.name;
 
 -- @run cli.kit_backups
 

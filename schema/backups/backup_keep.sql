@@ -16,12 +16,12 @@
 -- next one is due. So the rules below say what is kept, and what will be.
 CREATE VIEW backup_whole AS
 SELECT 'now' AS world, b.id, b.policy, b.store, b.taken_at_ms, b.taken_on
-FROM backup AS b
-WHERE b.state IN ('stored', 'verifying', 'verified') AND b.expiring = 0
+FROM backup_there AS b
+WHERE b.expiring = 0
 UNION ALL
 SELECT 'next', b.id, b.policy, b.store, b.taken_at_ms, b.taken_on
-FROM backup AS b
-WHERE b.state IN ('stored', 'verifying', 'verified') AND b.expiring = 0
+FROM backup_there AS b
+WHERE b.expiring = 0
 UNION ALL
 SELECT 'next', NULL, s.policy, s.store, s.next_at_ms, date(s.next_at_ms / 1000, 'unixepoch')
 FROM backup_schedule AS s

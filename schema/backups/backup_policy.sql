@@ -129,7 +129,12 @@ SELECT name, kind, database, store, second_store, enabled, schedule, time_zone, 
        verify_schedule, verify_database, rpo_ms, rto_ms, unverified_ms, ping_start, ping_success, ping_fail
 FROM backup_policy
 UNION ALL
-SELECT 'home', 'home', '', (SELECT min(name) FROM object_store), '', 1, '10 3 * * *', 'UTC', 0, '[]',
+SELECT 'home', 'home', '',
+       -- Where they went before: no other store takes them over by its name.
+       COALESCE((SELECT h.store FROM backup_schedule AS h
+                 WHERE h.policy = 'home' AND h.store IN (SELECT name FROM object_store)
+                 ORDER BY h.since_ms, h.store LIMIT 1), (SELECT min(name) FROM object_store)),
+       '', 1, '10 3 * * *', 'UTC', 0, '[]',
        1, 0, 0, 7, 5, 12, 0, 0, 'each',
        '', 93600000, 1800000, 691200000, '', '', ''
 WHERE EXISTS (SELECT 1 FROM object_store) AND NOT EXISTS (SELECT 1 FROM backup_policy WHERE kind = 'home');
@@ -216,13 +221,14 @@ FROM backup_request AS q
 JOIN backup_target AS t ON t.policy = q.policy
 WHERE NOT EXISTS (SELECT 1 FROM backup_request_heard AS h WHERE h.name = q.name AND h.store = t.store);
 
--- A target's newest one that turned out to be none: another is made at once. When that one is none either, more of them
--- would not be: it is left to the schedule.
+-- A target's newest one that turned out to be none, or is not there any more: another is made at once. When that one is
+-- none either, more of them would not be: it is left to the schedule.
 CREATE VIEW backup_to_replace AS
 SELECT n.target, b.name
 FROM backup_standing AS n
 JOIN backup AS b ON b.id = n.newest
-WHERE b.state = 'failed' AND b.stored_at_ms IS NOT NULL AND b.reason NOT LIKE 'in place of %';
+WHERE ((b.state = 'failed' AND b.stored_at_ms IS NOT NULL) OR b.id IN (SELECT m.id FROM backup_missing AS m))
+  AND b.reason NOT LIKE 'in place of %';
 
 -- What is due for each target.
 CREATE VIEW backup_schedule_fact AS

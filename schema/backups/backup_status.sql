@@ -29,8 +29,13 @@ SELECT s.target,
        (SELECT wall_ms FROM clock) - COALESCE(v.verified_at_ms, h.since_ms, (SELECT wall_ms FROM clock))
          > p.unverified_ms
          AS is_unverified,
-       (SELECT count(*) FROM backup AS k
-        WHERE k.policy = s.policy AND k.store = s.store AND k.state IN ('stored', 'verifying', 'verified')) AS kept,
+       (SELECT count(*) FROM backup_there AS k WHERE k.policy = s.policy AND k.store = s.store) AS kept,
+       (SELECT group_concat(m.said, '')
+        FROM (SELECT ', ' || count(*) || CASE k.state WHEN 'lost' THEN ' lost' ELSE ' at its former address' END AS said
+              FROM backup_missing AS k
+              WHERE k.policy = s.policy AND k.store = s.store
+              GROUP BY k.state
+              ORDER BY k.state DESC) AS m) AS missing,
        COALESCE(w.stored_at_ms, w.started_at_ms, h.since_ms, (SELECT wall_ms FROM clock))
          - (SELECT wall_ms - now_ms FROM clock) AS since_ms
 FROM backup_standing AS s
@@ -87,7 +92,8 @@ SELECT 'backup' AS kind,
               THEN COALESCE((SELECT g.detail FROM progress AS g
                              WHERE g.kind = 'backup' AND g.target = CAST(s.newest AS TEXT)), o.newest_state)
                    || '; last verified ' || a.verified
-            ELSE 'last verified ' || a.verified || ', ' || o.kept || ' kept; next ' || o.next_text END AS detail,
+            ELSE 'last verified ' || a.verified || ', ' || o.kept || ' kept' || COALESCE(o.missing, '') || '; next '
+                   || o.next_text END AS detail,
        o.since_ms
 FROM backup_outlook AS o
 JOIN backup_age AS a ON a.target = o.target
@@ -115,6 +121,16 @@ SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be deleted: '
        b.stored_at_ms - (SELECT wall_ms - now_ms FROM clock)
 FROM backup AS b
 WHERE b.expiring = 1 AND b.detail <> ''
+UNION ALL
+SELECT 'backup', m.policy, m.name,
+       'backup ' || m.name
+         || CASE m.state
+              WHEN 'lost'
+                THEN ' is lost: it is not in store ' || m.store || ' as it was put there; it counts again once it is'
+              ELSE ' is where store ' || m.store || ' was before its url or endpoint was changed: a row of '
+                     || 'object_store for that place, or a copy of it in the new one, makes it count' END,
+       (SELECT now_ms FROM clock)
+FROM backup_missing AS m
 UNION ALL
 SELECT 'backup', o.policy, o.target,
        'the last good backup of ' || o.target || ' is older than its rpo_ms, whatever the last run said', o.since_ms

@@ -72,6 +72,10 @@ SELECT o.name,
        json_array(o.url, o.endpoint, o.region, o.style, o.secret) AS address
 FROM object_store AS o;
 
+-- What tells one place from another: not the keys to it.
+CREATE VIEW object_store_place AS
+SELECT o.name AS store, o.url || ' ' || o.endpoint AS place FROM object_store AS o;
+
 -- What is due for each store: a look at whether it can be reached, and at uploads that nobody will finish.
 CREATE VIEW object_store_fact AS
 SELECT o.name,
@@ -139,7 +143,7 @@ SELECT o.name AS store,
        count(b.id) AS backups,
        COALESCE(sum(b.size_bytes), 0) / 1000000 AS size_mb
 FROM object_store AS o
-LEFT JOIN backup AS b ON b.store = o.name AND b.state IN ('stored', 'verifying', 'verified')
+LEFT JOIN backup_there AS b ON b.store = o.name
 GROUP BY o.name;
 
 CREATE VIEW object_store_why AS
@@ -215,6 +219,40 @@ WHERE t.store = :target
   AND f.taken_at_ms / 1000 > COALESCE((SELECT max(COALESCE(b.taken_at_ms, b.due_at_ms)) FROM backup AS b
                                        WHERE b.policy = t.policy AND b.store = t.store), 0) / 1000
 ORDER BY f.taken_at_ms, f.name;
+
+UPDATE backup
+SET place = (SELECT p.place FROM object_store_place AS p WHERE p.store = :target)
+WHERE store = :target AND place = '' AND state IN ('stored', 'verifying', 'verified');
+
+-- What was stored before the look and is not there, or not whole; or is there again.
+INSERT INTO event (at_ms, kind, name, target, what, detail)
+SELECT :now_ms, 'backup', c.policy, c.name, CASE c.is_lost WHEN 1 THEN 'lost' ELSE 'found again' END,
+       CASE WHEN c.is_lost = 0     THEN 'in store ' || :target
+            WHEN c.found_bytes IS NULL THEN 'it is not in store ' || :target || ' any more'
+            ELSE 'it has ' || c.found_bytes || ' bytes in store ' || :target || ', and had ' || c.size_bytes END
+FROM (SELECT b.policy, b.name, b.lost, b.size_bytes, json_extract(o.value, '$.size_bytes') AS found_bytes,
+             json_extract(o.value, '$.size_bytes') IS NULL
+               OR COALESCE(json_extract(o.value, '$.size_bytes') <> b.size_bytes, 0) AS is_lost
+      FROM backup AS b
+      JOIN object_store_place AS p ON p.store = b.store AND p.place = b.place
+      LEFT JOIN json_each(:found) AS o ON json_extract(o.value, '$.key') = b.object
+      WHERE b.store = :target AND b.state IN ('stored', 'verifying', 'verified')
+        AND b.stored_at_ms < :started_at_ms + (SELECT wall_ms - now_ms FROM clock)) AS c
+WHERE c.is_lost <> c.lost;
+
+INSERT INTO backup_ping (policy, what, url, since_ms)
+SELECT DISTINCT p.name, 'fail', p.ping_fail, :now_ms
+FROM backup_policy_now AS p
+JOIN event AS e ON e.kind = 'backup' AND e.name = p.name AND e.what = 'lost' AND e.at_ms = :now_ms
+WHERE p.ping_fail <> '';
+
+UPDATE backup
+SET lost = NOT EXISTS (SELECT 1 FROM json_each(:found) AS o
+                       WHERE json_extract(o.value, '$.key') = backup.object
+                         AND COALESCE(json_extract(o.value, '$.size_bytes') = backup.size_bytes, 1))
+WHERE store = :target AND state IN ('stored', 'verifying', 'verified')
+  AND place = (SELECT p.place FROM object_store_place AS p WHERE p.store = :target)
+  AND stored_at_ms < :started_at_ms + (SELECT wall_ms - now_ms FROM clock);
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'object_store', :target, :target, 'backups found', count(*) || ' that no row spoke of'

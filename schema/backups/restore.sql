@@ -104,12 +104,11 @@ WHERE s.asked NOT IN ('', a.asked);
 -- The backup that each asks for: its last verified one, the one of that name, or the last one before that moment.
 CREATE VIEW restore_choice AS
 SELECT r.name AS restore,
-       (SELECT b.id FROM backup AS b
+       (SELECT b.id FROM backup_there AS b
         WHERE b.policy = r.policy AND b.kind = 'postgres' AND b.expiring = 0
           AND CASE WHEN r.backup = 'latest' THEN b.state = 'verified'
-                   WHEN b.name = r.backup   THEN b.state IN ('stored', 'verifying', 'verified')
-                   ELSE b.state IN ('stored', 'verifying', 'verified')
-                        AND b.taken_at_ms <= unixepoch(r.backup) * 1000 END
+                   WHEN b.name = r.backup   THEN 1
+                   ELSE b.taken_at_ms <= unixepoch(r.backup) * 1000 END
         ORDER BY b.taken_at_ms DESC, b.id DESC LIMIT 1) AS backup
 FROM restore AS r;
 
@@ -228,7 +227,9 @@ INSERT INTO restore_run (restore, backup, state, started_at_ms, asked, finished_
 SELECT c.restore, c.backup, CASE WHEN c.backup IS NULL THEN 'failed' ELSE 'chosen' END, :now_ms,
        (SELECT a.asked FROM restore_asked AS a WHERE a.restore = c.restore),
        CASE WHEN c.backup IS NULL THEN :now_ms END,
-       CASE WHEN c.backup IS NULL AND r.backup = 'latest'
+       CASE WHEN c.backup IS NULL AND r.backup IN (SELECT m.name FROM backup_missing AS m)
+              THEN 'backup ' || r.backup || ' is not in its store: rowlock why ' || r.policy
+            WHEN c.backup IS NULL AND r.backup = 'latest'
               THEN 'policy ' || r.policy || ' has no verified backup: name another one, see SELECT * FROM backup'
             WHEN c.backup IS NULL AND unixepoch(r.backup) IS NULL
               THEN '''' || r.backup || ''' is neither a backup of policy ' || r.policy || ' nor a moment such as '

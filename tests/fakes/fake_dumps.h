@@ -59,7 +59,7 @@ class FakeDumps final : public DatabaseDumps {
   Result<DatabaseFacts> facts(const PostgresAddress& database,
                               const std::atomic<bool>& ending) override;
   Result<std::vector<ServerDatabase>> list(const PostgresAddress& server) override;
-  Result<std::optional<std::int64_t>> room(const PostgresAddress& server) override;
+  Result<std::optional<ServerRoom>> room(const PostgresAddress& server) override;
   Result<> drop(const PostgresAddress& server, const std::string& database) override;
   Result<> rename(const PostgresAddress& server, const std::string& from, const std::string& to,
                   const std::string& aside) override;

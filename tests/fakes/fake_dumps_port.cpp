@@ -250,9 +250,11 @@ Result<std::vector<ServerDatabase>> FakeDumps::list(const PostgresAddress& serve
   });
 }
 
-Result<std::optional<std::int64_t>> FakeDumps::room(const PostgresAddress& server) {
-  return attempt("room", server, "",
-                 [&](Server&) -> Result<std::optional<std::int64_t>> { return room_; });
+Result<std::optional<ServerRoom>> FakeDumps::room(const PostgresAddress& server) {
+  return attempt("room", server, "", [&](Server&) -> Result<std::optional<ServerRoom>> {
+    if (!room_) return std::optional<ServerRoom>();
+    return std::optional(ServerRoom{*room_, *room_, true, 0});
+  });
 }
 
 Result<> FakeDumps::drop(const PostgresAddress& server, const std::string& database) {

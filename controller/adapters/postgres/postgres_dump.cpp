@@ -100,10 +100,11 @@ Result<std::vector<ServerDatabase>> PostgresDumps::list(const PostgresAddress& s
   });
 }
 
-Result<std::optional<std::int64_t>> PostgresDumps::room(const PostgresAddress& server) {
-  return connected(server, "look for room", [](PostgresConnection& connection) {
-    return PostgresServer(connection).room();
-  });
+Result<std::optional<ServerRoom>> PostgresDumps::room(const PostgresAddress& server) {
+  const auto disks = TRY(connected(server, "look for room", [](PostgresConnection& connection) {
+    return PostgresServer(connection).disks();
+  }));
+  return disks ? disks->room() : std::nullopt;
 }
 
 Result<> PostgresDumps::drop(const PostgresAddress& server, const std::string& database) {

@@ -29,6 +29,11 @@ Result<> PostgresRestore::run() {
   if (filled.ok() && order_.keeps_owners) filled = give_what_is_its_own();
   if (filled.ok()) return filled;
   Error error = filled.error();
+  if (!shortage_.empty()) {
+    error = {Fault::transient, Cause::other,
+             "ended before the server runs out of disk: " + shortage_,
+             "make room there, or restore it on another server"};
+  }
   if (const auto dropped = drop_again(); !dropped.ok()) {
     error.message +=
         "; and what was restored could not be dropped again: " + dropped.error().message;
@@ -76,6 +81,7 @@ Result<> PostgresRestore::make_room() {
     if (!made.ok()) return made;
   }
   const auto created = server.create(order_.database, archive_.database_options());
+  disks_ = TRY(server.disks());
   is_made_ =
       created.ok() || (!there && created.error().cause == Cause::deadline) || (!there && ending_);
   return created;
@@ -96,7 +102,7 @@ Result<> PostgresRestore::fill() {
   child_order.connect_ms = limits_.connect_ms;
   child_order.stall_ms = limits_.stall_ms;
   child_order.still_works = [this] { return still_works(); };
-  child_order.must_end = [this] { return ending_.load(); };
+  child_order.must_end = [this] { return must_end(); };
   PostgresFeeds feeds(std::move(child_order));
   const std::string first = beginning_.member;
   if (const auto begun = feeds.give(std::move(beginning_)); !begun.ok()) return begun;
@@ -123,6 +129,11 @@ Result<> PostgresRestore::give_what_is_its_own() const {
   return error;
 }
 
+bool PostgresRestore::must_end() {
+  if (shortage_.empty() && disks_) shortage_ = disks_->shortage();
+  return ending_.load() || !shortage_.empty();
+}
+
 // It reads nothing while the server makes an index, which may take hours.
 bool PostgresRestore::still_works() const {
   const auto opened = connect(true);
@@ -134,7 +145,10 @@ bool PostgresRestore::still_works() const {
 
 Result<> PostgresRestore::drop_again() const {
   const auto opened = TRY(connect(false));
-  return PostgresServer(*opened).drop(order_.database);
+  PostgresServer server(*opened);
+  auto dropped = server.drop(order_.database);
+  if (!shortage_.empty()) server.checkpoint();
+  return dropped;
 }
 
 }  // namespace rowlock

@@ -3,10 +3,12 @@
 
 #include "controller/adapters/postgres/postgres_archive.h"
 #include "controller/adapters/postgres/postgres_connection.h"
+#include "controller/adapters/postgres/postgres_disks.h"
 #include "controller/adapters/postgres/postgres_dump.h"
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rowlock {
@@ -28,6 +30,7 @@ class PostgresRestore {
   Result<> make_room();
   Result<> fill();
   Result<> give_what_is_its_own() const;
+  bool must_end();
   bool still_works() const;
   Result<> drop_again() const;
 
@@ -41,6 +44,8 @@ class PostgresRestore {
   DumpPiece next_;       // and what was read after it.
   std::string pg_restore_;
   bool is_made_ = false;
+  std::optional<PostgresDisks> disks_;
+  std::string shortage_;  // Why it was ended; "": it was not.
 };
 
 }  // namespace rowlock

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <sys/statvfs.h>
+#include <limits>
 #include <utility>
 
 namespace rowlock {
@@ -178,21 +178,28 @@ Result<> PostgresServer::rename_all(const std::vector<std::pair<std::string, std
   return undone.ok() ? error : undone.error();
 }
 
-Result<std::optional<std::int64_t>> PostgresServer::room() {
-  using Room = std::optional<std::int64_t>;
-  if (!connection_.is_to_this_machine()) return Room();
+// A log that is archived, or kept for a replica, may stay whole. Else checkpoints let go of it; but
+// max_wal_size only says when one begins, and what is written while it is under way comes on top.
+Result<std::optional<PostgresDisks>> PostgresServer::disks() {
+  using Disks = std::optional<PostgresDisks>;
+  if (!connection_.is_to_this_machine()) return Disks();
   // A user without the right to see where it is learns nothing.
   const auto told = TRY(connection_.ask(
-      "SELECT setting, (SELECT system_identifier FROM pg_control_system()) FROM pg_settings "
-      "WHERE name = 'data_directory'"));
-  if (told.is_refused() || told.rows.empty()) return Room();
+      "SELECT setting, (SELECT system_identifier FROM pg_control_system()), "
+      "2 * pg_size_bytes(current_setting('max_wal_size')) + pg_size_bytes('1GB') "
+      "+ COALESCE(pg_size_bytes(current_setting('wal_keep_size', true)), 0), "
+      "current_setting('archive_mode') <> 'off' OR EXISTS (SELECT 1 FROM pg_replication_slots) "
+      "FROM pg_settings WHERE name = 'data_directory'"));
+  if (told.is_refused() || told.rows.empty()) return Disks();
   const PostgresRow& row = told.rows.front();
   // A server in a container has a folder of that name elsewhere.
-  if (row[0].empty() || row[1].empty() || identity_in(row[0]) != row[1]) return Room();
-  struct statvfs disk {};
-  if (::statvfs(row[0].c_str(), &disk) != 0) return Room();
-  return Room(static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize));
+  if (row[0].empty() || row[1].empty() || identity_in(row[0]) != row[1]) return Disks();
+  const std::int64_t most = row[3] == "t" ? std::numeric_limits<std::int64_t>::max()
+                                          : std::strtoll(row[2].c_str(), nullptr, 10);
+  return Disks(PostgresDisks{row[0], row[0] + "/pg_wal", most});
 }
+
+void PostgresServer::checkpoint() { (void)connection_.ask("CHECKPOINT").ok(); }
 
 Result<bool> PostgresServer::is_working_in(const std::string& database, std::int64_t within_ms) {
   const auto rows =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controller/adapters/postgres/postgres_connection.h"
+#include "controller/adapters/postgres/postgres_disks.h"
 #include "controller/ports/database_dumps.h"
 
 #include <cstdint>
@@ -23,7 +24,8 @@ class PostgresServer {
   Result<> create(const std::string& database, const std::string& options);
   Result<> drop(const std::string& database);
   Result<> rename(const std::string& from, const std::string& to, const std::string& aside);
-  Result<std::optional<std::int64_t>> room();
+  Result<std::optional<PostgresDisks>> disks();  // Of a server on this machine alone.
+  void checkpoint();  // Lets go of its log as far as it can be; nothing, without the right to.
 
   // Whether one of our own programs works in that database and does not wait for others, or has
   // begun or ended a statement within that time.

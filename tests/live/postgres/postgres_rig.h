@@ -42,6 +42,7 @@ class PostgresRig {
   std::string log() const;  // Every statement and every refusal so far.
   int port() const { return port_; }
   std::string socket_folder() const { return folder_ / "socket"; }
+  std::string data_folder() const { return folder_ / "data"; }
 
  private:
   static constexpr char kSuperuserPassword[] = "Superuser0Password";
