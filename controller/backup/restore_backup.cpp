@@ -90,8 +90,7 @@ Result<> expect_room(const CheckedBackup& checked, DatabaseDumps& dumps,
                      const PostgresAddress& server) {
   const auto room = TRY(dumps.room(server));
   if (!room.has_value()) return Done{};
-  const std::string lack =
-      lack_of_room(*room, checked.manifest.content["size_bytes"].as_integer());
+  const std::string lack = lack_of_room(*room, checked.manifest.content["size_bytes"].as_integer());
   if (lack.empty()) return Done{};
   return Error{Fault::transient, Cause::other, "restore: " + lack,
                "make room, or use another server (to verify backups: "

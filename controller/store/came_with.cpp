@@ -50,6 +50,8 @@ constexpr Came kCame[] = {
     {6, "job", "engine_socket"},
     {6, "job", "secrets_api"},
     {6, "route", "raw_path"},
+    {7, "backup_limit", ""},
+    {7, "backup_policy", "jitter_ms"},
     {7, "job", "cpu_shares", "0"},
     {7, "job", "memory_max_mb", "0"},
     {7, "job", "read_only_tmpfs", "0"},

@@ -10,7 +10,7 @@
 -- @kind backup
 --   of:     backup.policy
 --   hold:   sealed free
---   want:   run rest settle verify expire away turn blind lapse keep sleep
+--   want:   run rest settle verify expire away turn crowd blind lapse keep sleep
 --   retry:  15 s to 10 min
 
 -- @kind backup_ping
@@ -90,6 +90,34 @@ WHERE EXISTS (SELECT 1 FROM backup_asked AS q WHERE q.policy = n.policy AND q.st
             OR (g.state <> 'verified'
                 AND EXISTS (SELECT 1 FROM backup_forgettable AS f WHERE f.policy = n.policy AND f.store = n.store))));
 
+-- Those that take the time of this machine and of a server, or are about to.
+CREATE VIEW backup_crowd AS
+SELECT b.id,
+       b.state IN ('running', 'verifying') AS is_under_way,
+       (SELECT l.server FROM database_place AS l WHERE l.database = b.source) AS server
+FROM backup AS b
+WHERE b.state IN ('running', 'verifying')
+   OR (b.state = 'due'
+       AND (b.kind = 'home' OR (SELECT c.url FROM database_address AS c WHERE c.name = b.source) IS NOT NULL)
+       AND EXISTS (SELECT 1 FROM backup_policy_now AS p WHERE p.name = b.policy AND p.enabled = 1)
+       AND NOT EXISTS (SELECT 1 FROM backup AS e
+                       WHERE e.policy = b.policy AND e.id <> b.id AND e.state = 'running'))
+   OR (b.state = 'stored' AND b.verify_detail = ''
+       AND EXISTS (SELECT 1 FROM backup_policy_now AS p WHERE p.name = b.policy AND p.verify_schedule = 'each')
+       AND EXISTS (SELECT 1 FROM object_store AS o
+                   WHERE o.name = b.store AND o.identity_secret || o.identity_file <> '')
+       AND NOT EXISTS (SELECT 1 FROM backup AS n WHERE n.policy = b.policy AND n.store = b.store AND n.id > b.id));
+
+-- Those that wait for others: the older ones come first, whatever their policies.
+CREATE VIEW backup_crowded AS
+SELECT b.id
+FROM backup_crowd AS b
+WHERE b.is_under_way = 0
+  AND ((SELECT count(*) FROM backup_crowd AS c WHERE c.is_under_way OR c.id < b.id)
+         >= COALESCE((SELECT runs FROM backup_limit), 4)
+       OR (SELECT count(*) FROM backup_crowd AS c WHERE (c.is_under_way OR c.id < b.id) AND c.server = b.server)
+            >= COALESCE((SELECT runs_per_server FROM backup_limit), 2));
+
 -- What is due for each backup. What was deleted is over, and so is a failed one that is not the newest.
 CREATE VIEW backup_fact AS
 SELECT b.policy AS name,
@@ -117,6 +145,7 @@ SELECT b.policy AS name,
                              WHERE e.policy = b.policy AND e.id <> b.id AND e.state = 'running') THEN 'turn'
                 WHEN b.kind = 'postgres' AND (SELECT c.url FROM database_address AS c
                                               WHERE c.name = b.source) IS NULL                THEN 'away'
+                WHEN EXISTS (SELECT 1 FROM backup_crowded AS c WHERE c.id = b.id)             THEN 'crowd'
                 ELSE                                                                          'run' END
          WHEN s.target IS NULL OR (b.state = 'failed' AND b.stored_at_ms IS NULL)        THEN 'keep'
          WHEN b.id < s.last_verified
@@ -127,7 +156,9 @@ SELECT b.policy AS name,
                            WHERE f.policy = b.policy AND f.store = b.store AND f.id = b.id))
                                                                                          THEN 'expire'
          WHEN b.id = s.newest_good AND b.id = y.id                                       THEN
-           CASE WHEN o.identity_secret = '' AND o.identity_file = '' THEN 'blind' ELSE 'verify' END
+           CASE WHEN o.identity_secret = '' AND o.identity_file = ''                          THEN 'blind'
+                WHEN EXISTS (SELECT 1 FROM backup_crowded AS c WHERE c.id = b.id)             THEN 'crowd'
+                ELSE                                                                          'verify' END
          ELSE                                                                                 'keep' END AS want
 FROM backup AS b
 LEFT JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store
@@ -157,6 +188,7 @@ CREATE VIEW backup_rule (hold, want, step, reason) AS VALUES
   ('*',      'rest',   'wait',   'the last try failed; tries again'),
   ('*',      'away',   'wait',   'no instance of the job of its database is healthy'),
   ('*',      'turn',   'wait',   'another run of its policy is under way'),
+  ('*',      'crowd',  'wait',   'others are under way: backup_limit'),
   ('*',      'blind',  'none',   'its store has no identity to open it with'),
   ('*',      'lapse',  'lapse',  'it is wanted no more, or its window is over'),
   ('*',      'keep',   'none',   ''),
@@ -231,6 +263,15 @@ CREATE VIEW backup_ping_input AS
 SELECT g.id AS target, g.url FROM backup_ping AS g;
 
 -- @wake
+
+-- Who waited for the others to end.
+CREATE TEMP TRIGGER wake_backup_ended AFTER UPDATE OF state ON backup
+WHEN OLD.state IN ('running', 'verifying') AND NEW.state NOT IN ('running', 'verifying') BEGIN
+  INSERT INTO dirty SELECT DISTINCT policy FROM backup WHERE state IN ('due', 'stored');
+END;
+CREATE TEMP TRIGGER wake_backup_limit AFTER UPDATE ON backup_limit BEGIN
+  INSERT INTO dirty SELECT policy FROM backup_target;
+END;
 
 CREATE TEMP TRIGGER wake_backup_seal AFTER UPDATE OF state ON seal WHEN NEW.state <> OLD.state BEGIN
   INSERT INTO dirty SELECT policy FROM backup_target;

@@ -28,6 +28,9 @@ CREATE TABLE backup_policy (
   window_ms       INTEGER NOT NULL DEFAULT 0         -- a run begins within this after its time; 0: whenever it can
                   CONSTRAINT "backup_policy.window_ms must be a whole number of milliseconds, 0 for no end"
                   CHECK (typeof(window_ms) = 'integer' AND window_ms >= 0),
+  jitter_ms       INTEGER NOT NULL DEFAULT 0         -- begins up to so much later, each policy by another time
+                  CONSTRAINT "backup_policy.jitter_ms must be a whole number of milliseconds, 0 to one day"
+                  CHECK (typeof(jitter_ms) = 'integer' AND jitter_ms BETWEEN 0 AND 86400000),
   recipients      TEXT NOT NULL DEFAULT '[]'         -- who can read it; '[]': as its store says
                   CONSTRAINT "backup_policy.recipients must be a JSON array of age recipients, such as '[""age1…""]'"
                   CHECK (json_valid(recipients) AND json_type(recipients) = 'array'),
@@ -77,6 +80,18 @@ CREATE TABLE backup_policy (
          AND typeof(keep_within_ms) = 'integer' AND keep_within_ms >= 0)
 );
 
+-- How much of it all happens at a time, whatever the schedules say. One row at most; without one, the defaults.
+CREATE TABLE backup_limit (
+  name            TEXT PRIMARY KEY NOT NULL DEFAULT 'limits'
+                  CONSTRAINT "backup_limit.name must be 'limits': there is one for each home" CHECK (name = 'limits'),
+  runs            INTEGER NOT NULL DEFAULT 4         -- that back up or verify at a time, on this machine
+                  CONSTRAINT "backup_limit.runs must be a whole number, 1 to 100"
+                  CHECK (typeof(runs) = 'integer' AND runs BETWEEN 1 AND 100),
+  runs_per_server INTEGER NOT NULL DEFAULT 2         -- and of the databases of one server
+                  CONSTRAINT "backup_limit.runs_per_server must be a whole number, 1 to 100"
+                  CHECK (typeof(runs_per_server) = 'integer' AND runs_per_server BETWEEN 1 AND 100)
+);
+
 -- What must be true of a backup that was restored, beside being equal to what was dumped.
 CREATE TABLE backup_assertion (
   policy TEXT NOT NULL,
@@ -124,7 +139,7 @@ CREATE TABLE backup_request_heard (
 
 -- The policies in force: the rows, and one for this home itself as soon as there is a store, unless a row speaks of it.
 CREATE VIEW backup_policy_now AS
-SELECT name, kind, database, store, second_store, enabled, schedule, time_zone, window_ms, recipients,
+SELECT name, kind, database, store, second_store, enabled, schedule, time_zone, window_ms, jitter_ms, recipients,
        jobs, bytes_per_s, keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_within_ms,
        verify_schedule, verify_database, rpo_ms, rto_ms, unverified_ms, ping_start, ping_success, ping_fail
 FROM backup_policy
@@ -134,18 +149,18 @@ SELECT 'home', 'home', '',
        COALESCE((SELECT h.store FROM backup_schedule AS h
                  WHERE h.policy = 'home' AND h.store IN (SELECT name FROM object_store)
                  ORDER BY h.since_ms, h.store LIMIT 1), (SELECT min(name) FROM object_store)),
-       '', 1, '10 3 * * *', 'UTC', 0, '[]',
+       '', 1, '10 3 * * *', 'UTC', 0, 0, '[]',
        1, 0, 0, 7, 5, 12, 0, 0, 'each',
        '', 93600000, 1800000, 691200000, '', '', ''
 WHERE EXISTS (SELECT 1 FROM object_store) AND NOT EXISTS (SELECT 1 FROM backup_policy WHERE kind = 'home');
 
 CREATE VIEW backup_target AS
 SELECT p.name || '/' || p.store AS target, p.name AS policy, p.store, p.kind, p.database AS source, p.enabled,
-       json_array(p.schedule, p.verify_schedule, p.time_zone) AS rule
+       json_array(p.schedule, p.verify_schedule, p.time_zone, p.jitter_ms) AS rule
 FROM backup_policy_now AS p
 UNION ALL
 SELECT p.name || '/' || p.second_store, p.name, p.second_store, p.kind, p.database, p.enabled,
-       json_array(p.schedule, p.verify_schedule, p.time_zone)
+       json_array(p.schedule, p.verify_schedule, p.time_zone, p.jitter_ms)
 FROM backup_policy AS p
 WHERE p.second_store <> '';
 
@@ -323,8 +338,12 @@ WHERE target = :target;
 
 -- @run backup_schedule.schedule.done
 
+-- The jitter of a target is always the same, as far from that of others as its number goes.
 UPDATE backup_schedule
-SET next_at_ms        = :next_at_ms,
+SET next_at_ms        = :next_at_ms
+                        + (rowid * 2654435761)
+                            % (COALESCE((SELECT p.jitter_ms FROM backup_policy_now AS p
+                                         WHERE p.name = backup_schedule.policy), 0) + 1),
     next_text         = :next_text,
     verify_next_at_ms = CASE WHEN :verify_next_at_ms IS NULL              THEN NULL
                              WHEN verify_next_at_ms <= :verify_next_at_ms THEN verify_next_at_ms

@@ -17,6 +17,7 @@ constexpr const char* kRows =
     "INSERT INTO job_port (job, label, port, host_port) VALUES ('web', 'http', 80, 0);"
     "INSERT INTO job_mount (job, path, source) VALUES ('web', '/data', 'data');"
     "INSERT INTO quota (policy) VALUES ('*');"
+    "INSERT INTO backup_limit (name) VALUES ('limits');"
     "INSERT INTO job_constraint (job, attribute, value) VALUES ('web', 'site', 'local');"
     "INSERT INTO job_check (job, name, type, port, command) VALUES ('web', 'up', 'exec', 'http',"
     "  '[\"true\"]');"

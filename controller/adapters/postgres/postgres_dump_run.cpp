@@ -4,7 +4,10 @@
 
 #include "controller/adapters/postgres/postgres_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -19,6 +22,12 @@ constexpr std::int64_t kCallMs = 7 * 86'400'000LL;  // No dump takes longer.
 constexpr std::int64_t kLockMs = 3000;
 constexpr int kTriesMax = 5;
 constexpr std::size_t kPieceBytes = 1024 * 1024;
+
+// Connections beside the one that asks: pg_dump or pg_dumpall, and one to see who waits.
+constexpr std::int64_t kOfOne = 2;
+constexpr std::int64_t kMoreOfParts = 3;  // Of the parts before and after the data, too.
+constexpr std::int64_t kLeftLeast = 3;
+constexpr std::int64_t kLeftPart = 10;  // A tenth.
 
 }  // namespace
 
@@ -56,7 +65,28 @@ Result<> PostgresDumpRun::prepare() {
   if (asked.is_refused()) return refused(asked.refusal, connection_->user());
   may_read_passwords_ = asked.rows.front()[0] == "t";
   database_ = asked.rows.front()[1];
-  return Done{};
+  return expect_connections();
+}
+
+// Applications come first: so many of a server's connections are left to them, beside those that
+// they have.
+Result<> PostgresDumpRun::expect_connections() {
+  const auto asked = TRY(connection_->ask(
+      "SELECT current_setting('max_connections')::int, "
+      "current_setting('max_connections')::int "
+      "- current_setting('superuser_reserved_connections')::int "
+      "- (SELECT count(*) FROM pg_stat_get_activity(NULL) WHERE datid IS NOT NULL)"));
+  if (asked.is_refused()) return refused(asked.refusal, connection_->user());
+  const std::int64_t all = std::strtoll(asked.rows.front()[0].c_str(), nullptr, 10);
+  const std::int64_t free = std::strtoll(asked.rows.front()[1].c_str(), nullptr, 10);
+  const std::int64_t left = std::max<std::int64_t>(kLeftLeast, all / kLeftPart);
+  const std::int64_t wanted = jobs_ > 1 ? jobs_ + kMoreOfParts : kOfOne;
+  if (free - wanted >= left) return Done{};
+  return Error{Fault::transient, Cause::other,
+               fmt::format("the server has {} of {} connections free: the run needs {} and leaves "
+                           "{} to others",
+                           std::max<std::int64_t>(free, 0), all, wanted, left),
+               "raise max_connections, or move backup_policy.schedule to a quieter time"};
 }
 
 Result<> PostgresDumpRun::connect() {

@@ -31,6 +31,7 @@ class PostgresDumpRun {
 
  private:
   Result<> prepare();
+  Result<> expect_connections();
   Result<> connect();
   Result<DatabaseFacts> dump_once();
   bool is_in_somebodys_way() const;

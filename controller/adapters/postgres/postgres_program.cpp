@@ -20,15 +20,17 @@ namespace fs = std::filesystem;
 constexpr char kDebiansFolder[] = "/usr/lib/postgresql";
 constexpr std::int64_t kVersionMs = 10'000;
 
-// "15.16" of "pg_dump (PostgreSQL) 15.16 (Debian 15.16-0+deb12u1)"; empty when it does not say.
-std::string version_of(const std::string& path) {
+// "15.16" of "pg_dump (PostgreSQL) 15.16 (Debian 15.16-0+deb12u1)"; empty when it does not say. A
+// machine that can start no program just now has it all the same.
+Result<std::string> version_of(const std::string& path) {
   const auto said = run_command({path, "--version"}, kVersionMs);
-  if (!said.ok() || said.value().exit_code != 0) return "";
+  if (!said.ok() && said.error().fault == Fault::transient) return said.error();
+  if (!said.ok() || said.value().exit_code != 0) return std::string();
   std::istringstream words(said.value().output);
   for (std::string word; words >> word;) {
     if (std::isdigit(static_cast<unsigned char>(word.front())) != 0) return word;
   }
-  return "";
+  return std::string();
 }
 
 }  // namespace
@@ -56,7 +58,7 @@ Result<PostgresProgram> postgres_program(const std::string& name, int major,
   for (const std::string& folder : folders) {
     const std::string path = folder + "/" + name;
     if (::access(path.c_str(), X_OK) != 0) continue;
-    const std::string version = version_of(path);
+    const auto version = TRY(version_of(path));
     const int its_major = std::atoi(version.c_str());
     newest_major = std::max(newest_major, its_major);
     if (its_major < major || (best_major != 0 && its_major >= best_major)) continue;

@@ -1,6 +1,7 @@
 // What can go wrong while a database is dumped: those who write meanwhile, programs that die,
 // servers that stop or stand still, users who may not, files that are broken. A dump is whole or an
 // error.
+#include "tests/live/haproxy/haproxy_rig.h"
 #include "tests/live/postgres/postgres_dump_rig.h"
 #include "tests/store/files.h"
 
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -381,4 +383,32 @@ Test(live_postgres_dump_faults, a_user_who_may_not_is_told_what_is_missing, .tim
   const std::string globals = members.member("globals.sql");
   cr_expect(globals.find("CREATE ROLE clerk") != std::string::npos);
   cr_expect(globals.find("SCRAM-SHA-256") == std::string::npos);
+}
+
+// Applications are not met by `too many clients` because a backup came first.
+Test(live_postgres_dump_faults, a_server_with_few_connections_left_is_left_alone, .timeout = 120) {
+  PostgresDumpRig c;
+  c.run({"ALTER SYSTEM SET max_connections = 20"});
+  c.rig.stop();
+  c.rig.start();
+  std::vector<std::unique_ptr<PostgresClient>> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(std::make_unique<PostgresClient>(c.rig.socket_folder(), c.rig.port(),
+                                                       "postgres", "", "app"));
+    cr_assert(clients.back()->is_connected());
+  }
+
+  MemoryMembers members;
+  const auto refused = c.dump(members);
+
+  cr_assert(!refused.ok());
+  cr_expect(refused.error().message.find("of 20 connections free: the run needs 2 and leaves 3 to "
+                                         "others") != std::string::npos,
+            "%s", refused.error().message.c_str());
+  cr_expect(refused.error().fault == Fault::transient);
+  clients.clear();
+  cr_expect(eventually([&] {
+    MemoryMembers again;
+    return c.dump(again).ok();
+  }));
 }
