@@ -27,6 +27,7 @@ struct StoreAddress {
   bool is_path_style = true;  // http://HOST/BUCKET/KEY, else http://BUCKET.HOST/KEY
   std::string access_key_id;  // Of s3; empty: requests are not signed.
   std::shared_ptr<const SecretBytes> secret_access_key;
+  std::string ca_file = {};      // Of s3: whom to trust, a PEM file; empty: whom others do.
   std::int64_t bytes_per_s = 0;  // No more than this on average; 0: any.
 };
 

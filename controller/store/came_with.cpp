@@ -55,6 +55,7 @@ constexpr Came kCame[] = {
     {7, "job", "cpu_shares", "0"},
     {7, "job", "memory_max_mb", "0"},
     {7, "job", "read_only_tmpfs", "0"},
+    {7, "object_store", "ca_file"},
     {7, "proxy", "head_kb"},
     {7, "proxy", "headers_max"},
     {7, "quota", ""},

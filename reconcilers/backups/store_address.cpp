@@ -21,6 +21,7 @@ std::shared_ptr<ObjectStore> store_of(const Row& input, const StoreKeys& keys, W
   address.endpoint = input.text("endpoint");
   address.region = input.text("region");
   address.is_path_style = input.text("style") == "path";
+  address.ca_file = input.text("ca_file");
   address.bytes_per_s = input.integer("bytes_per_s");
   if (keys.access_key_id != nullptr) {
     address.access_key_id = keys.access_key_id->view();

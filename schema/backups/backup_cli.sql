@@ -60,6 +60,12 @@ LEFT JOIN progress AS g ON g.kind = 'backup' AND g.target = CAST(b.id AS TEXT)
 WHERE t.policy = :policy
 ORDER BY t.store;
 
+-- @run cli.standing_refusal
+
+-- Why nothing that is asked for in desired.db is heard, as long as that is so.
+SELECT COALESCE((SELECT why FROM desired_hold), (SELECT message FROM refusal ORDER BY table_name, row_key LIMIT 1))
+         AS message;
+
 -- @run cli.restore_request
 
 INSERT INTO restore (name, policy, backup, into_url, secret, "into", confirm, roles)

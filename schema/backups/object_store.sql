@@ -24,6 +24,10 @@ CREATE TABLE object_store (
               CHECK (region GLOB '[a-z0-9]*' AND region NOT GLOB '*[^a-zA-Z0-9-]*'),
   style       TEXT NOT NULL DEFAULT 'path'       -- path: HOST/BUCKET/KEY; virtual: BUCKET.HOST/KEY
               CONSTRAINT "object_store.style must be 'path' or 'virtual'" CHECK (style IN ('path', 'virtual')),
+  -- of the authorities that say who the endpoint is; '': AWS_CA_BUNDLE and the like, else the system's
+  ca_file     TEXT NOT NULL DEFAULT ''
+              CONSTRAINT "object_store.ca_file must be the absolute path of a PEM file of authorities, or empty"
+              CHECK (ca_file = '' OR ca_file GLOB '/?*'),
   secret      TEXT NOT NULL DEFAULT '',          -- path of the secret with access_key_id and secret_access_key
   recipients  TEXT NOT NULL DEFAULT '[]'         -- who can read what is kept here, where a policy does not say
               CONSTRAINT "object_store.recipients must be a JSON array of age recipients, such as '[""age1…""]'"
@@ -69,7 +73,7 @@ WHERE o.url GLOB 'file:*' AND (o.endpoint <> '' OR o.secret <> '');
 
 CREATE VIEW object_store_address AS
 SELECT o.name,
-       json_array(o.url, o.endpoint, o.region, o.style, o.secret) AS address
+       json_array(o.url, o.endpoint, o.region, o.style, o.secret, o.ca_file) AS address
 FROM object_store AS o;
 
 -- What tells one place from another: not the keys to it.
@@ -110,6 +114,7 @@ SELECT o.name AS target,
        o.endpoint,
        o.region,
        o.style,
+       o.ca_file,
        o.secret AS store_secret,
        o.bytes_per_s,
        (SELECT id FROM home) || '/' AS prefix,

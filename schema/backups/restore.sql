@@ -169,6 +169,7 @@ SELECT r.name AS target,
        o.endpoint,
        o.region,
        o.style,
+       o.ca_file,
        o.secret AS store_secret,
        0 AS bytes_per_s,
        o.identity_secret,
@@ -182,7 +183,7 @@ LEFT JOIN object_store AS o ON o.name = b.store
 UNION ALL
 SELECT s.restore, s.server_url, s.server_secret, s.server_key, NULL, NULL, NULL,
        'rowlock_restore_' || replace(s.restore, '-', '_'), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL
+       NULL, NULL, NULL, NULL, NULL
 FROM restore_run AS s
 WHERE s.restore NOT IN (SELECT name FROM restore);
 

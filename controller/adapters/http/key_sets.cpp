@@ -2,6 +2,7 @@
 // believed: so it is read from where the row says and from nowhere else, whatever the row says.
 #include "controller/adapters/http/key_sets.h"
 
+#include "controller/adapters/http/authorities.h"
 #include "controller/adapters/http/curl_trouble.h"
 #include "controller/base/open_file.h"
 #include "controller/base/own_trouble.h"
@@ -113,6 +114,7 @@ Result<std::string> fetched(const std::string& source) {
     curl_easy_setopt(curl.get(), CURLOPT_PROXY,
                      "");  // One would be asked for 127.0.0.1 of its own.
   }
+  trust_authorities(curl.get());
   CurlTrouble trouble;
   trouble.watch(curl.get());
   const CURLcode ended = curl_easy_perform(curl.get());

@@ -2,6 +2,7 @@
 // followed.
 #include "controller/adapters/http/vault_client.h"
 
+#include "controller/adapters/http/authorities.h"
 #include "controller/adapters/http/curl_trouble.h"
 #include "controller/base/own_trouble.h"
 #include "controller/crypto/secret_bytes.h"
@@ -121,7 +122,7 @@ Result<VaultClient::Reply> VaultClient::get(const std::string& path) const {
     set(easy, CURLOPT_UNIX_SOCKET_PATH, address_.url.substr(kUnix.size()).c_str());
     set(easy, CURLOPT_PROXY, "");
   }
-  if (!address_.ca_file.empty()) set(easy, CURLOPT_CAINFO, address_.ca_file.c_str());
+  trust_authorities(easy, address_.ca_file);
   CurlTrouble trouble;
   trouble.watch(easy);
   if (const CURLcode code = curl_easy_perform(easy); code != CURLE_OK) {

@@ -79,6 +79,7 @@ Result<S3Place> read_s3_place(const StoreAddress& address) {
   S3Place place;
   place.region = address.region;
   place.is_path_style = address.is_path_style;
+  place.ca_file = address.ca_file;
   if (!address.url.starts_with(kScheme)) {
     return rejected("'" + address.url + "' is no URL of a bucket",
                     "write object_store.url as s3://BUCKET or s3://BUCKET/PREFIX");

@@ -15,6 +15,7 @@ struct S3Place {
   std::string prefix;  // Of every key; empty, or with a slash at its end.
   std::string region;
   bool is_path_style = true;
+  std::string ca_file;  // Of the authorities that say who the host is; empty: the usual ones.
 
   // From the slash on, encoded. Empty `key`: of the bucket itself.
   std::string path(const std::string& key) const;

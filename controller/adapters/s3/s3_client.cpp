@@ -68,6 +68,7 @@ HttpCall S3Client::prepared(const S3Call& call, std::int64_t now_ms) const {
   http.url = place_.scheme + "://" + place_.host + request.path;
   if (!call.query.empty()) http.url += "?" + canonical_query(call.query);
   for (const auto& [name, value] : request.headers) http.headers.push_back(name + ": " + value);
+  http.ca_file = place_.ca_file;
   http.body = call.body;
   http.pace = call.pace;
   http.answer_bytes_max = call.answer_bytes_max;
@@ -144,7 +145,14 @@ Result<HttpAnswer> S3Client::order(const S3Call& call) {
 }
 
 Error S3Client::error_of(const S3Call& call, const S3Refusal& refusal) const {
-  return refused(call.what + " in s3://" + place_.bucket, refusal);
+  Error error = refused(call.what + " in s3://" + place_.bucket, refusal);
+  if (error.cause == Cause::denied && access_key_id_.empty()) {
+    error.hint =
+        "no key was shown: name the secret with access_key_id and secret_access_key in "
+        "object_store.secret, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where there is no "
+        "home";
+  }
+  return error;
 }
 
 Error S3Client::error_of(const std::string& what, const Error& reason) const {

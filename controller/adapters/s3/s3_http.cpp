@@ -2,6 +2,7 @@
 // told by where it stopped, since a request that was sent may have been done.
 #include "controller/adapters/s3/s3_http.h"
 
+#include "controller/adapters/http/authorities.h"
 #include "controller/adapters/http/curl_trouble.h"
 #include "controller/base/own_trouble.h"
 
@@ -159,6 +160,7 @@ void HttpClient::Exchange::prepare() {
   curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, &Exchange::on_progress);
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, this);
+  trust_authorities(easy, call.ca_file, "AWS_CA_BUNDLE");
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, words);
 }
 

@@ -19,6 +19,7 @@ struct HttpCall {
   std::string method;
   std::string url;
   std::vector<std::string> headers;  // "Name: value"
+  std::string ca_file;               // As trust_authorities() has it.
   std::string_view body;             // Sent with PUT and POST alone.
   Pace* pace = nullptr;              // What the body keeps to; null: as fast as can be.
   std::int64_t connect_ms = 0;

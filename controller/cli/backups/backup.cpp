@@ -68,7 +68,8 @@ Result<Followed> look(const Call& call, const Options& options, const Asked& ask
   Followed come;
   come.is_settled = true;
   for (const Row& row : rows) {
-    const std::string state_now = row.is_null("heard") ? "asked for" : row.text("state");
+    std::string state_now = row.text("state");
+    if (row.is_null("heard")) state_now = TRY(asked_for(call));
     const bool stays_stored = row.text("want") == "blind" || row.text("want") == "keep" ||
                               !row.text("verify_detail").empty();
     // One that turned out to be none is soon replaced, and deleted.

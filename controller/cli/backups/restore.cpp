@@ -35,7 +35,7 @@ Result<Followed> look(const Call& call, const std::string& name) {
   const auto rows = TRY(call.state().query(call.script("cli.restore_progress"), {{"name", name}}));
   if (rows.empty()) {
     Followed none;
-    none.line = "asked for";
+    none.line = TRY(asked_for(call));
     return none;
   }
   const Row& row = rows.front();

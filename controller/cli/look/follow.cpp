@@ -32,6 +32,13 @@ Result<> expect_controller(const Call& call, std::int64_t& sought_at_ms) {
 
 }  // namespace
 
+Result<std::string> asked_for(const Call& call) {
+  const auto why = TRY(call.state().scalar(call.script("cli.standing_refusal")));
+  const std::string message = text_of(why);
+  if (message.empty()) return std::string("asked for");
+  return "asked for, and not heard as long as desired.db stands refused: " + message;
+}
+
 Result<int> follow(const Call& call, std::int64_t timeout_ms,
                    const std::function<Result<Followed>()>& look) {
   const Interrupts interrupts;

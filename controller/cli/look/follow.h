@@ -18,6 +18,10 @@ struct Followed {
   bool is_good = true;
 };
 
+// What is to be said of a row of desired.db that the controller has not heard of: "asked for", and
+// what stands in its way.
+Result<std::string> asked_for(const Call& call);
+
 // Looks again and again. Returns the exit code: well, failed, or interrupted. An error when no
 // controller runs that could do it. Requires: the verb needs the state.
 Result<int> follow(const Call& call, std::int64_t timeout_ms,
