@@ -241,7 +241,8 @@ FROM (SELECT b.policy, b.name, b.lost, b.size_bytes, json_extract(o.value, '$.si
       FROM backup AS b
       JOIN object_store_place AS p ON p.store = b.store AND p.place = b.place
       LEFT JOIN json_each(:found) AS o ON json_extract(o.value, '$.key') = b.object
-      WHERE b.store = :target AND b.state IN ('stored', 'verifying', 'verified')
+      -- One whose deletion has begun may have gone already.
+      WHERE b.store = :target AND b.state IN ('stored', 'verifying', 'verified') AND b.expiring = 0
         AND b.stored_at_ms < :started_at_ms + (SELECT wall_ms - now_ms FROM clock)) AS c
 WHERE c.is_lost <> c.lost;
 
@@ -255,7 +256,7 @@ UPDATE backup
 SET lost = NOT EXISTS (SELECT 1 FROM json_each(:found) AS o
                        WHERE json_extract(o.value, '$.key') = backup.object
                          AND COALESCE(json_extract(o.value, '$.size_bytes') = backup.size_bytes, 1))
-WHERE store = :target AND state IN ('stored', 'verifying', 'verified')
+WHERE store = :target AND state IN ('stored', 'verifying', 'verified') AND expiring = 0
   AND place = (SELECT p.place FROM object_store_place AS p WHERE p.store = :target)
   AND stored_at_ms < :started_at_ms + (SELECT wall_ms - now_ms FROM clock);
 

@@ -73,6 +73,25 @@ Test(backup_missing, one_that_was_cut_is_lost_and_counts_again_when_it_is_whole)
   cr_expect(world.text("SELECT reason FROM why WHERE name = 'nightly'").empty());
 }
 
+// Its object has gone, and nobody knows: that is no loss.
+Test(backup_missing, one_whose_deletion_lost_its_answer_is_deleted_and_not_lost) {
+  Kept world;
+  bool is_lost = false;
+  world.stores.set_faults([&](const std::string& call, const std::string&) {
+    if (call != "remove" || is_lost) return FaultPlan::none;
+    is_lost = true;
+    return FaultPlan::lose_answer;
+  });
+  world.sql("UPDATE backup_policy SET keep_daily = 1, keep_weekly = 0, keep_monthly = 0");
+  world.settle();
+  expect_is("1", world.text("SELECT expiring FROM backup WHERE id = 1"));
+  world.look();
+  world.wait_out();
+
+  expect_is("expired verified", world.states());
+  expect_is("0", world.text("SELECT count(*) FROM event WHERE what = 'lost'"));
+}
+
 Test(backup_missing, a_store_that_leads_elsewhere_has_none_of_the_old_ones) {
   Kept world;
 
