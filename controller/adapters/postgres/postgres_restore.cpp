@@ -130,6 +130,7 @@ Result<> PostgresRestore::give_what_is_its_own() const {
 }
 
 bool PostgresRestore::must_end() {
+  const std::lock_guard lock(ending_why_);
   if (shortage_.empty() && disks_) shortage_ = disks_->shortage();
   return ending_.load() || !shortage_.empty();
 }

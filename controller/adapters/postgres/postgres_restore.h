@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -45,7 +46,8 @@ class PostgresRestore {
   std::string pg_restore_;
   bool is_made_ = false;
   std::optional<PostgresDisks> disks_;
-  std::string shortage_;  // Why it was ended; "": it was not.
+  std::mutex ending_why_;  // Of the next: each pg_restore has a thread that asks.
+  std::string shortage_;   // Why it was ended; "": it was not.
 };
 
 }  // namespace rowlock
