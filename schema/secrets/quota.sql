@@ -41,9 +41,14 @@ JOIN quota AS q ON q.policy = p.value AND q.policy <> '*';
 
 -- @run quota.wrapped
 
--- Bytes of rows, the rest of each as it usually is.
-SELECT COALESCE(sum(length(t.wrapped) + 512), 0)
+-- Bytes of rows, the rest of each as it usually is. From the index alone.
+SELECT COALESCE(sum(t.wrapped_bytes + 512), 0)
 FROM token AS t
-WHERE t.kind = 'wrapping' AND t.expires_at_ms > :now_ms
-  AND CASE :policy WHEN '*' THEN t.made_by = :accessor
-                   ELSE EXISTS (SELECT 1 FROM json_each(t.made_policies) AS p WHERE p.value = :policy) END;
+WHERE t.kind = 'wrapping' AND t.made_by = :accessor AND t.expires_at_ms > :now_ms;
+
+-- @run quota.wrapped_by_policy
+
+SELECT COALESCE(sum(t.wrapped_bytes + 512), 0)
+FROM token AS t
+WHERE t.kind = 'wrapping' AND t.made_by > '' AND t.expires_at_ms > :now_ms
+  AND EXISTS (SELECT 1 FROM json_each(t.made_policies) AS p WHERE p.value = :policy);

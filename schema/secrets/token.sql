@@ -53,9 +53,9 @@ END;
 -- @run token.make
 
 INSERT INTO token (hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, expires_at_ms, ends_at_ms,
-                   uses_left, wrapped, wrapped_path, made_by, made_policies)
+                   uses_left, wrapped, wrapped_path, made_by, made_policies, wrapped_bytes)
 VALUES (:hash, :accessor, :name, :kind, :policies, :instance, :now_ms, :ttl_ms, :expires_at_ms, :ends_at_ms,
-        :uses_left, :wrapped, :wrapped_path, :made_by, :made_policies);
+        :uses_left, :wrapped, :wrapped_path, :made_by, :made_policies, length(:wrapped));
 
 -- @run token.find
 
@@ -79,8 +79,8 @@ SELECT hash, accessor, name, kind, policies, instance, created_at_ms, ttl_ms, ex
        typeof(hash) || typeof(accessor) || typeof(name) || typeof(kind) || typeof(policies) || typeof(wrapped)
          || typeof(wrapped_path)
          -- what came later, where it says something: older rows have the mac that they had
-         || CASE WHEN quote(made_by) = '''''' AND quote(made_policies) = '''[]''' THEN ''
-                 ELSE quote(made_by) || quote(made_policies) END AS types,
+         || CASE WHEN quote(made_by) = '''''' AND quote(made_policies) = '''[]''' AND quote(wrapped_bytes) = '0' THEN ''
+                 ELSE quote(made_by) || quote(made_policies) || quote(wrapped_bytes) END AS types,
        mac
 FROM token
 WHERE hash = :hash;

@@ -126,6 +126,18 @@ Test(serve_vault_api_quota, what_was_wrapped_by_all_holders_counts_for_their_pol
   cr_expect_eq(wrap(rig, other, 20'000).status, 429, "it still waits");
 }
 
+// What others have wrapped is megabytes, and this is asked on the loop.
+Test(serve_vault_api_quota, what_waits_is_counted_without_reading_it) {
+  ApiRig rig;
+  for (const char* script : {"quota.wrapped", "quota.wrapped_by_policy"}) {
+    const auto plan = rig.state.query("EXPLAIN QUERY PLAN " + *rig.schema.script(script));
+    cr_assert(plan.ok());
+    const std::string first = plan.value().front().text("detail");
+    cr_expect(first.find("USING COVERING INDEX token_by_maker") != std::string::npos, "%s: %s",
+              script, first.c_str());
+  }
+}
+
 Test(serve_vault_api_quota, a_list_of_tokens_says_what_each_has_taken) {
   ApiRig rig;
   const std::string token = rig.token_for("db/*", "read");

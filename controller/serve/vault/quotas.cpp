@@ -76,10 +76,13 @@ Result<Quotas::Excess> Quotas::take(const Token& token, const std::string& own,
 
 Result<std::int64_t> Quotas::wrapped_bytes(const std::string& policy, const Token& token,
                                            std::int64_t now_ms) {
-  const std::string* script = schema_.script("quota.wrapped");
+  const bool is_own = policy == "*";
+  const std::string* script = schema_.script(is_own ? "quota.wrapped" : "quota.wrapped_by_policy");
   CHECK(script != nullptr);
-  const auto bytes = TRY(state_.scalar(
-      *script, {{"policy", policy}, {"accessor", token.accessor}, {"now_ms", now_ms}}));
+  const auto bytes =
+      TRY(state_.scalar(*script, {is_own ? std::pair("accessor", Value(token.accessor))
+                                         : std::pair("policy", Value(policy)),
+                                  {"now_ms", now_ms}}));
   return std::get<std::int64_t>(bytes);
 }
 
