@@ -157,8 +157,6 @@ Result<> SealKeeper::unseal(const SecretBytes& key, const std::string& actor, st
     keyring_.seal();  // Nothing is opened that is not written down.
     return done;
   }
-  noted_.clear();
-  not_noted_ = 0;
   return done;
 }
 
@@ -232,6 +230,8 @@ Result<> SealKeeper::seal(const Actor& actor, std::int64_t now_ms) {
     return Done{};
   }
   TRY(log(actor.name, "seal", "", now_ms));
+  noted_.clear();
+  not_noted_ = 0;
   keyring_.seal();
   return write_row(now_ms, "");
 }

@@ -102,7 +102,8 @@ class SealKeeper {
   Rights& rights_;
   SecretStore& store_;
   std::vector<Attempt> attempts_;  // The one that was begun last at the end.
-  // What happened since it was sealed, when nothing could be written, and how much more of it.
+  // What happened since it was sealed, when nothing could be written, and how much more of it. Kept
+  // until it is sealed again: an unseal that is not committed has not written it.
   std::vector<std::pair<AuditLine, std::int64_t>> noted_;
   std::int64_t not_noted_ = 0;
 };

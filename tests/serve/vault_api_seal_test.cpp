@@ -170,6 +170,34 @@ Test(serve_vault_api_seal, what_happened_while_it_was_sealed_is_in_the_audit_log
   cr_expect(rig.secrets.audit.verify().ok());
 }
 
+Test(serve_vault_api_seal, what_an_unseal_that_was_not_committed_has_noted_is_not_lost) {
+  ApiRig rig;
+  rig.ask("PUT", "/v1/sys/seal");
+  give(rig, "rowlock-share-x");
+  const auto lines = [&] {
+    return rig.value(
+        "SELECT count(*) FROM audit WHERE operation = 'unseal' AND outcome = 'failed'");
+  };
+  const rowlock::Keyring::Mark sealed = rig.secrets.keyring.mark();
+  {
+    auto transaction = rowlock::Transaction::begin(rig.state);
+    cr_assert(transaction.ok());
+    for (const int number : {0, 1}) {
+      cr_assert(rig.secrets.seal.give_share(rig.shares[number], "n", "user 0", rig.now_ms).ok());
+    }
+    cr_expect(rig.secrets.keyring.is_open() && lines() == "1");
+  }  // It is not committed.
+  rig.secrets.keyring.undo(sealed);
+  cr_assert(!rig.secrets.keyring.is_open());
+  cr_expect(lines() == "0");
+
+  give(rig, rig.shares[0]);
+  give(rig, rig.shares[1]);
+
+  cr_expect(rig.secrets.keyring.is_open());
+  cr_expect(lines() == "1");
+}
+
 Test(serve_vault_api_seal, is_opened_by_the_key_itself_and_by_no_other) {
   ApiRig rig;
   rig.ask("PUT", "/v1/sys/seal");
