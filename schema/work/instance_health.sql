@@ -137,7 +137,9 @@ UNION ALL
 SELECT 'instance', i.job, i.name,
        i.name || ' failed: ' || i.reason
          || CASE WHEN i.out_of_memory = 1
-                 THEN '; it may have ' || json_extract(s.body, '$.memory_mb') || ' MB: raise job.memory_mb'
+                 THEN '; it may have ' || json_extract(s.body, '$.memory_mb') || ' MB: raise job.'
+                        || CASE (SELECT j.memory_mb FROM job AS j WHERE j.name = i.job) WHEN 0 THEN 'memory_max_mb'
+                                                                                        ELSE 'memory_mb' END
                  WHEN i.log LIKE '%read-only file system%' AND json_extract(s.body, '$.read_only_root') = 1
                  THEN '; it may write to its mounts alone: INSERT INTO job_mount (job, path, type) VALUES (''' || i.job
                         || ''', FOLDER, ''tmpfs'') for the folder that it names, or set job.read_only_root to 0'
