@@ -17,6 +17,7 @@ void fuzz_haproxy(std::string_view bytes) {
   CHECK(parse_servers(bytes).size() <= lines);
   CHECK(parse_connections(bytes).size() <= lines);
   CHECK(parse_map(bytes).size() <= lines);
+  (void)parse_unread(bytes, "rowlock-abc");
   CHECK(parse_certificates(bytes).size() <= lines);
 
   (void)is_ip(std::string(bytes));

@@ -195,8 +195,9 @@ std::int64_t parse_unread(std::string_view answer, std::string_view frontend) {
       names = fields(line.substr(2));
       return;
     }
+    if (names.empty() || !starts_with(line, frontend)) return;
     const std::vector<std::string_view> row = fields(line);
-    if (names.empty() || row.size() < 2 || row[0] != frontend || row[1] != "FRONTEND") return;
+    if (row.size() < 2 || row[0] != frontend || row[1] != "FRONTEND") return;
     const auto at =
         static_cast<std::size_t>(std::find(names.begin(), names.end(), "ereq") - names.begin());
     if (at < names.size() && at < row.size()) unread = number(row[at]);

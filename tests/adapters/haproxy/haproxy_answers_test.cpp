@@ -65,6 +65,18 @@ Test(haproxy_answers, certificates_maps_and_facts_are_read) {
   cr_expect(facts.process == 12 && facts.description == "rowlock a generation 1");
 }
 
+Test(haproxy_answers, requests_that_could_not_be_read_are_counted_of_the_own_frontend) {
+  const std::string stat =
+      "# pxname,svname,qcur,ereq,econ,\nother,FRONTEND,,9,,\nrowlock-abc,FRONTEND,,17,,\n"
+      "rowlock-abc-web,BACKEND,0,5,1,\n\n";
+  cr_expect_eq(parse_unread(kServers + stat, "rowlock-abc"), 17);
+  cr_expect_eq(parse_unread(stat, "rowlock-xyz"), 0);
+  cr_expect_eq(parse_unread("rowlock-abc,FRONTEND,,17,,\n", "rowlock-abc"), 0, "without its head");
+  for (std::size_t length = 0; length <= stat.size(); ++length) {
+    cr_expect_leq(parse_unread(stat.substr(0, length), "rowlock-abc"), 17);
+  }
+}
+
 Test(haproxy_answers, any_cut_of_an_answer_is_survived) {
   const std::string whole = kServers;
   for (std::size_t length = 0; length <= whole.size(); ++length) {
