@@ -344,7 +344,10 @@ SET next_at_ms        = :next_at_ms
                         + (rowid * 2654435761)
                             % (COALESCE((SELECT p.jitter_ms FROM backup_policy_now AS p
                                          WHERE p.name = backup_schedule.policy), 0) + 1),
-    next_text         = :next_text,
+    next_text         = :next_text
+                        || COALESCE((SELECT ' and up to ' || ((p.jitter_ms + 59999) / 60000) || ' min later'
+                                     FROM backup_policy_now AS p
+                                     WHERE p.name = backup_schedule.policy AND p.jitter_ms > 0), ''),
     verify_next_at_ms = CASE WHEN :verify_next_at_ms IS NULL              THEN NULL
                              WHEN verify_next_at_ms <= :verify_next_at_ms THEN verify_next_at_ms
                              ELSE                                              :verify_next_at_ms END
