@@ -227,15 +227,21 @@ Test(home, a_state_file_that_is_no_database_is_refused) {
             said(opened.error()).c_str());
 }
 
+namespace {
+
+// What every schema needs.
+constexpr EmbeddedFile kHistory = {
+    "migrations/0001_history.sql",
+    "CREATE TABLE home (only INTEGER PRIMARY KEY, id TEXT, created_at_ms INTEGER);"};
+constexpr EmbeddedFile kClock = {
+    "schema/a.sql",
+    "-- @observed\nCREATE TABLE clock (\n  only INTEGER PRIMARY KEY,\n  now_ms INTEGER,\n"
+    "  started_at_ms INTEGER,\n  watched_from_ms INTEGER,\n  wall_ms INTEGER\n);\n"};
+
+}  // namespace
+
 Test(home, a_table_whose_text_has_changed_is_rebuilt_with_its_rows) {
   TempFolder folder;
-  constexpr EmbeddedFile kHistory = {
-      "migrations/0001_history.sql",
-      "CREATE TABLE home (only INTEGER PRIMARY KEY, id TEXT, created_at_ms INTEGER);"};
-  constexpr EmbeddedFile kClock = {
-      "schema/a.sql",
-      "-- @observed\nCREATE TABLE clock (\n  only INTEGER PRIMARY KEY,\n  now_ms INTEGER,\n"
-      "  started_at_ms INTEGER,\n  watched_from_ms INTEGER,\n  wall_ms INTEGER\n);\n"};
   constexpr EmbeddedFile kOld = {
       "schema/b.sql",
       "-- @observed\nCREATE TABLE boat (\n  id INTEGER PRIMARY KEY AUTOINCREMENT,\n  name TEXT,\n  "
@@ -274,13 +280,6 @@ Test(home, a_table_whose_text_has_changed_is_rebuilt_with_its_rows) {
 // What is in force is not another wish because Rowlock has learnt a word.
 Test(home, a_column_that_came_later_says_of_older_rows_what_they_were) {
   TempFolder folder;
-  constexpr EmbeddedFile kHistory = {
-      "migrations/0001_history.sql",
-      "CREATE TABLE home (only INTEGER PRIMARY KEY, id TEXT, created_at_ms INTEGER);"};
-  constexpr EmbeddedFile kClock = {
-      "schema/a.sql",
-      "-- @observed\nCREATE TABLE clock (\n  only INTEGER PRIMARY KEY,\n  now_ms INTEGER,\n"
-      "  started_at_ms INTEGER,\n  watched_from_ms INTEGER,\n  wall_ms INTEGER\n);\n"};
   constexpr EmbeddedFile kOld = {
       "schema/b.sql",
       "-- @observed\nCREATE TABLE job (\n  name TEXT PRIMARY KEY\n);\n"
