@@ -96,8 +96,8 @@ Test(serve_vault_api_quota, so_much_waits_wrapped_and_no_more) {
   cr_expect(reply.error().starts_with("this token may have 100 KB wait wrapped, and there are"),
             "%s", reply.error().c_str());
   cr_expect_eq(wrapped.size(), 3u);
-  cr_expect_eq(looked_up(rig, token)["wrapped_kb_max"].as_integer(), 100);
-  cr_expect_geq(looked_up(rig, token)["wrapped_kb"].as_integer(), 60);
+  cr_expect_eq(looked_up(rig, token)["wrapped_kb"]["most"].as_integer(), 100);
+  cr_expect_geq(looked_up(rig, token)["wrapped_kb"]["taken"].as_integer(), 60);
 
   // What is wrapped anew stays who had it wrapped's; what was fetched does not.
   const Reply again = rig.ask_with("", "POST", "/v1/sys/wrapping/rewrap",
@@ -145,10 +145,18 @@ Test(serve_vault_api_quota, a_list_of_tokens_says_what_each_has_taken) {
 
   const rowlock::Json said = looked_up(rig, token);  // Which asks once itself.
 
-  cr_expect_eq(said["requests_in_minute"].as_integer(), 5);
-  cr_expect_eq(said["requests_per_minute"].as_integer(), 6000);
-  cr_expect_eq(said["wrapped_kb"].as_integer(-1), 0);
-  cr_expect_eq(said["wrapped_kb_max"].as_integer(), 4096);
+  cr_expect_eq(said["requests_in_minute"]["taken"].as_integer(), 5);
+  cr_expect_eq(said["requests_in_minute"]["most"].as_integer(), 6000);
+  cr_expect(said["requests_in_minute"]["policy"].as_string() == "*");
+  cr_expect_eq(said["wrapped_kb"]["taken"].as_integer(-1), 0);
+  cr_expect_eq(said["wrapped_kb"]["most"].as_integer(), 4096);
+
+  // The bound that leaves it the least is the one that counts.
+  rig.sql("INSERT INTO quota (policy, requests_per_minute) VALUES ('p', 50)");
+  const rowlock::Json less = looked_up(rig, token);
+  cr_expect_eq(less["requests_in_minute"]["most"].as_integer(), 50);
+  cr_expect_eq(less["requests_in_minute"]["taken"].as_integer(), 1);
+  cr_expect(less["requests_in_minute"]["policy"].as_string() == "p");
 }
 
 Test(serve_vault_api_quota, logins_of_one_count_together) {

@@ -29,8 +29,11 @@ std::string joined(const Json& names) {
   return text;
 }
 
-std::string used_of(const Json& used, const Json& most) {
-  return fmt::format("{} of {}", used.as_integer(), most.as_integer());
+// Of a policy's quota all its holders take.
+std::string used_of(const Json& use) {
+  const std::string policy = use["policy"].as_string();
+  return fmt::format("{} of {}{}", use["taken"].as_integer(), use["most"].as_integer(),
+                     policy == "*" ? "" : " (policy " + policy + ")");
 }
 
 std::vector<Value> row_of(const std::string& accessor, const Json& token) {
@@ -40,8 +43,8 @@ std::vector<Value> row_of(const std::string& accessor, const Json& token) {
           joined(token["policies"]),
           token["expire_time"].as_string(),
           uses == 0 ? Value() : Value(uses),
-          used_of(token["requests_in_minute"], token["requests_per_minute"]),
-          used_of(token["wrapped_kb"], token["wrapped_kb_max"])};
+          used_of(token["requests_in_minute"]),
+          used_of(token["wrapped_kb"])};
 }
 
 Result<int> token_create(const Call& call, const CreateOptions& options) {

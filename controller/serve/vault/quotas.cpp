@@ -21,6 +21,10 @@ bool is_over(std::int64_t since_ms, std::int64_t now_ms) {
 
 std::string own_requests(const Token& token) { return "token " + token.accessor; }
 
+std::string counted_as(const std::string& policy, const std::string& own) {
+  return policy == "*" ? own : "policy " + policy;
+}
+
 std::string who(const std::string& policy) {
   return policy == "*" ? "this token" : fmt::format("the holders of policy '{}'", policy);
 }
@@ -55,13 +59,10 @@ Result<Quotas::Excess> Quotas::take_login(const Token& made, std::int64_t now_ms
 Result<Quotas::Excess> Quotas::take(const Token& token, const std::string& own,
                                     std::int64_t now_ms) {
   const auto bounds = TRY(bounds_of(token));
-  const auto whose = [&](const std::string& policy) {
-    return policy == "*" ? own : "policy " + policy;
-  };
   for (const Row& bound : bounds) {
     const std::string policy = bound.text("policy");
     const std::int64_t most = bound.integer("requests_per_minute");
-    const Minute& minute = minute_of(whose(policy), now_ms);
+    const Minute& minute = minute_of(counted_as(policy, own), now_ms);
     if (minute.requests < most) continue;
     return Excess{fmt::format("{} may make {} requests a minute, and has: wait, or have "
                               "quota.requests_per_minute raised",
@@ -69,7 +70,7 @@ Result<Quotas::Excess> Quotas::take(const Token& token, const std::string& own,
                   minute.since_ms + kMinuteMs - now_ms};
   }
   for (const Row& bound : bounds) {
-    ++minute_of(whose(bound.text("policy")), now_ms).requests;
+    ++minute_of(counted_as(bound.text("policy"), own), now_ms).requests;
   }
   return Excess{};
 }
@@ -102,18 +103,23 @@ Result<Quotas::Excess> Quotas::room_for_wrapped(const Token& token, std::size_t 
   return Excess{};
 }
 
-Result<Quotas::Use> Quotas::use_of(const Token& token, std::int64_t now_ms) {
+Result<Quotas::Uses> Quotas::uses_of(const Token& token, std::int64_t now_ms) {
+  const auto take_less = [](Use& kept, Use other) {
+    if (kept.most == 0 || other.most - other.taken < kept.most - kept.taken)
+      kept = std::move(other);
+  };
   const auto bounds = TRY(bounds_of(token));
-  const Row& own = bounds.front();
-  Use use;
-  if (const auto minute = minutes_.find(own_requests(token));
-      minute != minutes_.end() && !is_over(minute->second.since_ms, now_ms)) {
-    use.requests = minute->second.requests;
+  Uses uses;
+  for (const Row& bound : bounds) {
+    const std::string policy = bound.text("policy");
+    const auto minute = minutes_.find(counted_as(policy, own_requests(token)));
+    const bool counts = minute != minutes_.end() && !is_over(minute->second.since_ms, now_ms);
+    take_less(uses.requests,
+              {policy, counts ? minute->second.requests : 0, bound.integer("requests_per_minute")});
+    take_less(uses.wrapped, {policy, TRY(wrapped_bytes(policy, token, now_ms)),
+                             bound.integer("wrapped_kb") * kKilobyte});
   }
-  use.requests_max = own.integer("requests_per_minute");
-  use.wrapped_bytes = TRY(wrapped_bytes("*", token, now_ms));
-  use.wrapped_bytes_max = own.integer("wrapped_kb") * kKilobyte;
-  return use;
+  return uses;
 }
 
 }  // namespace rowlock

@@ -38,14 +38,18 @@ class Quotas {
   // Whether so many bytes more may wait wrapped for those whom it gives them to.
   Result<Excess> room_for_wrapped(const Token& token, std::size_t bytes, std::int64_t now_ms);
 
-  // What the token itself has taken of its own bounds.
+  // What was taken of the bound that leaves the token the least.
   struct Use {
-    std::int64_t requests = 0;  // In this minute.
-    std::int64_t requests_max = 0;
-    std::int64_t wrapped_bytes = 0;
-    std::int64_t wrapped_bytes_max = 0;
+    std::string policy =
+        "*";  // Whose bound it is, with what all its holders have taken; "*": its own.
+    std::int64_t taken = 0;
+    std::int64_t most = 0;
   };
-  Result<Use> use_of(const Token& token, std::int64_t now_ms);
+  struct Uses {
+    Use requests;  // In this minute.
+    Use wrapped;   // Bytes.
+  };
+  Result<Uses> uses_of(const Token& token, std::int64_t now_ms);
 
  private:
   struct Minute {

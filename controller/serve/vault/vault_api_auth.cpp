@@ -212,17 +212,19 @@ VaultReply look_up_accessor(const VaultParts& parts, const VaultCall& call) {
   if (!token.ok()) {
     return failed(token.error());
   }
-  const auto use = parts.quotas.use_of(token.value(), call.now_ms);
-  if (!use.ok()) {
-    return failed(use.error());
+  const auto uses = parts.quotas.uses_of(token.value(), call.now_ms);
+  if (!uses.ok()) {
+    return failed(uses.error());
   }
   // Rowlock's own, beside what clients of Vault know.
-  const auto kilobytes = [](std::int64_t bytes) { return Json::integer((bytes + 1023) / 1024); };
+  const auto use_json = [](const Quotas::Use& use, std::int64_t unit) {
+    return Json::object({{"taken", Json::integer((use.taken + unit - 1) / unit)},
+                         {"most", Json::integer(use.most / unit)},
+                         {"policy", Json::string(use.policy)}});
+  };
   auto members = token_json(token.value(), "", call.now_ms).members();
-  members.emplace_back("requests_in_minute", Json::integer(use.value().requests));
-  members.emplace_back("requests_per_minute", Json::integer(use.value().requests_max));
-  members.emplace_back("wrapped_kb", kilobytes(use.value().wrapped_bytes));
-  members.emplace_back("wrapped_kb_max", kilobytes(use.value().wrapped_bytes_max));
+  members.emplace_back("requests_in_minute", use_json(uses.value().requests, 1));
+  members.emplace_back("wrapped_kb", use_json(uses.value().wrapped, 1024));
   return reply_with(Json::object(std::move(members)));
 }
 
