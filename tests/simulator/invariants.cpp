@@ -25,7 +25,16 @@ bool is_active(const Container& container) {
   return container.state == ContainerState::running || container.state == ContainerState::paused;
 }
 
-// Healthy instances are not stopped below what the update policy keeps.
+bool is_unwell(const Turn& turn, const InstanceRow& instance) {
+  const std::vector<CheckRow> asked = turn.after.checks_of(instance);
+  return std::any_of(asked.begin(), asked.end(), [&turn, &instance](const CheckRow& check) {
+    return turn.engines.streak(instance.name, check.asks).failures_at(turn.now_ms) >=
+           check.failures;
+  });
+}
+
+// Healthy instances are not stopped below what the update policy keeps. A roll-out replaces those
+// first that were healthy and whose checks fail now: with them, as many must be left running.
 class KeepsEnoughHealthy final : public Invariant {
   Violated after(const Turn& turn) override {
     for (const auto& [id, instance] : turn.after.instances) {
@@ -37,11 +46,13 @@ class KeepsEnoughHealthy final : public Invariant {
       if (!is_let_go || !instance.healthy || instance.container != "running" ||
           job == turn.after.jobs.end())
         continue;
-      const std::int64_t left = turn.after.others_that_serve(instance.job, instance.name);
+      const std::int64_t left = is_unwell(turn, instance)
+                                    ? turn.after.others_that_run(instance.job, instance.name)
+                                    : turn.after.others_that_serve(instance.job, instance.name);
       const std::int64_t least = turn.policy_of(*job).least();
       if (left < least) {
         return fmt::format(
-            "{} was healthy and is let go ({}); {} healthy ones stay, the policy keeps {}",
+            "{} was healthy and is let go ({}); {} such ones stay, the policy keeps {}",
             instance.name, instance.reason, left, least);
       }
     }
@@ -245,9 +256,8 @@ class BelievesItsChecks final : public Invariant {
     for (const auto& [id, instance] : turn.after.instances) {
       const auto was = turn.before.instances.find(id);
       if (was == turn.before.instances.end()) continue;
-      const std::vector<CheckRow> asked = turn.after.checks_of(instance);
       if (instance.healthy && !was->second.healthy) {
-        for (const CheckRow& check : asked) {
+        for (const CheckRow& check : turn.after.checks_of(instance)) {
           if (turn.engines.streak(instance.name, check.asks).passes_at(turn.now_ms) <
               check.passes) {
             return fmt::format("{} counts as healthy, but check {} has not passed {} times",
@@ -258,13 +268,9 @@ class BelievesItsChecks final : public Invariant {
       const bool is_failed =
           was->second.runs && !instance.runs && instance.reason.starts_with("its checks fail");
       if (!is_failed) continue;
-      const auto has_failed = [&turn, &name = instance.name](const CheckRow& check) {
-        return turn.engines.streak(name, check.asks).failures_at(turn.now_ms) >= check.failures;
-      };
-      const bool is_unwell = std::any_of(asked.begin(), asked.end(), has_failed);
       const Container* const found = turn.engines.find(instance.name, instance.node);
       const bool has_ended = found == nullptr || found->state != ContainerState::running;
-      if (!is_unwell && !has_ended) {
+      if (!is_unwell(turn, instance) && !has_ended) {
         return fmt::format("{} has failed ({}), but no check has failed so often", instance.name,
                            instance.reason);
       }

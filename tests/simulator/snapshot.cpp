@@ -1,6 +1,8 @@
 // Taken after every pass of every seed, so each query here is one that costs little.
 #include "tests/simulator/snapshot.h"
 
+#include <algorithm>
+
 namespace rowlock::simulator {
 
 namespace {
@@ -83,6 +85,14 @@ std::int64_t Snapshot::others_that_serve(const std::string& job, const std::stri
     serving += instance.job == job && instance.name != apart && instance.serves() ? 1 : 0;
   }
   return serving;
+}
+
+std::int64_t Snapshot::others_that_run(const std::string& job, const std::string& apart) const {
+  return std::count_if(instances.begin(), instances.end(), [&job, &apart](const auto& entry) {
+    const InstanceRow& instance = entry.second;
+    return instance.job == job && instance.name != apart && instance.runs &&
+           instance.container == "running";
+  });
 }
 
 const InstanceRow* Snapshot::find(const std::string& container) const {

@@ -83,6 +83,8 @@ struct Snapshot {
 
   // What it says of the job apart from that instance.
   std::int64_t others_that_serve(const std::string& job, const std::string& apart) const;
+  // The same, well or not.
+  std::int64_t others_that_run(const std::string& job, const std::string& apart) const;
   const InstanceRow* find(const std::string& container) const;
   // The checks of its job that must have passed before it counts as healthy.
   std::vector<CheckRow> checks_of(const InstanceRow& instance) const;
