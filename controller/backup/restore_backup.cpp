@@ -87,14 +87,17 @@ Result<> go_to(BackupFileReader& file, const std::string& member) {
 
 // What its server cannot hold must not be begun: it would go down, and all that is on it.
 Result<> expect_room(const CheckedBackup& checked, DatabaseDumps& dumps,
-                     const PostgresAddress& server) {
-  const auto room = TRY(dumps.room(server));
+                     const RestoreOrder& order) {
+  auto room = TRY(dumps.room(order.server));
   if (!room.has_value()) return Done{};
+  if (order.bytes_max > 0) room->data_bytes = std::min(room->data_bytes, order.bytes_max);
   const std::string lack = lack_of_room(*room, checked.manifest.content["size_bytes"].as_integer());
   if (lack.empty()) return Done{};
   return Error{Fault::transient, Cause::other, "restore: " + lack,
-               "make room, or use another server (to verify backups: "
-               "backup_policy.verify_database)"};
+               order.bytes_max > 0 ? "raise backup_limit.verify_mb, or name a server in "
+                                     "backup_policy.verify_database"
+                                   : "make room, or use another server (to verify backups: "
+                                     "backup_policy.verify_database)"};
 }
 
 // What is left of the file, from the member on that it is at.
@@ -206,7 +209,7 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
                                       const std::atomic<bool>& ending,
                                       const TellProgress& progress) {
   const auto began = std::chrono::steady_clock::now();
-  TRY(expect_room(checked, dumps, order.server));
+  TRY(expect_room(checked, dumps, order));
   auto watch = std::make_shared<Watched>();
   const auto file = TRY(
       BackupFileReader::open(identities, watched(object_source(store, object.key, ending), watch,

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,10 +57,11 @@ struct DumpFacts {
 };
 
 struct RestoreOrder {
-  PostgresAddress server;     // By any database of it that is there, such as `postgres`.
-  std::string database;       // To be made; any name.
-  bool has_roles = false;     // The globals are applied first: roles that are missing are made.
-  bool keeps_owners = false;  // Else all of it belongs to the one who restores.
+  PostgresAddress server;      // By any database of it that is there, such as `postgres`.
+  std::string database;        // To be made; any name.
+  bool has_roles = false;      // The globals are applied first: roles that are missing are made.
+  bool keeps_owners = false;   // Else all of it belongs to the one who restores.
+  std::int64_t bytes_max = 0;  // That the server's folder may come to hold; 0: no bound.
 };
 
 struct ServerDatabase {
@@ -75,6 +77,21 @@ struct ServerRoom {
   // So much of new log may lie there at a time; of a server that archives it, or keeps it for a
   // replica, all that is written: INT64_MAX.
   std::int64_t log_max_bytes = 0;
+};
+
+// A server of our own on this machine, for what is restored only to be seen. It ends with this, and
+// all that it held goes.
+struct ScratchOrder {
+  std::string folder;  // Absolute; it gets a folder in there.
+  std::string home;    // Whose it is, and which one of theirs: of letters, digits and '-'.
+  std::string name;
+  int major = 0;  // Of PostgreSQL: 15.
+};
+
+class ScratchServer {
+ public:
+  virtual ~ScratchServer() = default;
+  virtual const PostgresAddress& address() const = 0;  // For its superuser.
 };
 
 class DatabaseDumps {
@@ -104,6 +121,13 @@ class DatabaseDumps {
 
   // Nothing when that cannot be learned from here.
   virtual Result<std::optional<ServerRoom>> room(const PostgresAddress& server) = 0;
+
+  // Starts one that nobody else can reach. It keeps as little of a log as it can and waits for no
+  // disk, which changes nothing of what is read back. What servers of that home have left in the
+  // folder, which were killed, goes first. Rejected, with what to install, when there are no
+  // programs of just that version.
+  virtual Result<std::unique_ptr<ScratchServer>> scratch(const ScratchOrder& order,
+                                                         const std::atomic<bool>& ending) = 0;
 
   // Ends its sessions and drops it. One that is not there counts as dropped.
   virtual Result<> drop(const PostgresAddress& server, const std::string& database) = 0;

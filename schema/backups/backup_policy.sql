@@ -53,7 +53,8 @@ CREATE TABLE backup_policy (
                   CONSTRAINT "backup_policy.verify_schedule must be 'each', or five fields such as '0 5 * * 0'"
                   CHECK (verify_schedule = 'each' OR verify_schedule GLOB '@[a-z]*'
                          OR verify_schedule GLOB '?* ?* ?* ?* ?*'),
-  verify_database TEXT NOT NULL DEFAULT '',          -- on whose server it is restored to see; '': where it came from
+  verify_database TEXT NOT NULL DEFAULT '',          -- on whose server it is restored to see; '': on one of Rowlock's
+                                                     -- own, on this machine, that is there for so long
   rpo_ms          INTEGER NOT NULL DEFAULT 93600000  -- late when the last good one is older (26 h)
                   CONSTRAINT "backup_policy.rpo_ms must be a whole number of milliseconds over 0"
                   CHECK (typeof(rpo_ms) = 'integer' AND rpo_ms > 0),
@@ -89,7 +90,14 @@ CREATE TABLE backup_limit (
                   CHECK (typeof(runs) = 'integer' AND runs BETWEEN 1 AND 100),
   runs_per_server INTEGER NOT NULL DEFAULT 2         -- and of the databases of one server
                   CONSTRAINT "backup_limit.runs_per_server must be a whole number, 1 to 100"
-                  CHECK (typeof(runs_per_server) = 'integer' AND runs_per_server BETWEEN 1 AND 100)
+                  CHECK (typeof(runs_per_server) = 'integer' AND runs_per_server BETWEEN 1 AND 100),
+  verify_folder   TEXT NOT NULL DEFAULT '/var/tmp'   -- on this machine: where Rowlock's own servers have their files
+                  CONSTRAINT "backup_limit.verify_folder must be an absolute path of at most 60 bytes, like '/var/tmp'"
+                  CHECK (verify_folder GLOB '/?*' AND verify_folder NOT GLOB '*/' AND length(verify_folder) <= 60),
+  verify_mb       INTEGER NOT NULL DEFAULT 0         -- that each of them may hold; 0: what the disk has, but for a
+                                                     -- twentieth
+                  CONSTRAINT "backup_limit.verify_mb must be a whole number, 0 for no bound"
+                  CHECK (typeof(verify_mb) = 'integer' AND verify_mb >= 0)
 );
 
 -- What must be true of a backup that was restored, beside being equal to what was dumped.

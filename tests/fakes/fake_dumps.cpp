@@ -58,6 +58,11 @@ void FakeDumps::set_loses_rows(bool loses_rows) {
   loses_rows_ = loses_rows;
 }
 
+void FakeDumps::set_missing_server(const std::string& hint) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  missing_server_ = hint;
+}
+
 void FakeDumps::set_missing_program(const std::string& hint) {
   const std::lock_guard<std::mutex> lock(mutex_);
   missing_program_ = hint;

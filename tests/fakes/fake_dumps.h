@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -38,6 +39,8 @@ class FakeDumps final : public DatabaseDumps {
   void set_broken(const std::string& server, const std::string& database, bool is_broken = true);
   void set_room(std::optional<std::int64_t> bytes);  // Nothing: it cannot be learned.
   void set_answer(const std::string& query, const std::string& answer);
+  // Why there is no server of our own to restore into; empty: there is one.
+  void set_missing_server(const std::string& hint);
   // What a restore leaves out, without a word: the last row of every table.
   void set_loses_rows(bool loses_rows);
   // Why there is no pg_dump for it; empty: there is one.
@@ -60,6 +63,8 @@ class FakeDumps final : public DatabaseDumps {
                               const std::atomic<bool>& ending) override;
   Result<std::vector<ServerDatabase>> list(const PostgresAddress& server) override;
   Result<std::optional<ServerRoom>> room(const PostgresAddress& server) override;
+  Result<std::unique_ptr<ScratchServer>> scratch(const ScratchOrder& order,
+                                                 const std::atomic<bool>& ending) override;
   Result<> drop(const PostgresAddress& server, const std::string& database) override;
   Result<> rename(const PostgresAddress& server, const std::string& from, const std::string& to,
                   const std::string& aside) override;
@@ -72,6 +77,7 @@ class FakeDumps final : public DatabaseDumps {
     bool is_broken = false;
   };
   using Server = std::map<std::string, Database>;
+  class OwnServer;
 
   // Runs `act` on the server, unless a fault or a reason not to comes first.
   template <typename Act>
@@ -88,6 +94,7 @@ class FakeDumps final : public DatabaseDumps {
   std::map<std::string, std::string> answers_;
   bool loses_rows_ = false;
   std::string missing_program_;
+  std::string missing_server_;
   std::vector<std::string> calls_;
   std::function<FaultPlan(const std::string&, const std::string&)> faults_;
 };

@@ -257,6 +257,41 @@ Result<std::optional<ServerRoom>> FakeDumps::room(const PostgresAddress& server)
   });
 }
 
+class FakeDumps::OwnServer final : public ScratchServer {
+ public:
+  OwnServer(FakeDumps& dumps, const std::string& name)
+      : dumps_(dumps), address_{"postgresql://" + name + "/postgres", nullptr} {
+    dumps_.servers_["postgresql://" + name];
+  }
+  ~OwnServer() override {
+    const std::lock_guard<std::mutex> lock(dumps_.mutex_);
+    dumps_.servers_.erase(parts_of(address_.url).first);
+  }
+  const PostgresAddress& address() const override { return address_; }
+
+ private:
+  FakeDumps& dumps_;
+  PostgresAddress address_;
+};
+
+Result<std::unique_ptr<ScratchServer>> FakeDumps::scratch(const ScratchOrder& order,
+                                                          const std::atomic<bool>& ending) {
+  std::function<FaultPlan(const std::string&, const std::string&)> faults;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    calls_.push_back("scratch " + order.name);
+    faults = faults_;
+  }
+  const FaultPlan plan = faults ? faults("scratch", order.name) : FaultPlan::none;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (ending) return ended();
+  if (!missing_server_.empty()) return rejected("there is no server", missing_server_);
+  if (plan != FaultPlan::none) {
+    return Error{Fault::transient, Cause::other, "scratch: the server did not start", ""};
+  }
+  return std::unique_ptr<ScratchServer>(new OwnServer(*this, "scratch-" + order.name));
+}
+
 Result<> FakeDumps::drop(const PostgresAddress& server, const std::string& database) {
   return attempt("drop", server, database, [&](Server& here) -> Result<> {
     here.erase(database);

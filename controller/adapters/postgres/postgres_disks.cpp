@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -26,6 +27,19 @@ std::optional<Disk> disk_of(const std::string& folder) {
   const auto block = static_cast<std::int64_t>(said.f_frsize);
   return Disk{static_cast<std::int64_t>(said.f_bavail) * block,
               static_cast<std::int64_t>(said.f_blocks) * block};
+}
+
+// Files come and go meanwhile.
+std::int64_t bytes_in(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::int64_t bytes = 0;
+  std::error_code code;
+  for (fs::recursive_directory_iterator each(folder, code), end; !code && each != end;
+       each.increment(code)) {
+    struct stat said {};
+    if (::lstat(each->path().c_str(), &said) == 0) bytes += std::int64_t{said.st_blocks} * 512;
+  }
+  return bytes;
 }
 
 bool are_one_disk(const std::string& left, const std::string& right) {
@@ -54,6 +68,13 @@ std::string PostgresDisks::shortage() const {
                        disk->all / 1'000'000);
   }
   return "";
+}
+
+std::string PostgresDisks::excess() const {
+  const std::int64_t bytes = bytes_max == 0 ? 0 : bytes_in(data);
+  if (bytes <= bytes_max) return "";
+  return fmt::format("its folder holds {} MB, and may hold {} MB", bytes / 1'000'000,
+                     bytes_max / 1'000'000);
 }
 
 }  // namespace rowlock

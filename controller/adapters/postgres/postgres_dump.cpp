@@ -5,6 +5,7 @@
 #include "controller/adapters/postgres/postgres_content.h"
 #include "controller/adapters/postgres/postgres_dump_run.h"
 #include "controller/adapters/postgres/postgres_restore.h"
+#include "controller/adapters/postgres/postgres_scratch.h"
 #include "controller/adapters/postgres/postgres_server.h"
 #include "controller/adapters/postgres/postgres_text.h"
 
@@ -105,6 +106,13 @@ Result<std::optional<ServerRoom>> PostgresDumps::room(const PostgresAddress& ser
     return PostgresServer(connection).disks();
   }));
   return disks ? disks->room() : std::nullopt;
+}
+
+Result<std::unique_ptr<ScratchServer>> PostgresDumps::scratch(const ScratchOrder& order,
+                                                              const std::atomic<bool>& ending) {
+  auto started = PostgresScratch::start(limits_, order, ending);
+  if (started.ok()) return std::unique_ptr<ScratchServer>(std::move(started).value());
+  return attempted("start a server to restore into", started.error());
 }
 
 Result<> PostgresDumps::drop(const PostgresAddress& server, const std::string& database) {

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,6 +47,8 @@ class PostgresDumps final : public DatabaseDumps {
                               const std::atomic<bool>& ending) override;
   Result<std::vector<ServerDatabase>> list(const PostgresAddress& server) override;
   Result<std::optional<ServerRoom>> room(const PostgresAddress& server) override;
+  Result<std::unique_ptr<ScratchServer>> scratch(const ScratchOrder& order,
+                                                 const std::atomic<bool>& ending) override;
   Result<> drop(const PostgresAddress& server, const std::string& database) override;
   Result<> rename(const PostgresAddress& server, const std::string& from, const std::string& to,
                   const std::string& aside) override;

@@ -15,6 +15,7 @@ namespace rowlock {
 namespace {
 
 constexpr std::size_t kBeginningBytesMax = 16 * 1024 * 1024;
+constexpr std::chrono::seconds kCountEach{1};
 
 }  // namespace
 
@@ -32,7 +33,8 @@ Result<> PostgresRestore::run() {
   if (!shortage_.empty()) {
     error = {Fault::transient, Cause::other,
              "ended before the server runs out of disk: " + shortage_,
-             "make room there, or restore it on another server"};
+             disks_->bytes_max == 0 ? "make room there, or restore it on another server"
+                                    : "raise backup_limit.verify_mb, or make room there"};
   }
   if (const auto dropped = drop_again(); !dropped.ok()) {
     error.message +=
@@ -82,6 +84,7 @@ Result<> PostgresRestore::make_room() {
   }
   const auto created = server.create(order_.database, archive_.database_options());
   disks_ = TRY(server.disks());
+  if (disks_) disks_->bytes_max = order_.bytes_max;
   is_made_ =
       created.ok() || (!there && created.error().cause == Cause::deadline) || (!there && ending_);
   return created;
@@ -132,6 +135,11 @@ Result<> PostgresRestore::give_what_is_its_own() const {
 bool PostgresRestore::must_end() {
   const std::lock_guard lock(ending_why_);
   if (shortage_.empty() && disks_) shortage_ = disks_->shortage();
+  const auto now = std::chrono::steady_clock::now();
+  if (shortage_.empty() && disks_ && now >= counts_from_) {
+    shortage_ = disks_->excess();
+    counts_from_ = std::chrono::steady_clock::now() + kCountEach;
+  }
   return ending_.load() || !shortage_.empty();
 }
 

@@ -7,6 +7,7 @@
 #include "controller/adapters/postgres/postgres_dump.h"
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,6 +49,7 @@ class PostgresRestore {
   std::optional<PostgresDisks> disks_;
   std::mutex ending_why_;  // Of the next: each pg_restore has a thread that asks.
   std::string shortage_;   // Why it was ended; "": it was not.
+  std::chrono::steady_clock::time_point counts_from_{};  // Its files, again.
 };
 
 }  // namespace rowlock
