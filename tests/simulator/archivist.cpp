@@ -26,7 +26,7 @@ Archivist::Archivist(Stage& stage, Engines& engines, std::uint64_t seed)
 void Archivist::begin() {
   if (!is_at_work_) return;
   engines_.fake_dumps.put_database(kServer, kDatabase, {{"public.pupil", {"ann", "ben", "cid"}}});
-  rowlock::write(stage_.home().folder() + "/identity", kIdentities[0] + "\n");
+  rowlock::write_private(stage_.home().folder() + "/identity", kIdentities[0] + "\n");
 }
 
 std::string Archivist::rows() {

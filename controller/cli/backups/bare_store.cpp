@@ -81,13 +81,14 @@ Result<SecretBytes> identities_in(const std::string& file) {
   if (file.empty()) {
     return rejected("say which age identity opens it", "--identity FILE");
   }
-  auto read = read_private_file(file);
+  auto read = read_identity_file(file);
   if (!read.ok()) {
     Error error = read.error();
     error.message = "the identity: " + error.message;
+    if (error.hint.empty()) error.hint = "correct --identity";
     return error;
   }
-  return std::move(read).value().bytes;
+  return read;
 }
 
 Result<BareStore> open_bare_store(const BareStoreOptions& options,

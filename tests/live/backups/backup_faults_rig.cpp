@@ -44,8 +44,7 @@ bool shell_succeeds(const std::string& script) {
 }  // namespace
 
 BackupFaultsRig::BackupFaultsRig(int megabytes) {
-  write(folder / "identity", kIdentities[0] + "\n");
-  fs::permissions(folder / "identity", fs::perms{0600});
+  write_private(folder / "identity", kIdentities[0] + "\n");
   write(folder / "access", "AKIDEXAMPLE");
   write(folder / "key", "TellNobody");
   home.must({"secret", "put", "store/s3", "access_key_id=@" + (folder / "access"),
