@@ -5,6 +5,7 @@
 #include "reconcilers/backups/backup.h"
 #include "reconcilers/backups/object_store.h"
 #include "reconcilers/backups/restore.h"
+#include "reconcilers/backups/scratch_database.h"
 #include "reconcilers/history/history.h"
 #include "reconcilers/nodes/image.h"
 #include "reconcilers/nodes/node.h"
@@ -36,6 +37,7 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
       {"backup_schedule", backup_schedule_hands()},
       {"backup_ping", backup_ping_hands()},
       {"restore", restore_hands(secrets)},
+      {"scratch_database", scratch_database_hands(secrets)},
       {"database", database_hands(secrets)},
       {"database_login", database_login_hands(secrets, state, schema)},
       {"delivery", delivery_hands(secrets, state, schema)},

@@ -10,25 +10,8 @@
 -- @kind backup
 --   of:     backup.policy
 --   hold:   sealed free
---   want:   run rest settle verify expire away turn crowd blind lapse keep sleep
+--   want:   run rest settle verify expire away turn crowd left blind lapse keep sleep
 --   retry:  15 s to 10 min
-
--- @kind backup_ping
---   of:     backup_ping.policy
---   state:  spent new
---   retry:  5 s to 5 min
-
--- @observed
-
--- A ping that is yet to be sent.
-CREATE TABLE backup_ping (
-  id          INTEGER PRIMARY KEY,
-  policy      TEXT NOT NULL,
-  what        TEXT NOT NULL CHECK (what IN ('start', 'success', 'fail')),
-  url         TEXT NOT NULL,
-  since_ms    INTEGER NOT NULL
-);
-CREATE INDEX backup_ping_by_policy ON backup_ping (policy);
 
 -- @views
 
@@ -157,6 +140,7 @@ SELECT b.policy AS name,
                                                                                          THEN 'expire'
          WHEN b.id = s.newest_good AND b.id = y.id                                       THEN
            CASE WHEN o.identity_secret = '' AND o.identity_file = ''                          THEN 'blind'
+                WHEN EXISTS (SELECT 1 FROM scratch_dropping AS l WHERE l.backup = b.id)       THEN 'left'
                 WHEN EXISTS (SELECT 1 FROM backup_crowded AS c WHERE c.id = b.id)             THEN 'crowd'
                 ELSE                                                                          'verify' END
          ELSE                                                                                 'keep' END AS want
@@ -189,6 +173,7 @@ CREATE VIEW backup_rule (hold, want, step, reason) AS VALUES
   ('*',      'away',   'wait',   'no instance of the job of its database is healthy'),
   ('*',      'turn',   'wait',   'another run of its policy is under way'),
   ('*',      'crowd',  'wait',   'others are under way: backup_limit'),
+  ('*',      'left',   'wait',   'what an earlier try left behind is being dropped'),
   ('*',      'blind',  'none',   'its store has no identity to open it with'),
   ('*',      'lapse',  'lapse',  'it is wanted no more, or its window is over'),
   ('*',      'keep',   'none',   ''),
@@ -225,7 +210,8 @@ SELECT b.id AS target,
        (SELECT c.url FROM database_address AS c WHERE c.name = v.name) AS scratch_url,
        v.secret AS scratch_secret,
        v.key AS scratch_key,
-       'rowlock_verify_' || b.id AS scratch,
+       CASE b.scratch WHEN '' THEN 'rowlock_' || (SELECT id FROM home) || '_verify_' || b.id ELSE b.scratch END
+         AS scratch,
        (SELECT json_group_array(json_object('name', a.name, 'query', a.query))
         FROM backup_assertion AS a WHERE a.policy = b.policy) AS assertions
 FROM backup AS b
@@ -233,35 +219,6 @@ LEFT JOIN backup_policy_now AS p ON p.name = b.policy
 LEFT JOIN object_store AS o ON o.name = b.store
 LEFT JOIN database AS d ON d.name = b.source
 LEFT JOIN database AS v ON v.name = CASE p.verify_database WHEN '' THEN b.source ELSE p.verify_database END;
-
--- ---- Pings
-
--- What the watcher of each backup's policy can be told.
-CREATE VIEW backup_watcher AS
-SELECT b.id, b.policy, COALESCE(h.tries, 0) AS tries, w.verify_schedule, w.what, w.url
-FROM backup AS b
-LEFT JOIN retry AS h ON h.kind = 'backup' AND h.target = CAST(b.id AS TEXT) AND h.step = 'run'
-JOIN (SELECT name, verify_schedule, 'start' AS what, ping_start AS url FROM backup_policy_now
-      UNION ALL
-      SELECT name, verify_schedule, 'success', ping_success FROM backup_policy_now
-      UNION ALL
-      SELECT name, verify_schedule, 'fail', ping_fail FROM backup_policy_now) AS w ON w.name = b.policy
-WHERE w.url <> '';
-
-CREATE VIEW backup_ping_fact AS
-SELECT g.policy AS name,
-       CAST(g.id AS TEXT) AS target,
-       NULL AS due_at_ms,
-       CASE WHEN h.tries >= 8 THEN 'spent' ELSE 'new' END AS state
-FROM backup_ping AS g
-LEFT JOIN retry AS h ON h.kind = 'backup_ping' AND h.target = CAST(g.id AS TEXT) AND h.step = 'send';
-
-CREATE VIEW backup_ping_rule (state, step, reason) AS VALUES
-  ('spent', 'forget', 'the watcher cannot be reached'),
-  ('new',   'send',   'the watcher is yet to hear of it');
-
-CREATE VIEW backup_ping_input AS
-SELECT g.id AS target, g.url FROM backup_ping AS g;
 
 -- @wake
 
@@ -284,7 +241,11 @@ UPDATE backup SET state = 'stored' WHERE state = 'verifying';
 
 -- @run backup.run
 
-UPDATE backup SET state = 'running', started_at_ms = (SELECT wall_ms FROM clock) WHERE id = :target;
+UPDATE backup
+SET state         = 'running',
+    started_at_ms = (SELECT wall_ms FROM clock),
+    recipients    = (SELECT i.recipients FROM backup_input AS i WHERE i.target = :target)
+WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
@@ -379,7 +340,9 @@ SET state          = 'verified',
     sha256         = :sha256,
     content        = :content,
     taken_at_ms    = :taken_at_ms,
-    verify_detail  = ''
+    verify_detail  = '',
+    scratch        = '',
+    recipients     = CASE recipients WHEN '' THEN :opened_by ELSE recipients END
 WHERE id = :target;
 
 -- The time of the next one is to be worked out.
@@ -480,19 +443,3 @@ WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'deleted', 'from store ' || store FROM backup WHERE id = :target;
-
--- @run backup_ping.send.done
-
-DELETE FROM backup_ping WHERE id = :target;
-
--- @run backup_ping.send.failed
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', g.policy, g.what, 'ping failed', :detail
-FROM backup_ping AS g
-JOIN retry AS h ON h.kind = 'backup_ping' AND h.target = :target AND h.tries = 1
-WHERE g.id = :target;
-
--- @run backup_ping.forget
-
-DELETE FROM backup_ping WHERE id = :target;

@@ -45,6 +45,7 @@ const std::map<std::string, std::string> kGoesWith = {
     {"refusal", "goes with the next edit that is accepted"},
     {"restore_run", "goes with the row of restore"},
     {"route_state", "goes with the route"},
+    {"scratch_database", "goes when it was dropped, or with the database"},
     {"secret", "what a person put there, until it is removed"},
     {"secret_version", "max_versions of each secret"},
     {"slot", "made once"},

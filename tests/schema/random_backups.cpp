@@ -112,6 +112,25 @@ std::string random_restores(Dice& dice) {
   return rows;
 }
 
+std::string random_scratch(Dice& dice) {
+  std::string rows;
+  for (const std::string database : {"main", "gone"}) {
+    if (dice.yes()) {
+      rows += fmt::format(
+          "INSERT INTO scratch_database (target, database, name, backup) VALUES ('{0}/verify', "
+          "'{0}', 'rowlock_x_verify_1', (SELECT {1}(id) FROM backup));",
+          database, dice.one_of({"min", "max"}));
+    }
+    if (dice.yes()) {
+      rows += fmt::format(
+          "INSERT INTO scratch_database (target, database, name, restore) VALUES ('{0}/restore', "
+          "'{0}', 'rowlock_x_restore_1', '{1}');",
+          database, dice.one_of({"first", "second", "third"}));
+    }
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string random_backups(Dice& dice) {
@@ -130,7 +149,7 @@ std::string random_backups(Dice& dice) {
       rows += dice.yes() || dice.yes() ? random_history(dice, policy, store) : "";
     }
   }
-  return rows + random_pings(dice) + random_restores(dice);
+  return rows + random_pings(dice) + random_restores(dice) + random_scratch(dice);
 }
 
 }  // namespace rowlock
