@@ -31,6 +31,7 @@ const std::map<std::string, std::string> kGoesWith = {
     {"database_state", "goes with the database"},
     {"delivery", "goes with the instance"},
     {"deployment", "the last ones of each job"},
+    {"home_pointer", "goes with the store"},
     {"image_tag", "goes with the job"},
     {"instance", "goes when its container is gone"},
     {"instance_mount", "goes with the instance"},

@@ -112,6 +112,22 @@ std::string random_restores(Dice& dice) {
   return rows;
 }
 
+// After the backups, of which they speak.
+std::string random_pointers(Dice& dice) {
+  std::string rows;
+  for (const std::string store : {"files", "far"}) {
+    if (dice.yes()) {
+      rows += fmt::format(
+          "INSERT INTO home_pointer (store, news) VALUES ('{}', COALESCE((SELECT news FROM "
+          "home_pointer_news), '{}'));",
+          store, dice.one_of({"", "old"}));
+    } else if (dice.yes()) {
+      rows += fmt::format("INSERT INTO home_pointer (store, news) VALUES ('{}', 'old');", store);
+    }
+  }
+  return rows;
+}
+
 std::string random_scratch(Dice& dice) {
   std::string rows;
   for (const std::string database : {"main", "gone"}) {
@@ -149,7 +165,8 @@ std::string random_backups(Dice& dice) {
       rows += dice.yes() || dice.yes() ? random_history(dice, policy, store) : "";
     }
   }
-  return rows + random_pings(dice) + random_restores(dice) + random_scratch(dice);
+  return rows + random_pings(dice) + random_restores(dice) + random_scratch(dice) +
+         random_pointers(dice);
 }
 
 }  // namespace rowlock
