@@ -3,8 +3,10 @@
 #include "reconcilers/registry.h"
 
 #include "reconcilers/backups/backup.h"
+#include "reconcilers/backups/home_pointer.h"
 #include "reconcilers/backups/object_store.h"
 #include "reconcilers/backups/restore.h"
+#include "reconcilers/backups/scratch_database.h"
 #include "reconcilers/history/history.h"
 #include "reconcilers/nodes/image.h"
 #include "reconcilers/nodes/node.h"
@@ -32,10 +34,12 @@ Reconcilers all_reconcilers(Secrets& secrets, Database& state, const Schema& sch
   return {
       {"instance", both(instance_hands(), instance_image_hands(secrets))},
       {"object_store", object_store_hands(secrets)},
+      {"home_pointer", home_pointer_hands(secrets)},
       {"backup", backup_hands(secrets)},
       {"backup_schedule", backup_schedule_hands()},
       {"backup_ping", backup_ping_hands()},
       {"restore", restore_hands(secrets)},
+      {"scratch_database", scratch_database_hands(secrets)},
       {"database", database_hands(secrets)},
       {"database_login", database_login_hands(secrets, state, schema)},
       {"delivery", delivery_hands(secrets, state, schema)},

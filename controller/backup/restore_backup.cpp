@@ -5,6 +5,7 @@
 #include "controller/backup/content.h"
 #include "controller/backup/room.h"
 #include "controller/base/percent.h"
+#include "controller/crypto/age.h"
 #include "controller/crypto/encoding.h"
 #include "controller/crypto/sha256.h"
 
@@ -201,6 +202,13 @@ Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& objec
   const std::string differs = other_than(object, checked);
   if (!differs.empty()) return corrupt(object.key, differs);
   return checked;
+}
+
+Result<std::vector<std::string>> opened_by(ObjectStore& store, const std::string& key,
+                                           const SecretBytes& identities) {
+  constexpr std::int64_t kHeaderBytes = 64 * 1024;
+  const auto header = TRY(store.read(key, 0, kHeaderBytes));
+  return age_opened_by(identities, header);
 }
 
 Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& object,

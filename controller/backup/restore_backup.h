@@ -34,6 +34,10 @@ Result<CheckedBackup> check_backup(ObjectStore& store, const BackupObject& objec
                                    const SecretBytes& identities, const std::atomic<bool>& ending,
                                    const TellProgress& progress = {});
 
+// The recipients of those identities that open the object, each age1….
+Result<std::vector<std::string>> opened_by(ObjectStore& store, const std::string& key,
+                                           const SecretBytes& identities);
+
 struct RestoredBackup {
   std::int64_t took_ms = 0;  // From the first byte that was downloaded to restore it.
 };

@@ -7,6 +7,7 @@
 #include "controller/base/check.h"
 #include "controller/crypto/age_header.h"
 #include "controller/crypto/age_x25519.h"
+#include "controller/crypto/bech32.h"
 #include "controller/crypto/cipher.h"
 #include "controller/crypto/hkdf.h"
 #include "controller/crypto/sodium.h"
@@ -64,6 +65,19 @@ Error altered() { return unreadable("it is cut off or was altered"); }
 Result<> check_age_recipient(std::string_view recipient) {
   TRY(read_age_recipient(recipient));
   return Done{};
+}
+
+Result<std::vector<std::string>> age_opened_by(const SecretBytes& identities,
+                                               std::string_view text) {
+  auto known = TRY(read_age_identities(identities.view()));
+  const auto header = TRY(read_age_header(text));
+  std::vector<std::string> recipients;
+  for (AgeIdentity& identity : known) {
+    std::vector<AgeIdentity> one;
+    one.push_back(std::move(identity));
+    if (unwrapped(header.stanzas, one).ok()) recipients.push_back(to_bech32("age", one[0].point));
+  }
+  return recipients;
 }
 
 Result<AgeWriter> AgeWriter::to(const std::vector<std::string>& recipients) {

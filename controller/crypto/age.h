@@ -17,6 +17,11 @@ namespace rowlock {
 // Rejected unless it is one X25519 recipient: age1….
 Result<> check_age_recipient(std::string_view recipient);
 
+// The recipients of those identities that open the file, each age1…, in their order. `text` as for
+// AgeReader::open(); an empty list when it is none of theirs.
+Result<std::vector<std::string>> age_opened_by(const SecretBytes& identities,
+                                               std::string_view text);
+
 // Encrypts a stream: what it returns, in order, is the file.
 class AgeWriter {
  public:

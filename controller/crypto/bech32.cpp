@@ -86,4 +86,24 @@ Result<Bech32> from_bech32(std::string_view text) {
   return Bech32{std::string(name), std::move(bytes)};
 }
 
+std::string to_bech32(std::string_view name, std::string_view bytes) {
+  std::string text = std::string(name) + "1";
+  std::uint32_t checksum = checksum_of_name(name);
+  const auto add = [&](std::uint32_t digit) {
+    checksum = next_checksum(checksum, digit);
+    text += kDigits[digit];
+  };
+  std::uint32_t bits = 0;
+  std::size_t count = 0;
+  for (const char c : bytes) {
+    bits = (bits << 8 | std::uint8_t(c)) & 0xfff;
+    for (count += 8; count >= 5; count -= 5) add(bits >> (count - 5) & 31);
+  }
+  if (count > 0) add(bits << (5 - count) & 31);
+  for (std::size_t i = 0; i < kChecksumDigits; ++i) checksum = next_checksum(checksum, 0);
+  checksum ^= 1;
+  for (std::size_t i = kChecksumDigits; i-- > 0;) text += kDigits[checksum >> (5 * i) & 31];
+  return text;
+}
+
 }  // namespace rowlock

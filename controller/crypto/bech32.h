@@ -19,4 +19,7 @@ struct Bech32 {
 // Rejected unless well-formed to the last bit. The error does not repeat the text.
 Result<Bech32> from_bech32(std::string_view text);
 
+// Requires: a name in lower case.
+std::string to_bech32(std::string_view name, std::string_view bytes);
+
 }  // namespace rowlock

@@ -39,21 +39,20 @@ Result<UnsealKey> key_of_file(const std::string& path) {
 }
 
 Result<UnsealKey> key_of_age(const std::string& identity_path, const std::string& age_file) {
-  auto identities = read_private_file(identity_path);
+  auto identities = read_identity_file(identity_path);
   auto sealed = read_private_file(age_file);
   if (!identities.ok() || !sealed.ok()) {
     return !identities.ok() ? identities.error()
                             : rejected(sealed.error().message,
                                        "`rowlock secret rekey --age-recipient age1…` makes it");
   }
-  auto text = age_decrypt(identities.value().bytes, sealed.value().bytes.view());
+  auto text = age_decrypt(identities.value(), sealed.value().bytes.view());
   if (!text.ok()) {
     return rejected(fmt::format("{} cannot be opened with the identity in {}: {}", age_file,
                                 identity_path, text.error().message));
   }
   auto key = TRY(read_unseal_key(text.value(), age_file));
-  return UnsealKey{std::move(key), age_file,
-                   warning_of(identity_path, identities.value().is_open_to_others)};
+  return UnsealKey{std::move(key), age_file, ""};
 }
 
 // What the command says besides the key, on stderr, would spoil it and is thrown away; what it

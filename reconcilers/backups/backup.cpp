@@ -261,7 +261,11 @@ Result<Values> verified(const Step& step, World& world) {
   const auto took_ms =
       TRY(input.text("kind") == "home" ? try_home(step, world, *store, identities)
                                        : try_database(step, world, *store, checked, identities));
+  const auto openers = TRY(opened_by(*store, input.text("object"), identities));
+  std::vector<Json> recipients;
+  for (const std::string& each : openers) recipients.push_back(Json::string(each));
   return Values{{"restore_ms", took_ms},
+                {"opened_by", Json::array(std::move(recipients)).text()},
                 {"sha256", checked.sha256},
                 {"content", checked.manifest.content.text()},
                 {"taken_at_ms", checked.manifest.header.started_at_ms}};

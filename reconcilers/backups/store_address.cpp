@@ -35,14 +35,14 @@ Result<SecretBytes> identities_of(const Row& input,
   if (packed != nullptr) {
     return packed->copy();
   }
-  auto file = read_private_file(input.text("identity_file"));
+  auto file = read_identity_file(input.text("identity_file"));
   if (!file.ok()) {
     Error error = file.error();
     error.message = "the store's identity: " + error.message;
     if (error.hint.empty()) error.hint = "correct object_store.identity_file";
     return error;
   }
-  return std::move(file).value().bytes;
+  return file;
 }
 
 }  // namespace rowlock

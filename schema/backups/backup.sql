@@ -10,7 +10,7 @@
 -- @kind backup
 --   of:     backup.policy
 --   hold:   sealed free
---   want:   run rest settle verify expire away turn crowd blind lapse keep sleep
+--   want:   run rest settle verify expire away turn crowd left blind lapse keep sleep
 --   retry:  15 s to 10 min
 
 -- @views
@@ -143,6 +143,7 @@ SELECT b.policy AS name,
                                                                                          THEN 'expire'
          WHEN b.id = s.newest_good AND b.id = y.id                                       THEN
            CASE WHEN o.identity_secret = '' AND o.identity_file = ''                          THEN 'blind'
+                WHEN EXISTS (SELECT 1 FROM scratch_dropping AS l WHERE l.backup = b.id)       THEN 'left'
                 WHEN EXISTS (SELECT 1 FROM backup_crowded AS c WHERE c.id = b.id)             THEN 'crowd'
                 ELSE                                                                          'verify' END
          ELSE                                                                                 'keep' END AS want
@@ -175,6 +176,7 @@ CREATE VIEW backup_rule (hold, want, step, reason) AS VALUES
   ('*',      'away',   'wait',   'no instance of the job of its database is healthy'),
   ('*',      'turn',   'wait',   'another run of its policy is under way'),
   ('*',      'crowd',  'wait',   'others are under way: backup_limit'),
+  ('*',      'left',   'wait',   'what an earlier try left behind is being dropped'),
   ('*',      'blind',  'none',   'its store has no identity to open it with'),
   ('*',      'lapse',  'lapse',  'it is wanted no more, or its window is over'),
   ('*',      'keep',   'none',   ''),
@@ -211,7 +213,8 @@ SELECT b.id AS target,
        (SELECT c.url FROM database_address AS c WHERE c.name = v.name) AS scratch_url,
        v.secret AS scratch_secret,
        v.key AS scratch_key,
-       'rowlock_verify_' || b.id AS scratch,
+       CASE b.scratch WHEN '' THEN 'rowlock_' || (SELECT id FROM home) || '_verify_' || b.id ELSE b.scratch END
+         AS scratch,
        COALESCE((SELECT l.verify_folder FROM backup_limit AS l), '/var/tmp') AS verify_folder,
        COALESCE((SELECT l.verify_mb FROM backup_limit AS l), 0) AS verify_mb,
        (SELECT json_group_array(json_object('name', a.name, 'query', a.query))
@@ -243,7 +246,11 @@ UPDATE backup SET state = 'stored' WHERE state = 'verifying';
 
 -- @run backup.run
 
-UPDATE backup SET state = 'running', started_at_ms = (SELECT wall_ms FROM clock) WHERE id = :target;
+UPDATE backup
+SET state         = 'running',
+    started_at_ms = (SELECT wall_ms FROM clock),
+    recipients    = (SELECT i.recipients FROM backup_input AS i WHERE i.target = :target)
+WHERE id = :target;
 
 INSERT INTO backup_ping (policy, what, url, since_ms)
 SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
@@ -338,7 +345,9 @@ SET state          = 'verified',
     sha256         = :sha256,
     content        = :content,
     taken_at_ms    = :taken_at_ms,
-    verify_detail  = ''
+    verify_detail  = '',
+    scratch        = '',
+    recipients     = CASE recipients WHEN '' THEN :opened_by ELSE recipients END
 WHERE id = :target;
 
 -- The time of the next one is to be worked out.

@@ -88,24 +88,47 @@ SELECT id FROM home;
 
 -- @run cli.kit_stores
 
--- Where the home itself can be had back from comes first.
-SELECT o.name, o.url, o.endpoint, o.region, o.style, o.recipients
+-- Those that hold backups, or are to; the one of the newest verified backup of the home comes first.
+SELECT o.name, o.url, o.endpoint, o.region, o.style, o.ca_file
 FROM object_store AS o
-ORDER BY o.name IN (SELECT b.store FROM backup_standing AS s JOIN backup AS b ON b.id = s.last_verified
-                    WHERE b.kind = 'home') DESC, o.name;
+ORDER BY COALESCE((SELECT max(h.taken_at_ms) FROM home_backup AS h WHERE h.store = o.name), 0) DESC, o.name;
 
--- @run cli.kit_backups
+-- @run cli.kit_identities
 
--- The last ones that were restored and found equal.
+-- Each identity that something needs: those that opened verified backups, newest first, and those for which the next
+-- ones are encrypted. NULL: of backups that were verified before it was noted what opened them.
+SELECT i.recipient,
+       max(i.at_ms) AS at_ms,
+       max(i.is_current) AS is_current
+FROM (SELECT k.recipient, k.newest_at_ms AS at_ms, 0 AS is_current FROM kit_range AS k
+      UNION ALL
+      SELECT r.value, 0, 1
+      FROM backup_target AS t
+      JOIN backup_policy_now AS p ON p.name = t.policy AND p.enabled = 1
+      JOIN object_store AS o ON o.name = t.store
+      CROSS JOIN json_each(CASE json_array_length(p.recipients) WHEN 0 THEN o.recipients ELSE p.recipients END) AS r)
+       AS i
+GROUP BY i.recipient
+ORDER BY i.recipient IS NULL, at_ms DESC, i.recipient;
+
+-- @run cli.kit_ranges
+
+SELECT k.recipient, k.store, k.policy, k.oldest, k.newest, k.backups FROM kit_range AS k
+ORDER BY k.store, k.kind = 'home' DESC, k.policy;
+
+-- @run cli.kit_newest
+
+-- The last one of each policy and store that was restored and found equal; the home first, the newest store first.
 SELECT b.name,
+       b.policy,
+       b.kind,
        b.store,
        b.object,
+       o.url, o.endpoint, o.region, o.style, o.ca_file,
+       COALESCE((SELECT group_concat(r.value, ', or of ')
+                 FROM json_each(CASE b.recipients WHEN '' THEN '[]' ELSE b.recipients END) AS r), '') AS recipients,
        datetime(b.verified_at_ms / 1000, 'unixepoch') || ' UTC' AS verified
 FROM backup_standing AS s
 JOIN backup AS b ON b.id = s.last_verified
-ORDER BY b.name, b.store;
-
--- @run cli.kit_policy
-
--- The one that backs the home up.
-SELECT min(name) FROM backup_policy_now WHERE kind = 'home';
+JOIN object_store AS o ON o.name = b.store
+ORDER BY b.kind = 'home' DESC, b.policy, b.taken_at_ms DESC, b.id DESC;

@@ -1,5 +1,4 @@
--- Who watches the backups of a policy from elsewhere, and what they are told: a ping is a GET that is tried until it is
--- heard, or nobody can be reached.
+-- Who watches from elsewhere is told when a backup begins, is good, or has failed: the URLs of its policy are asked.
 
 -- @kind backup_ping
 --   of:     backup_ping.policy

@@ -11,7 +11,7 @@
 -- @kind restore
 --   of:     restore.name restore_run.restore
 --   hold:   sealed free
---   state:  new chosen restored discarding done failed left gone
+--   state:  new barred chosen restored discarding done failed left gone
 --   retry:  2 s to 1 min
 
 -- @desired
@@ -53,6 +53,7 @@ CREATE TABLE restore_run (
   server_url     TEXT NOT NULL DEFAULT '',
   server_secret  TEXT NOT NULL DEFAULT '',
   server_key     TEXT NOT NULL DEFAULT '',
+  scratch        TEXT NOT NULL DEFAULT '',          -- and what it is called there
   detail         TEXT NOT NULL DEFAULT ''
 );
 
@@ -119,7 +120,10 @@ SELECT r.name,
        CASE WHEN r.secret || COALESCE(o.secret, '') || COALESCE(o.identity_secret, '') <> ''
               AND (SELECT state FROM seal) IS NOT 'open' THEN 'sealed'
             ELSE                                              'free' END AS hold,
-       CASE WHEN s.restore IS NULL THEN 'new' ELSE s.state END AS state
+       CASE WHEN s.restore IS NULL THEN 'new'
+            WHEN s.state = 'chosen' AND EXISTS (SELECT 1 FROM scratch_dropping AS l WHERE l.restore = r.name)
+              THEN 'barred'
+            ELSE s.state END AS state
 FROM restore AS r
 LEFT JOIN restore_run AS s ON s.restore = r.name
 LEFT JOIN backup AS b ON b.id = s.backup
@@ -138,6 +142,7 @@ WHERE s.restore NOT IN (SELECT name FROM restore);
 -- '*' stands for every value.
 CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
   ('*',      'new',        'choose',  'somebody asks for it'),
+  ('*',      'barred',     'wait',    'what an earlier one of its name left behind is being dropped'),
   ('sealed', 'chosen',     'wait',    'the secret store is sealed: rowlock secret unseal'),
   ('sealed', 'restored',   'wait',    'the secret store is sealed: rowlock secret unseal'),
   ('sealed', 'discarding', 'wait',    'the secret store is sealed: rowlock secret unseal'),
@@ -150,6 +155,13 @@ CREATE VIEW restore_rule (hold, state, step, reason) AS VALUES
   ('*',      'failed',     'none',    ''),
   ('*',      'gone',       'forget',  'the row was deleted');
 
+-- What the database of each run is called until it takes the name that was asked for.
+CREATE VIEW restore_scratch AS
+SELECT s.restore,
+       CASE s.scratch WHEN '' THEN 'rowlock_' || (SELECT id FROM home) || '_restore_' || replace(s.restore, '-', '_')
+                      ELSE s.scratch END AS scratch
+FROM restore_run AS s;
+
 -- What was made for a row that is gone can be discarded, and nothing else.
 CREATE VIEW restore_input AS
 SELECT r.name AS target,
@@ -159,7 +171,7 @@ SELECT r.name AS target,
        r."into",
        r.roles,
        p.catalog AS database,
-       'rowlock_restore_' || replace(r.name, '-', '_') AS scratch,
+       (SELECT c.scratch FROM restore_scratch AS c WHERE c.restore = r.name) AS scratch,
        p.catalog || '_before_' || replace(r.name, '-', '_') AS aside,
        b.name AS backup,
        b.object,
@@ -182,8 +194,8 @@ LEFT JOIN backup AS b ON b.id = s.backup
 LEFT JOIN object_store AS o ON o.name = b.store
 UNION ALL
 SELECT s.restore, s.server_url, s.server_secret, s.server_key, NULL, NULL, NULL,
-       'rowlock_restore_' || replace(s.restore, '-', '_'), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL, NULL
+       (SELECT c.scratch FROM restore_scratch AS c WHERE c.restore = s.restore), NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM restore_run AS s
 WHERE s.restore NOT IN (SELECT name FROM restore);
 
@@ -222,6 +234,13 @@ CREATE TEMP TRIGGER wake_restore_seal AFTER UPDATE OF state ON seal WHEN NEW.sta
   INSERT INTO dirty SELECT name FROM restore UNION SELECT restore FROM restore_run;
 END;
 
+-- @begin
+
+-- Begun by an older Rowlock, which had no name of the home's own for it.
+UPDATE restore_run
+SET scratch = 'rowlock_restore_' || replace(restore, '-', '_')
+WHERE scratch = '' AND server_url <> '';
+
 -- @run restore.choose
 
 INSERT INTO restore_run (restore, backup, state, started_at_ms, asked, finished_at_ms, detail)
@@ -250,7 +269,8 @@ SELECT :now_ms, 'restore', restore, restore, state, detail FROM restore_run WHER
 
 UPDATE restore_run
 SET (server_url, server_secret, server_key) = (SELECT r.into_url, r.secret, r.key FROM restore AS r
-                                               WHERE r.name = :target)
+                                               WHERE r.name = :target),
+    scratch = (SELECT c.scratch FROM restore_scratch AS c WHERE c.restore = :target)
 WHERE restore = :target;
 
 -- @run restore.restore.done
@@ -326,7 +346,7 @@ VALUES (:now_ms, 'restore', :target, :target, 'failed', :detail);
 -- What could not be discarded in its time.
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'restore', restore, restore, 'left behind',
-       'DROP DATABASE rowlock_restore_' || replace(restore, '-', '_') || ' on the server of ' || server_url
+       'DROP DATABASE ' || scratch || ' on the server of ' || server_url
 FROM restore_run
 WHERE restore = :target AND state = 'discarding';
 

@@ -207,6 +207,30 @@ FROM json_each(:names) AS n
 JOIN database AS d ON d.name = :target
 WHERE n.value NOT IN (SELECT username FROM database_login);
 
+-- What a run of this home was restored into, and no run that is under way: of a row that is gone, or of a home that
+-- was recovered as it was before. An older Rowlock's are known by the rows that say so: others may have the same names.
+INSERT OR IGNORE INTO scratch_database (target, database, name, backup, restore)
+SELECT :target || '/' || n.name, :target, n.name, n.backup, n.restore
+FROM (SELECT d.name,
+             CASE WHEN d.name = h.verify || CAST(substr(d.name, length(h.verify) + 1) AS INTEGER)
+                    THEN CAST(substr(d.name, length(h.verify) + 1) AS INTEGER)
+                  ELSE (SELECT b.id FROM backup AS b
+                        WHERE b.id = CAST(substr(d.name, length('rowlock_verify_') + 1) AS INTEGER)
+                          AND b.scratch = d.name) END AS backup,
+             CASE WHEN d.name GLOB h.restore || '[a-z0-9]*'
+                    THEN replace(substr(d.name, length(h.restore) + 1), '_', '-')
+                  ELSE (SELECT u.restore FROM restore_run AS u
+                        WHERE u.restore = replace(substr(d.name, length('rowlock_restore_') + 1), '_', '-')
+                          AND u.scratch = d.name) END AS restore
+      FROM (SELECT json_extract(value, '$.name') AS name FROM json_each(:databases)) AS d
+      JOIN (SELECT 'rowlock_' || id || '_verify_' AS verify, 'rowlock_' || id || '_restore_' AS restore
+            FROM home) AS h) AS n
+WHERE COALESCE(n.backup, n.restore) NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM backup AS b WHERE b.id = n.backup AND b.state = 'verifying')
+  AND NOT EXISTS (SELECT 1 FROM restore_run AS u
+                  WHERE u.restore = n.restore AND u.scratch = n.name
+                    AND u.state IN ('chosen', 'restored', 'discarding'));
+
 DELETE FROM database_seen WHERE database = :target;
 INSERT INTO database_seen (database, name, size_bytes)
 SELECT :target, json_extract(value, '$.name'), json_extract(value, '$.size_bytes') FROM json_each(:databases);
@@ -217,5 +241,6 @@ WHERE database = :target;
 
 -- @run database.forget
 
+DELETE FROM scratch_database WHERE database = :target;
 DELETE FROM database_seen WHERE database = :target;
 DELETE FROM database_state WHERE database = :target;

@@ -155,7 +155,7 @@ Test(controller, a_step_that_takes_long_says_how_far_it_is_and_wakes_no_plan) {
   const TempFolder folder;
   constexpr char kServer[] = "postgresql://admin@10.0.0.1:5432";
   boat.world.fake_dumps.put_database(kServer, "school", {{"public.pupil", {"ann", "ben"}}});
-  write(folder / "identity", kIdentities[0] + "\n");
+  write_private(folder / "identity", kIdentities[0] + "\n");
   std::vector<std::string> told;
   const auto look = [&] {
     boat.world.time.ms += 1000;

@@ -112,6 +112,41 @@ std::string random_restores(Dice& dice) {
   return rows;
 }
 
+// After the backups, of which they speak.
+std::string random_pointers(Dice& dice) {
+  std::string rows;
+  for (const std::string store : {"files", "far"}) {
+    if (dice.yes()) {
+      rows += fmt::format(
+          "INSERT INTO home_pointer (store, news) VALUES ('{}', COALESCE((SELECT news FROM "
+          "home_pointer_news), '{}'));",
+          store, dice.one_of({"", "old"}));
+    } else if (dice.yes()) {
+      rows += fmt::format("INSERT INTO home_pointer (store, news) VALUES ('{}', 'old');", store);
+    }
+  }
+  return rows;
+}
+
+std::string random_scratch(Dice& dice) {
+  std::string rows;
+  for (const std::string database : {"main", "gone"}) {
+    if (dice.yes()) {
+      rows += fmt::format(
+          "INSERT INTO scratch_database (target, database, name, backup) VALUES ('{0}/verify', "
+          "'{0}', 'rowlock_x_verify_1', (SELECT {1}(id) FROM backup));",
+          database, dice.one_of({"min", "max"}));
+    }
+    if (dice.yes()) {
+      rows += fmt::format(
+          "INSERT INTO scratch_database (target, database, name, restore) VALUES ('{0}/restore', "
+          "'{0}', 'rowlock_x_restore_1', '{1}');",
+          database, dice.one_of({"first", "second", "third"}));
+    }
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string random_backups(Dice& dice) {
@@ -130,7 +165,8 @@ std::string random_backups(Dice& dice) {
       rows += dice.yes() || dice.yes() ? random_history(dice, policy, store) : "";
     }
   }
-  return rows + random_pings(dice) + random_restores(dice);
+  return rows + random_pings(dice) + random_restores(dice) + random_scratch(dice) +
+         random_pointers(dice);
 }
 
 }  // namespace rowlock

@@ -155,6 +155,8 @@ constexpr Stepping kStepping[] = {
      "SELECT trust AS name, trust AS target FROM trust_keys UNION SELECT name, name FROM "
      "trust"},
     {"object_store", "SELECT store AS name, store AS target FROM object_store_state"},
+    {"home_pointer", "SELECT store AS name, store AS target FROM home_pointer"},
+    {"scratch_database", "SELECT database AS name, target FROM scratch_database"},
     {"backup_schedule", "SELECT policy AS name, target FROM backup_schedule"},
     {"backup", "SELECT policy AS name, id AS target FROM backup"},
     {"backup_ping", "SELECT policy AS name, id AS target FROM backup_ping"},

@@ -26,7 +26,7 @@ Archivist::Archivist(Stage& stage, Engines& engines, std::uint64_t seed)
 void Archivist::begin() {
   if (!is_at_work_) return;
   engines_.fake_dumps.put_database(kServer, kDatabase, {{"public.pupil", {"ann", "ben", "cid"}}});
-  rowlock::write(stage_.home().folder() + "/identity", kIdentities[0] + "\n");
+  rowlock::write_private(stage_.home().folder() + "/identity", kIdentities[0] + "\n");
 }
 
 std::string Archivist::rows() {
@@ -61,9 +61,18 @@ std::set<std::string> Archivist::column(const std::string& query) const {
   return values;
 }
 
+// Those of backups, and those of what says where the home's newest one is.
+std::vector<std::string> Archivist::keys(bool are_pointers) const {
+  std::vector<std::string> found = engines_.stores.keys(kStore);
+  std::erase_if(found, [&](const std::string& key) {
+    return (key.find("/newest/") != std::string::npos) != are_pointers;
+  });
+  return found;
+}
+
 Violated Archivist::look() {
   if (!is_at_work_) return std::nullopt;
-  const std::vector<std::string> keys = engines_.stores.keys(kStore);
+  const std::vector<std::string> keys = this->keys(false);
   const std::set<std::string> known = column("SELECT object AS value FROM backup");
   for (const std::string& key : keys) {
     if (!known.contains(key)) return "no row speaks of the backup " + key;
@@ -97,7 +106,8 @@ std::string Archivist::unsettled() const {
   if (of_nightly.size() != 1) {
     return fmt::format("{} backups of nightly are kept, and its policy keeps 1", of_nightly.size());
   }
-  const std::vector<std::string> keys = engines_.stores.keys(kStore);
+  if (this->keys(true).size() != 1) return "what says where the newest backup of the home is";
+  const std::vector<std::string> keys = this->keys(false);
   const auto kept =
       column("SELECT object AS value FROM backup WHERE state IN ('stored', 'verified')");
   if (!std::equal(keys.begin(), keys.end(), kept.begin(), kept.end())) {

@@ -31,6 +31,7 @@ class Archivist {
 
  private:
   std::set<std::string> column(const std::string& query) const;
+  std::vector<std::string> keys(bool are_pointers) const;
 
   Stage& stage_;
   Engines& engines_;

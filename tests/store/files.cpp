@@ -69,4 +69,9 @@ void write(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
+void write_private(const std::string& path, const std::string& bytes) {
+  write(path, bytes);
+  std::filesystem::permissions(path, std::filesystem::perms{0600});
+}
+
 }  // namespace rowlock

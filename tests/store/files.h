@@ -55,5 +55,6 @@ struct MadeHome {
 
 std::string contents(const std::string& path);
 void write(const std::string& path, const std::string& bytes);
+void write_private(const std::string& path, const std::string& bytes);  // Its owner's alone.
 
 }  // namespace rowlock

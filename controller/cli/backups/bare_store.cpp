@@ -36,25 +36,6 @@ std::string url_of(const std::string& from) {
   return "file://" + std::filesystem::absolute(from).lexically_normal().string();
 }
 
-// A name ends in -STAMP-NUMBER.
-std::string stamp_of(const std::string& name) {
-  const std::size_t number = name.rfind('-');
-  const std::size_t stamp = number == std::string::npos ? number : name.rfind('-', number - 1);
-  return stamp == std::string::npos ? "" : name.substr(stamp + 1, number - stamp - 1);
-}
-
-FoundBackup found_of(const StoredObject& object) {
-  FoundBackup found;
-  found.key = object.key;
-  found.size_bytes = object.size_bytes;
-  const std::size_t file = object.key.rfind('/') + 1;  // 0 when there is none.
-  found.name = object.key.substr(file, object.key.size() - file - kEnding.size());
-  found.stamp = stamp_of(found.name);
-  found.policy = found.name.substr(
-      0, found.name.size() > found.stamp.size() ? found.name.find("-" + found.stamp) : 0);
-  return found;
-}
-
 // "2026-11-25 14:00" as 20261125T1400; what is no digit is left out.
 std::string as_stamp(const std::string& moment) {
   std::string digits;
@@ -75,19 +56,65 @@ void add_bare_store(const Verb& verb, BareStoreOptions& said) {
   verb.option("--endpoint", said.endpoint, "of S3, when it is not AWS").type("URL");
   verb.option("--region", said.region, "of S3 (default us-east-1)");
   verb.flag("--virtual-host", said.is_virtual_style, "of S3: the bucket in the host's name");
+  verb.option("--ca-file", said.ca_file, "of S3: a PEM file of authorities to trust").type("FILE");
+}
+
+std::string shell_word(const std::string& text) {
+  const bool is_plain = !text.empty() && text.find_first_not_of(
+                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_-./:@%+=,") == std::string::npos;
+  if (is_plain) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
+std::string words_of(const BareStoreOptions& store) {
+  std::string words = "--from " + shell_word(store.from);
+  if (!store.endpoint.empty()) words += " --endpoint " + shell_word(store.endpoint);
+  if (store.from.starts_with("s3:")) words += " --region " + shell_word(store.region);
+  if (store.is_virtual_style && store.from.starts_with("s3:")) words += " --virtual-host";
+  if (!store.ca_file.empty()) words += " --ca-file " + shell_word(store.ca_file);
+  return words;
+}
+
+// A name ends in -STAMP-NUMBER.
+std::string stamp_of(const std::string& name) {
+  const std::size_t number = name.rfind('-');
+  const std::size_t stamp = number == std::string::npos ? number : name.rfind('-', number - 1);
+  return stamp == std::string::npos ? "" : name.substr(stamp + 1, number - stamp - 1);
+}
+
+// Its key is HOME/POLICY/NAME.tar.zst.age, or what is left of that below the URL.
+std::optional<FoundBackup> backup_in(const StoredObject& object) {
+  if (!object.key.ends_with(kEnding)) return std::nullopt;
+  FoundBackup found;
+  found.key = object.key;
+  found.size_bytes = object.size_bytes;
+  const std::size_t file = object.key.rfind('/') + 1;  // 0 when there is none.
+  found.name = object.key.substr(file, object.key.size() - file - kEnding.size());
+  found.stamp = stamp_of(found.name);
+  found.policy = found.name.substr(
+      0, found.name.size() > found.stamp.size() ? found.name.find("-" + found.stamp) : 0);
+  const std::string above = "/" + found.policy + "/";
+  if (file > above.size() && object.key.compare(file - above.size(), above.size(), above) == 0) {
+    found.home = object.key.substr(0, file - above.size());
+  }
+  return found;
 }
 
 Result<SecretBytes> identities_in(const std::string& file) {
   if (file.empty()) {
     return rejected("say which age identity opens it", "--identity FILE");
   }
-  auto read = read_private_file(file);
+  auto read = read_identity_file(file);
   if (!read.ok()) {
     Error error = read.error();
     error.message = "the identity: " + error.message;
+    if (error.hint.empty()) error.hint = "correct --identity";
     return error;
   }
-  return std::move(read).value().bytes;
+  return read;
 }
 
 Result<BareStore> open_bare_store(const BareStoreOptions& options,
@@ -106,6 +133,7 @@ Result<BareStore> open_bare_store(const BareStoreOptions& options,
   address.endpoint = options.endpoint;
   address.region = options.region;
   address.is_path_style = !options.is_virtual_style;
+  address.ca_file = options.ca_file;
   address.access_key_id = environment("AWS_ACCESS_KEY_ID");
   const std::string key = environment("AWS_SECRET_ACCESS_KEY");
   if (!key.empty()) {
@@ -119,7 +147,7 @@ Result<std::vector<FoundBackup>> backups_in(const BareStore& bare) {
   const auto objects = TRY(bare.store->list(bare.only));
   std::vector<FoundBackup> found;
   for (const StoredObject& object : objects) {
-    if (object.key.ends_with(kEnding)) found.push_back(found_of(object));
+    if (auto backup = backup_in(object)) found.push_back(std::move(*backup));
   }
   std::sort(found.begin(), found.end(), [](const FoundBackup& left, const FoundBackup& right) {
     return std::tie(left.stamp, left.name) < std::tie(right.stamp, right.name);

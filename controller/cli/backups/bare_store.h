@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,20 @@ struct BareStoreOptions {
   std::string endpoint;
   std::string region = "us-east-1";
   bool is_virtual_style = false;
+  std::string ca_file;  // Of the authorities that say who the endpoint is.
 };
 
 void add_bare_store(const Verb& verb, BareStoreOptions& said);
 
+// How the options name that store, as a shell reads it: "--from s3://b --endpoint …".
+std::string words_of(const BareStoreOptions& store);
+
+// As a word that a shell leaves as it is.
+std::string shell_word(const std::string& text);
+
 struct FoundBackup {
   std::string key;
+  std::string home;    // The id of the home that made it; empty when the URL has it.
   std::string name;    // POLICY-20261125T023000Z-17
   std::string policy;  // By the folder that it is in.
   std::string stamp;   // 20261125T023000Z
@@ -40,6 +49,12 @@ struct BareStore {
 
 // Rejected, with what to say instead, when something is missing.
 Result<BareStore> open_bare_store(const BareStoreOptions& options, const std::atomic<bool>& ending);
+
+// What that object is; nothing when it is no backup.
+std::optional<FoundBackup> backup_in(const StoredObject& object);
+
+// Of a name POLICY-STAMP-NUMBER the stamp.
+std::string stamp_of(const std::string& name);
 
 // The backups there are, oldest first.
 Result<std::vector<FoundBackup>> backups_in(const BareStore& bare);

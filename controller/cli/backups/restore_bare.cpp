@@ -6,6 +6,7 @@
 #include "controller/cli/backups/restore_options.h"
 #include "controller/cli/backups/restore_target.h"
 #include "controller/cli/look/progress_line.h"
+#include "controller/secrets/private_file.h"
 
 #include <fmt/format.h>
 
@@ -29,11 +30,8 @@ Result<RestoreOrder> order_of(const RestoreOptions& options, const std::string& 
   RestoreOrder order;
   order.server.url = options.into;
   if (!options.password_file.empty()) {
-    auto password = identities_in(options.password_file);
-    if (!password.ok()) {
-      return password.error();
-    }
-    std::string text(password.value().view());
+    const auto password = TRY(read_private_file(options.password_file));
+    std::string text(password.bytes.view());
     text.erase(text.find_last_not_of("\r\n") + 1);
     order.server.password = std::make_shared<const SecretBytes>(std::string_view(text));
     wipe(text);

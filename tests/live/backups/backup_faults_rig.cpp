@@ -44,8 +44,7 @@ bool shell_succeeds(const std::string& script) {
 }  // namespace
 
 BackupFaultsRig::BackupFaultsRig(int megabytes) {
-  write(folder / "identity", kIdentities[0] + "\n");
-  fs::permissions(folder / "identity", fs::perms{0600});
+  write_private(folder / "identity", kIdentities[0] + "\n");
   write(folder / "access", "AKIDEXAMPLE");
   write(folder / "key", "TellNobody");
   home.must({"secret", "put", "store/s3", "access_key_id=@" + (folder / "access"),
@@ -204,8 +203,10 @@ void BackupFaultsRig::await_renewed(const std::string& policy) {
                 objects.contains(std::string(kPrefix) + "/" + newest(policy, "object")),
             "%s: %zu objects", policy.c_str(), objects.size());
   cr_expect(s3(policy).pending_uploads().empty(), "%s: an upload is left", policy.c_str());
-  const std::string scratch = "SELECT count(*) FROM pg_database WHERE datname = 'rowlock_verify_" +
-                              newest(policy, "id") + "'";
+  const std::string scratch =
+      "SELECT count(*) FROM pg_database WHERE datname LIKE "
+      "'rowlock_%_verify_" +
+      newest(policy, "id") + "'";
   cr_expect(server.ask(scratch, "postgres") == "0", "%s: a scratch database is left",
             policy.c_str());
 }

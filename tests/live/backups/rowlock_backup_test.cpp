@@ -32,8 +32,7 @@ struct Rig {
 
   Rig() {
     fs::create_directory(store());
-    write(identity(), kIdentities[0] + "\n");
-    fs::permissions(identity(), fs::perms{0600});
+    write_private(identity(), kIdentities[0] + "\n");
     require(server
                 .ask("CREATE TABLE pupil (id int PRIMARY KEY, name text, born date); "
                      "INSERT INTO pupil SELECT i, 'pupil ' || i, '2010-01-01'::date + i % 2000 "

@@ -77,7 +77,7 @@ Test(live_rowlock_drill, from_a_bucket_and_an_identity_to_a_converged_platform, 
   const StoreAddress bucket = swift.address("drill");
   const std::string url = fmt::format("postgresql://postgres@/app?host={}&port={}",
                                       server.socket_folder(), server.port());
-  write(folder / "identity", kIdentities[0] + "\n");
+  write_private(folder / "identity", kIdentities[0] + "\n");
   ::setenv("AWS_ACCESS_KEY_ID", bucket.access_key_id.c_str(), 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", std::string(bucket.secret_access_key->view()).c_str(), 1);
   require(server
@@ -127,7 +127,7 @@ Test(live_rowlock_drill, a_large_database_goes_to_a_bucket_and_back_in_little_me
   TempFolder folder;
   LiveHome home;
   swift.make_bucket("large");
-  write(folder / "identity", kIdentities[0] + "\n");
+  write_private(folder / "identity", kIdentities[0] + "\n");
   for (const char* table : {"one", "two", "three"}) {
     require(server
                 .ask(fmt::format("CREATE TABLE {} AS SELECT i AS id, md5(i::text) AS a, "

@@ -24,7 +24,7 @@ struct Backed : PlanWorld {
     fake_dumps.put_database(
         kServer, "school",
         {{"public.pupil", {"ann", "ben", "cid"}}, {"public.mark", {"1", "2", "3"}}});
-    write(folder / "identity", kIdentities[0] + "\n");
+    write_private(folder / "identity", kIdentities[0] + "\n");
     sql(fmt::format(
         "INSERT INTO object_store (name, url, recipients, identity_file) VALUES ('files', '{}', "
         "'[\"{}\"]', '{}'); INSERT INTO database (name, url) VALUES ('school', '{}');"

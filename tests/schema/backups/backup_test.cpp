@@ -416,12 +416,12 @@ Test(backup, a_store_without_an_identity_keeps_what_it_cannot_prove) {
 
 Test(backup, a_wrong_identity_condemns_no_backup) {
   Backed world;
-  write(world.folder / "identity", kIdentities[1] + "\n");
+  write_private(world.folder / "identity", kIdentities[1] + "\n");
   world.run_policy();
   expect_is("stored", world.states());
   expect_is("failed", world.status());
   expect_in("none of the identities opens", world.detail());
-  write(world.folder / "identity", kIdentities[0] + "\n");
+  write_private(world.folder / "identity", kIdentities[0] + "\n");
   world.wait_out();
   expect_is("verified", world.states());
 }

@@ -19,6 +19,7 @@ struct Restored : Backed {
     settle();
   }
   std::string run() { return text("SELECT state FROM restore_run"); }
+  std::string scratch() { return "rowlock_" + text("SELECT id FROM home") + "_restore_r"; }
   std::string why() { return text("SELECT detail FROM status WHERE kind = 'restore'"); }
   FakeDumps::Rows pupils(const std::string& database) {
     const auto tables = fake_dumps.tables(kServer, database);
@@ -108,9 +109,9 @@ Test(restore, what_one_has_chosen_is_not_deleted_before_it_is_restored) {
       "UPDATE backup_policy SET keep_last = 1, keep_daily = 0, keep_weekly = 0, "
       "keep_monthly = 0 WHERE name = 'nightly'");
   world.settle();
-  world.fake_dumps.set_faults([](const std::string& call, const std::string& database) {
-    return call == "restore" && database == "rowlock_restore_r" ? FaultPlan::fail_before
-                                                                : FaultPlan::none;
+  world.fake_dumps.set_faults([&](const std::string& call, const std::string& database) {
+    return call == "restore" && database == world.scratch() ? FaultPlan::fail_before
+                                                            : FaultPlan::none;
   });
   world.ask("other");
   world.next_day();
@@ -167,9 +168,9 @@ Test(restore, what_was_made_for_a_row_that_is_deleted_half_way_is_discarded) {
     return is_away && call == "drop" ? FaultPlan::unreachable : FaultPlan::none;
   });
   other.ask("other");
-  cr_expect(other.databases() == (Names{"rowlock_restore_r", "school"}));
+  cr_expect(other.databases() == (Names{other.scratch(), "school"}));
   other.wait_out();
-  cr_expect(other.databases() == (Names{"rowlock_restore_r", "school"}));
+  cr_expect(other.databases() == (Names{other.scratch(), "school"}));
   expect_in("the row was deleted half-way: what was made", other.why());
   is_away = false;
   other.wait_out();
@@ -201,7 +202,7 @@ Test(restore, a_server_that_does_not_come_back_is_not_waited_for_for_ever) {
   }
 
   cr_expect(world.is_forgotten());
-  expect_in("DROP DATABASE rowlock_restore_r on the server of " + Backed::url("other"),
+  expect_in("DROP DATABASE " + world.scratch() + " on the server of " + Backed::url("other"),
             world.text("SELECT detail FROM event WHERE what = 'left behind'"));
 }
 
@@ -227,7 +228,7 @@ Test(restore, faults_on_the_way_are_outlived) {
 
 Test(restore, what_an_earlier_try_left_is_dropped_first) {
   Restored world;
-  world.fake_dumps.put_database(kServer, "rowlock_restore_r", {});
+  world.fake_dumps.put_database(kServer, world.scratch(), {});
   world.ask("again");
 
   expect_is("done", world.run());
@@ -272,7 +273,7 @@ Test(restore, a_spoiled_backup_is_found_before_one_statement_runs) {
 
   expect_is("failed", world.run());
   for (const std::string& call : world.fake_dumps.calls()) {
-    cr_expect(call != "restore rowlock_restore_r");
+    cr_expect(call != "restore " + world.scratch());
   }
   cr_expect(world.databases() == Names{"school"});
 }
