@@ -1,5 +1,6 @@
 // The port of the fake servers. A dump is a text of the tables' rows with a mark at its end, by
 // which one that was cut off is known.
+#include "controller/base/percent.h"
 #include "tests/fakes/fake_dumps.h"
 
 #include <algorithm>
@@ -36,7 +37,8 @@ std::pair<std::string, std::string> parts_of(const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t slash = url.find('/', scheme == std::string::npos ? 0 : scheme + 3);
   if (slash == std::string::npos) return {url, ""};
-  return {url.substr(0, slash), url.substr(slash + 1)};
+  const std::string name = url.substr(slash + 1);
+  return {url.substr(0, slash), percent_decoded(name).value_or(name)};
 }
 
 // In any order, duplicates counted.
