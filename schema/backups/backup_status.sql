@@ -100,6 +100,16 @@ JOIN backup_age AS a ON a.target = o.target
 LEFT JOIN backup_standing AS s ON s.target = o.target
 LEFT JOIN backup_fact AS f ON f.id = s.newest;
 
+-- What a backup of a standby lacks.
+CREATE VIEW backup_left_out AS
+SELECT b.id AS backup,
+       'without the rows of ' || json_array_length(b.content, '$.left_out')
+         || ' unlogged tables and sequences, which a standby does not have: '
+         || json_extract(b.content, '$.left_out[0]')
+         || CASE WHEN json_array_length(b.content, '$.left_out') > 1 THEN ' …' ELSE '' END AS text
+FROM backup AS b
+WHERE json_array_length(b.content, '$.left_out') > 0;
+
 CREATE VIEW backup_why AS
 SELECT 'backup' AS kind,
        b.policy AS name,
@@ -116,6 +126,12 @@ SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be verified: 
 FROM backup AS b
 JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest_good = b.id
 WHERE b.verify_detail <> '' AND b.state IN ('stored', 'verifying')
+UNION ALL
+SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' was made ' || l.text,
+       b.stored_at_ms - (SELECT wall_ms - now_ms FROM clock)
+FROM backup AS b
+JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest_good = b.id
+JOIN backup_left_out AS l ON l.backup = b.id
 UNION ALL
 SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be deleted: ' || b.detail,
        b.stored_at_ms - (SELECT wall_ms - now_ms FROM clock)

@@ -16,3 +16,15 @@ Test(backup, a_database_whose_name_its_url_encodes_is_covered) {
   world.settle();
   expect_is("", world.text("SELECT database FROM uncovered"));
 }
+
+Test(backup, what_one_of_a_standby_lacks_is_said) {
+  Backed world;
+  world.fake_dumps.put_rows(kServer, "school", "unlogged.cache", {});
+  world.run_policy();
+  expect_is("verified", world.states());
+  const std::string lacks =
+      "without the rows of 1 unlogged tables and sequences, which a standby does not have: "
+      "unlogged.cache";
+  expect_in(lacks, world.text("SELECT detail FROM event WHERE what = 'stored'"));
+  expect_in(" was made " + lacks, world.text("SELECT reason FROM why WHERE name = 'nightly'"));
+}
