@@ -220,7 +220,7 @@ SELECT 'restore' AS kind,
             ELSE                         'converging' END AS state,
        CASE WHEN s.state = 'done'   THEN b.name || ' was restored in ' || s.restore_ms || ' ms'
                                            || CASE r."into" WHEN 'existing'
-                                                THEN '; the one before it is now called ' || p.aside ELSE '' END
+                                                THEN '; one that was there is now called ' || p.aside ELSE '' END
             WHEN s.state = 'failed' THEN s.detail
             ELSE COALESCE((SELECT g.detail FROM progress AS g WHERE g.kind = 'restore' AND g.target = r.name),
                           CASE WHEN s.detail <> ''    THEN s.detail

@@ -103,7 +103,7 @@ Test(restore, a_name_that_its_url_encodes_is_meant_as_the_server_writes_it) {
   expect_is("done", world.run());
   cr_expect(world.databases() == (Names{"My App ü%", "My App ü%_before_x", "school"}));
   cr_expect(world.pupils("My App ü%_before_x") == FakeDumps::Rows{"dora"});
-  expect_in("the one before it is now called My App ü%_before_x", world.why());
+  expect_in("one that was there is now called My App ü%_before_x", world.why());
 }
 
 Test(restore, no_way_to_write_postgres_puts_it_aside) {
