@@ -1,9 +1,12 @@
 // The comparison that decides whether a backup is good is difference(): counts and hashes of
-// tables, and names of extensions. The versions of those belong to the server.
+// tables, and names of extensions. The versions of those belong to the server, and so does where a
+// partitioned table puts a row: the hash of an enum's value hangs on a number that each server
+// gives anew. So partitions must all be there, and count together.
 #include "controller/backup/content.h"
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <map>
 
 namespace rowlock {
@@ -16,17 +19,45 @@ Json json_of(const TableFacts& table) {
                        {"hash", Json::string(table.hash)}});
 }
 
-std::string different_table(const TableFacts& dumped, const TableFacts* restored) {
-  if (restored == nullptr) {
-    return fmt::format("{} is missing", dumped.name);
+Json json_of(const std::vector<std::string>& names) {
+  std::vector<Json> texts;
+  for (const std::string& name : names) {
+    texts.push_back(Json::string(name));
   }
-  if (restored->rows != dumped.rows) {
-    return fmt::format("{} has {} rows, {} were dumped", dumped.name, restored->rows, dumped.rows);
+  return Json::array(std::move(texts));
+}
+
+std::string different_table(const TableFacts& dumped, const TableFacts& restored) {
+  if (restored.rows != dumped.rows) {
+    return fmt::format("{} has {} rows, {} were dumped", dumped.name, restored.rows, dumped.rows);
   }
-  if (restored->hash != dumped.hash) {
+  if (restored.hash != dumped.hash) {
     return fmt::format("{} has other content, in {} rows as dumped", dumped.name, dumped.rows);
   }
   return "";
+}
+
+// A name with each of its parts in quotes: which parts need them is said otherwise by servers of
+// other versions, and by one with quote_all_identifiers.
+std::string in_quotes(const std::string& name) {
+  std::string result;
+  bool is_quoted = false;  // As it stands there.
+  bool is_begin = true;    // Of a part.
+  for (const char c : name) {
+    if (is_begin && c != '"') result += '"';
+    if (c == '"') is_quoted = !is_quoted;
+    is_begin = c == '.' && !is_quoted;
+    if (is_begin && !result.ends_with('"')) result += '"';
+    result += c;
+  }
+  return result.ends_with('"') ? result : result + '"';
+}
+
+void add(const TableFacts& part, TableFacts& whole) {
+  const std::uint64_t sum = std::strtoull(whole.hash.c_str(), nullptr, 16) +
+                            std::strtoull(part.hash.c_str(), nullptr, 16);
+  whole.rows += part.rows;
+  whole.hash = fmt::format("{:016x}", sum);
 }
 
 // Without their versions, which are the server's to give: "pgcrypto 1.3" is pgcrypto.
@@ -45,10 +76,6 @@ Json json_of(const DumpFacts& facts) {
   for (const TableFacts& table : facts.content.tables) {
     tables.push_back(json_of(table));
   }
-  std::vector<Json> extensions;
-  for (const std::string& extension : facts.content.extensions) {
-    extensions.push_back(Json::string(extension));
-  }
   return Json::object({{"server_version", Json::string(facts.content.server_version)},
                        {"lsn", Json::string(facts.content.lsn)},
                        {"size_bytes", Json::integer(facts.content.size_bytes)},
@@ -57,7 +84,8 @@ Json json_of(const DumpFacts& facts) {
                        {"dump_bytes", Json::integer(facts.dump_bytes)},
                        {"dump_ms", Json::integer(facts.dump_ms)},
                        {"tables", Json::array(std::move(tables))},
-                       {"extensions", Json::array(std::move(extensions))}});
+                       {"left_out", json_of(facts.content.left_out)},
+                       {"extensions", json_of(facts.content.extensions)}});
 }
 
 Result<DumpFacts> dump_facts_of(const Json& content) {
@@ -80,6 +108,9 @@ Result<DumpFacts> dump_facts_of(const Json& content) {
   for (const Json& extension : content["extensions"].items()) {
     facts.content.extensions.push_back(extension.as_string());
   }
+  for (const Json& table : content["left_out"].items()) {
+    facts.content.left_out.push_back(table.as_string());
+  }
   return facts;
 }
 
@@ -87,17 +118,28 @@ std::string difference(const DatabaseFacts& dumped, const DatabaseFacts& restore
   CHECK(dumped.hash_method == restored.hash_method);
   std::map<std::string, const TableFacts*> there;
   for (const TableFacts& table : restored.tables) {
-    there[table.name] = &table;
+    there[in_quotes(table.name)] = &table;
   }
+  std::map<std::string, std::pair<TableFacts, TableFacts>> wholes;
   for (const TableFacts& table : dumped.tables) {
-    const auto found = there.find(table.name);
-    const std::string differs =
-        different_table(table, found == there.end() ? nullptr : found->second);
-    if (!differs.empty()) return differs;
+    const auto found = there.find(in_quotes(table.name));
+    if (found == there.end()) return fmt::format("{} is missing", table.name);
+    const TableFacts& copy = *found->second;
     there.erase(found);
+    if (copy.part_of.empty()) {
+      if (auto differs = different_table(table, copy); !differs.empty()) return differs;
+      continue;
+    }
+    auto& [was, is] = wholes[copy.part_of];
+    was.name = copy.part_of;
+    add(table, was);
+    add(copy, is);
   }
   if (!there.empty()) {
-    return there.begin()->first + " is there, and was not dumped";
+    return there.begin()->second->name + " is there, and was not dumped";
+  }
+  for (const auto& [name, whole] : wholes) {
+    if (auto differs = different_table(whole.first, whole.second); !differs.empty()) return differs;
   }
   if (names_of(dumped.extensions) != names_of(restored.extensions)) {
     return fmt::format("it has the extensions {}, dumped were {}",

@@ -14,8 +14,8 @@ Json json_of(const DumpFacts& facts);
 Result<DumpFacts> dump_facts_of(const Json& content);
 
 // In one sentence, what a restored database has that the dumped one had not, or the other way
-// round; empty when they are equal in every table, count and hash, and have extensions of the same
-// names. Requires: the same hash_method.
+// round; empty when they are equal in every table, count and hash, partitions of one table taken
+// together, and have extensions of the same names. Requires: the same hash_method.
 std::string difference(const DatabaseFacts& dumped, const DatabaseFacts& restored);
 
 }  // namespace rowlock

@@ -35,7 +35,11 @@ using DumpSource = std::function<Result<DumpPiece>()>;
 struct TableFacts {
   std::string name;  // As SQL writes it: public.pupil, public."Odd name"; a sequence too.
   std::int64_t rows = 0;
-  std::string hash;  // Of the rows in any order; of a sequence, its state.
+  // Of the rows in any order, so that those of two tables add up (modulo 2^64, in hex); of a
+  // sequence, its state.
+  std::string hash;
+  // The partitioned table at the top whose rows these are; empty: none.
+  std::string part_of = {};
 };
 
 // What is in a database: two of equal content say the same but for the versions, the size and the
@@ -47,6 +51,8 @@ struct DatabaseFacts {
   std::string hash_method;              // How the hashes below were taken; others do not compare.
   std::vector<TableFacts> tables;       // By name; large objects together as "large objects".
   std::vector<std::string> extensions;  // "pgcrypto 1.3", by name.
+  // Of a standby: unlogged tables, whose rows only its primary has. They are above, empty.
+  std::vector<std::string> left_out = {};
 };
 
 struct DumpFacts {

@@ -281,8 +281,9 @@ SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
 WHERE w.id = :target AND w.what = 'success' AND w.verify_schedule <> 'each';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, name, 'stored', size_bytes || ' bytes in store ' || store FROM backup
-WHERE id = :target;
+SELECT :now_ms, 'backup', b.policy, b.name, 'stored',
+       b.size_bytes || ' bytes in store ' || b.store || COALESCE(', ' || l.text, '')
+FROM backup AS b LEFT JOIN backup_left_out AS l ON l.backup = b.id WHERE b.id = :target;
 
 -- @run backup.run.failed
 

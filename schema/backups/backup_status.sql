@@ -100,6 +100,16 @@ JOIN backup_age AS a ON a.target = o.target
 LEFT JOIN backup_standing AS s ON s.target = o.target
 LEFT JOIN backup_fact AS f ON f.id = s.newest;
 
+-- What a backup of a standby lacks.
+CREATE VIEW backup_left_out AS
+SELECT b.id AS backup,
+       'without the rows of ' || json_array_length(b.content, '$.left_out')
+         || ' unlogged tables and sequences, which a standby does not have: '
+         || json_extract(b.content, '$.left_out[0]')
+         || CASE WHEN json_array_length(b.content, '$.left_out') > 1 THEN ' …' ELSE '' END AS text
+FROM backup AS b
+WHERE json_array_length(b.content, '$.left_out') > 0;
+
 CREATE VIEW backup_why AS
 SELECT 'backup' AS kind,
        b.policy AS name,
@@ -116,6 +126,12 @@ SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be verified: 
 FROM backup AS b
 JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest_good = b.id
 WHERE b.verify_detail <> '' AND b.state IN ('stored', 'verifying')
+UNION ALL
+SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' was made ' || l.text,
+       b.stored_at_ms - (SELECT wall_ms - now_ms FROM clock)
+FROM backup AS b
+JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.newest_good = b.id
+JOIN backup_left_out AS l ON l.backup = b.id
 UNION ALL
 SELECT 'backup', b.policy, b.name, 'backup ' || b.name || ' cannot be deleted: ' || b.detail,
        b.stored_at_ms - (SELECT wall_ms - now_ms FROM clock)
@@ -166,15 +182,41 @@ SELECT o.policy,
 FROM backup_outlook AS o
 WHERE o.enabled = 1;
 
+-- What stands in URLs for each byte: '%20', and the byte as text.
+CREATE VIEW percent_byte AS
+WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 255)
+SELECT printf('%%%02X', n) AS code,
+       CASE WHEN n < 128 THEN char(n) ELSE
+         CAST(substr(CASE n / 32
+                       WHEN 4 THEN x'808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9F'
+                       WHEN 5 THEN x'A0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBF'
+                       WHEN 6 THEN x'C0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF'
+                       ELSE        x'E0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF'
+                     END, n % 32 + 1, 1) AS TEXT) END AS byte
+FROM number;
+
 -- HOST:PORT of each database's server, as the rows of database name it, and what the server calls the database.
 CREATE VIEW database_place AS
 SELECT u.name AS database,
-       rtrim(rtrim(u.place, replace(u.place, '/', '')), '/') AS server,
-       substr(u.place, length(rtrim(u.place, replace(u.place, '/', ''))) + 1) AS catalog
-FROM (SELECT name, substr(plain, max(instr(plain, '://') + 3, instr(plain, '@') + 1)) AS place
-      FROM (SELECT name,
-                   substr(url, 1, CASE instr(url, '?') WHEN 0 THEN length(url) ELSE instr(url, '?') - 1 END) AS plain
-            FROM database)) AS u;
+       u.server,
+       CASE instr(u.encoded, '%') WHEN 0 THEN u.encoded ELSE
+         (WITH RECURSIVE decoded (text, rest) AS (
+            SELECT '', u.encoded
+            UNION ALL
+            SELECT d.text || COALESCE(b.byte, substr(d.rest, 1, 1)),
+                   substr(d.rest, CASE WHEN b.byte IS NULL THEN 2 ELSE 4 END)
+            FROM decoded AS d
+            LEFT JOIN percent_byte AS b ON b.code = upper(substr(d.rest, 1, 3))
+            WHERE d.rest <> '')
+          SELECT text FROM decoded WHERE rest = '') END AS catalog
+FROM (SELECT name,
+             substr(place, 1, instr(place, '/') - 1) AS server,
+             substr(place, instr(place, '/') + 1) AS encoded
+      FROM (SELECT name, substr(plain, max(instr(plain, '://') + 3, instr(plain, '@') + 1)) AS place
+            FROM (SELECT name,
+                         substr(url, 1, CASE instr(url, '?') WHEN 0 THEN length(url) ELSE instr(url, '?') - 1 END)
+                           AS plain
+                  FROM database))) AS u;
 
 -- Databases on servers that we know, which no policy backs up.
 CREATE VIEW uncovered AS

@@ -59,14 +59,34 @@ CREATE TABLE restore_run (
 
 -- @views
 
--- The name of the database that each is to become, and where.
+-- The name of the database that each is to become, as its server writes it, and the name that one which is there
+-- already gets: no longer than a server keeps, with its end cut off where need be.
 CREATE VIEW restore_place AS
-SELECT u.name AS restore,
-       substr(u.plain, length(rtrim(u.plain, replace(u.plain, '/', ''))) + 1) AS catalog
-FROM (SELECT name,
-             substr(into_url, 1, CASE instr(into_url, '?') WHEN 0 THEN length(into_url)
-                                                           ELSE instr(into_url, '?') - 1 END) AS plain
-      FROM restore) AS u;
+SELECT n.restore,
+       n.catalog,
+       (WITH RECURSIVE cut (text) AS (
+          SELECT n.catalog
+          UNION ALL
+          SELECT substr(text, 1, length(text) - 1) FROM cut WHERE length(CAST(text AS BLOB)) > 63 - length(n.tail))
+        SELECT text FROM cut ORDER BY length(text) LIMIT 1) || n.tail AS aside
+FROM (SELECT u.name AS restore,
+             '_before_' || replace(u.name, '-', '_') AS tail,
+             CASE instr(u.encoded, '%') WHEN 0 THEN u.encoded ELSE
+               (WITH RECURSIVE decoded (text, rest) AS (
+                  SELECT '', u.encoded
+                  UNION ALL
+                  SELECT d.text || COALESCE(b.byte, substr(d.rest, 1, 1)),
+                         substr(d.rest, CASE WHEN b.byte IS NULL THEN 2 ELSE 4 END)
+                  FROM decoded AS d
+                  LEFT JOIN percent_byte AS b ON b.code = upper(substr(d.rest, 1, 3))
+                  WHERE d.rest <> '')
+                SELECT text FROM decoded WHERE rest = '') END AS catalog
+      FROM (SELECT name, substr(plain, instr(plain, '/') + 1) AS encoded
+            FROM (SELECT name,
+                         substr(into_url, instr(into_url, '://') + 3,
+                                CASE instr(into_url, '?') WHEN 0 THEN length(into_url)
+                                     ELSE instr(into_url, '?') - instr(into_url, '://') - 3 END) AS plain
+                  FROM restore)) AS u) AS n;
 
 -- What each row says that a run goes by.
 CREATE VIEW restore_asked AS
@@ -94,6 +114,11 @@ SELECT 'restore', r.name,
 FROM restore AS r
 JOIN restore_place AS p ON p.restore = r.name
 WHERE r."into" = 'existing' AND p.catalog = 'postgres'
+UNION ALL
+SELECT 'restore', p.restore,
+       'restore ' || p.restore || ' is into a database whose name is over 63 bytes, which no server keeps: shorten it'
+FROM restore_place AS p
+WHERE length(CAST(p.catalog AS BLOB)) > 63
 UNION ALL
 SELECT 'restore', a.restore,
        'restore ' || a.restore || ' has begun, and what it says cannot be changed any more: leave it, and ask in a row '
@@ -172,7 +197,7 @@ SELECT r.name AS target,
        r.roles,
        p.catalog AS database,
        (SELECT c.scratch FROM restore_scratch AS c WHERE c.restore = r.name) AS scratch,
-       p.catalog || '_before_' || replace(r.name, '-', '_') AS aside,
+       p.aside,
        b.name AS backup,
        b.object,
        b.sha256,
@@ -206,6 +231,8 @@ SELECT 'restore' AS kind,
             WHEN s.state = 'failed' THEN 'failed'
             ELSE                         'converging' END AS state,
        CASE WHEN s.state = 'done'   THEN b.name || ' was restored in ' || s.restore_ms || ' ms'
+                                           || CASE r."into" WHEN 'existing'
+                                                THEN '; one that was there is now called ' || p.aside ELSE '' END
             WHEN s.state = 'failed' THEN s.detail
             ELSE COALESCE((SELECT g.detail FROM progress AS g WHERE g.kind = 'restore' AND g.target = r.name),
                           CASE WHEN s.detail <> ''    THEN s.detail
@@ -213,6 +240,7 @@ SELECT 'restore' AS kind,
                                ELSE s.state || ': ' || b.name END) END AS detail,
        COALESCE(s.finished_at_ms, s.started_at_ms, (SELECT now_ms FROM clock)) AS since_ms
 FROM restore AS r
+JOIN restore_place AS p ON p.restore = r.name
 LEFT JOIN restore_run AS s ON s.restore = r.name
 LEFT JOIN backup AS b ON b.id = s.backup
 UNION ALL

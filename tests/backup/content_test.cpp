@@ -15,6 +15,7 @@ DumpFacts some_facts() {
   facts.content.hash_method = "columns-1";
   facts.content.tables = {{"public.mark", 2, "aa"}, {"public.\"Odd \\ name\"", 0, "00"}};
   facts.content.extensions = {"pgcrypto 1.3", "plpgsql 1.0"};
+  facts.content.left_out = {"public.mark"};
   facts.program = "pg_dump 15.16";
   facts.dump_bytes = 5'000'000'000;
   return facts;
@@ -59,4 +60,44 @@ Test(content, an_extension_of_another_version_is_no_difference) {
   other.size_bytes = 1;
 
   cr_expect(difference(dumped, other).empty());
+}
+
+// A manifest that was written before partitions counted together has what is needed for that.
+Test(content, partitions_count_together_in_any_manifest) {
+  const auto manifest = Json::parse(
+      R"({"hash_method": "columns-1", "extensions": [], "tables": [
+          {"name": "public.low", "rows": 3, "hash": "ffffffffffffffff"},
+          {"name": "public.high", "rows": 1, "hash": "0000000000000003"},
+          {"name": "public.other", "rows": 1, "hash": "05"}]})");
+  cr_assert(manifest.ok());
+  const auto read = dump_facts_of(manifest.value());
+  cr_assert(read.ok());
+  const DatabaseFacts& dumped = read.value().content;
+  DatabaseFacts restored = dumped;
+  restored.tables = {{"public.high", 4, "0000000000000002", "public.all"},
+                     {"public.low", 0, "0000000000000000", "public.all"},
+                     {"public.other", 1, "05"}};
+  cr_expect(difference(dumped, restored).empty(), "%s", difference(dumped, restored).c_str());
+
+  restored.tables[1].rows = 1;
+  cr_expect(difference(dumped, restored) == "public.all has 5 rows, 4 were dumped");
+  restored.tables[1] = {"public.low", 0, "0000000000000001", "public.all"};
+  cr_expect(difference(dumped, restored) == "public.all has other content, in 4 rows as dumped");
+  restored.tables.erase(restored.tables.begin() + 1);
+  cr_expect(difference(dumped, restored) == "public.low is missing");
+}
+
+// Which names need quotes is said otherwise by servers of other versions and settings.
+Test(content, quotes_make_no_other_name) {
+  const DatabaseFacts dumped = some_facts().content;
+  DatabaseFacts other = dumped;
+  other.tables[0].name = "\"public\".\"mark\"";
+  other.tables[1].name = "\"public\".\"Odd \\ name\"";
+  cr_expect(difference(dumped, other).empty(), "%s", difference(dumped, other).c_str());
+  cr_expect(difference(other, dumped).empty());
+
+  other.tables[0].name = "\"public.mark\"";
+  cr_expect(difference(dumped, other) == "public.mark is missing");
+  other.tables[0].name = "public.\"mark\"\"\"";
+  cr_expect(difference(dumped, other) == "public.mark is missing");
 }

@@ -29,6 +29,29 @@ constexpr char kNoFile[] = "/dev/null/.pgpass";  // Cannot be there.
 
 using Options = std::map<std::string, std::string>;
 
+// What ALTER DATABASE and ALTER ROLE may have set otherwise, and neither a dump nor a restore nor a
+// comparison can do with: sessions end, statements are refused, names and values are written
+// another way.
+struct Setting {
+  const char* name;
+  const char* value;
+  int since = 0;  // The server's version.
+};
+constexpr Setting kSettings[] = {{"statement_timeout", "0"},  // It counts for the others already.
+                                 {"default_transaction_read_only", "off"},
+                                 {"default_transaction_isolation", "read committed"},
+                                 {"default_transaction_deferrable", "off"},
+                                 {"quote_all_identifiers", "off"},
+                                 {"standard_conforming_strings", "on"},
+                                 {"array_nulls", "on"},
+                                 {"transform_null_equals", "off"},
+                                 {"bytea_output", "hex"},
+                                 {"IntervalStyle", "postgres"},
+                                 {"lock_timeout", "0"},
+                                 {"idle_in_transaction_session_timeout", "0"},
+                                 {"idle_session_timeout", "0", 140000},
+                                 {"transaction_timeout", "0", 170000}};
+
 Error rejected(const std::string& what, const std::string& hint) {
   return Error{Fault::rejected, Cause::other, what, hint};
 }
@@ -188,7 +211,12 @@ Result<> PostgresConnection::begin_session() {
     return rejected(place_ + ": the server is older than PostgreSQL 10", "upgrade it");
   }
   const std::int64_t most_ms = deadlines_.statement_ms / kServersShare * (kServersShare - 1);
-  std::string settings = "SET search_path = pg_catalog; SET standard_conforming_strings = on";
+  std::string settings;
+  for (const Setting& each : kSettings) {
+    if (server_version() < each.since) continue;
+    settings += std::string("SET ") + each.name + " = '" + each.value + "'; ";
+  }
+  settings += "SET search_path = pg_catalog";
   for (const auto& [name, value_ms] :
        {std::pair("statement_timeout", most_ms),
         std::pair("lock_timeout", most_ms / kServersShare * (kServersShare - 1)),
@@ -209,6 +237,24 @@ Result<> PostgresConnection::begin_session() {
   }
   error.message = place_ + ": " + error.message;
   return error;
+}
+
+// Only what somebody has set: a pooler may take no options at all.
+Result<std::string> PostgresConnection::options_for_programs() {
+  std::string wanted;
+  for (const Setting& each : kSettings) {
+    wanted +=
+        std::string(wanted.empty() ? "" : ", ") + "('" + each.name + "', '" + each.value + "')";
+  }
+  const auto asked = TRY(ask("SELECT w.name, replace(w.value, ' ', '\\ ') FROM (VALUES " + wanted +
+                             ") AS w (name, value) JOIN pg_settings AS s ON s.name = w.name "
+                             "AND s.reset_val <> w.value"));
+  if (asked.is_refused()) return refused(asked.refusal, user_);
+  std::string options;
+  for (const PostgresRow& row : asked.rows) {
+    options += (options.empty() ? "-c " : " -c ") + row[0] + "=" + row[1];
+  }
+  return options;
 }
 
 Result<> PostgresConnection::set_statement_ms(std::int64_t statement_ms) {
@@ -374,7 +420,8 @@ Result<std::string> PostgresConnection::scram_verifier(const std::string& name,
   return result;
 }
 
-Result<std::string> connection_text(const std::string& url, const std::string& database) {
+Result<std::string> connection_text(const std::string& url, const std::string& database,
+                                    const std::string& more) {
   Result<Options> read = options_of(url);
   if (!read.ok()) return read.error();
   Options options = std::move(read).value();
@@ -382,6 +429,7 @@ Result<std::string> connection_text(const std::string& url, const std::string& d
   // Those programs have words of their own for these.
   for (const char* theirs : {"passfile", "client_encoding"}) options.erase(theirs);
   if (!database.empty()) options["dbname"] = database;
+  if (!more.empty()) options["options"] += " " + more;
   std::string text;
   for (const auto& [name, value] : options) {
     text += (text.empty() ? "" : " ") + name + "='";

@@ -56,6 +56,10 @@ class PostgresConnection {
   // How long each statement may take from now on.
   Result<> set_statement_ms(std::int64_t statement_ms);
 
+  // What one of PostgreSQL's own programs must be told, in connection_text(), so that it works as
+  // this session does whatever somebody has set for its user or database: "" when that is nothing.
+  Result<std::string> options_for_programs();
+
   bool is_in_transaction() const;
 
   // What the server keeps in place of the password: worked out here, so that it never sees that.
@@ -92,8 +96,10 @@ class PostgresConnection {
 };
 
 // How PostgreSQL's own programs reach what the url says, as KEY='VALUE' …, without a password; with
-// another database of that server when one is named. Rejected when the url is not one to be used.
-Result<std::string> connection_text(const std::string& url, const std::string& database);
+// another database of that server when one is named, and with more options, which go before those
+// of the url. Rejected when the url is not one to be used.
+Result<std::string> connection_text(const std::string& url, const std::string& database,
+                                    const std::string& more);
 
 // Takes the variables that libpq would heed out of this process's environment, so that how a server
 // is reached is said by its address alone. Requires: no other thread reads the environment.

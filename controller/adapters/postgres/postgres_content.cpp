@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 namespace rowlock {
@@ -19,8 +21,12 @@ constexpr int kFirstPageScans = 140000;  // That read only the pages they are as
 // A table is read in pieces of so many pages, so that a server that stands still is noticed: 1 GiB.
 constexpr std::int64_t kPieceOfPages = 131072;
 constexpr std::size_t kLockedAtOnce = 500;
+constexpr int kTriesMax = 10;  // Against tables that come and go meanwhile.
 constexpr std::int64_t kOneDayMs = 86'400'000;
 constexpr char kNoRight[] = "42501";
+// What a statement says that names what has just been dropped, renamed or altered by others.
+constexpr std::string_view kChanged[] = {"42P01", "42703", "3F000", "42704",
+                                         "42809", "40P01", "XX000"};
 
 // What values look like as text must not depend on how somebody has set up the server, and the
 // rights of policies must not hide rows. Compiling would take longer than it saves.
@@ -32,15 +38,25 @@ constexpr char kSettings[] =
 // As pg_dump chooses them: nothing temporary, nothing of the system's, nothing of an extension's
 // but what its configuration tables say that users have put in. Views, also those that are kept,
 // are made anew from tables; foreign tables are elsewhere; a partitioned table has no rows of its
-// own.
+// own. A right is unknown, and neither had nor not, to a table that has just been dropped. A
+// standby has no rows of unlogged tables.
 constexpr char kTables[] =
     "SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, c.relkind, "
     "CASE WHEN row_security_active(c.oid) THEN 't' ELSE 'f' END, "
     "CASE WHEN has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') "
-    "THEN 't' ELSE 'f' END, "
+    "IS NOT FALSE THEN 't' ELSE 'f' END, "
     "coalesce(config.condition, ''), "
     "CASE WHEN am.amname = 'heap' THEN pg_relation_size(c.oid) "
-    "/ current_setting('block_size')::int8 ELSE 0 END, n.nspname, c.relname "
+    "/ current_setting('block_size')::int8 ELSE 0 END, n.nspname, c.relname, "
+    "coalesce((WITH RECURSIVE above (oid) AS ("
+    "SELECT i.inhparent FROM pg_inherits AS i WHERE c.relispartition AND i.inhrelid = c.oid "
+    "UNION ALL SELECT i.inhparent FROM above "
+    "JOIN pg_class AS p ON p.oid = above.oid AND p.relispartition "
+    "JOIN pg_inherits AS i ON i.inhrelid = p.oid) "
+    "SELECT quote_ident(tn.nspname) || '.' || quote_ident(t.relname) FROM above "
+    "JOIN pg_class AS t ON t.oid = above.oid AND NOT t.relispartition "
+    "JOIN pg_namespace AS tn ON tn.oid = t.relnamespace), ''), "
+    "CASE WHEN pg_is_in_recovery() AND c.relpersistence = 'u' THEN 't' ELSE 'f' END "
     "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
     "LEFT JOIN pg_am AS am ON am.oid = c.relam "
     "LEFT JOIN pg_depend AS member ON member.classid = 'pg_class'::regclass "
@@ -53,6 +69,27 @@ constexpr char kTables[] =
     "AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
     "AND (member.objid IS NULL OR config.condition IS NOT NULL) "
     "ORDER BY n.nspname, c.relname";
+
+// What queries read of a table is as the transaction sees it; what those functions say is as it is
+// now. A table that was rewritten meanwhile would look empty, and one of the same name be another.
+// The name of a column that is gone is refused.
+constexpr char kUnlikeNow[] =
+    "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) "
+    "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "WHERE c.oid = ANY ($1::oid[]) AND ("
+    "to_regclass(quote_ident(n.nspname) || '.' || quote_ident(c.relname)) "
+    "IS DISTINCT FROM c.oid::regclass "
+    "OR pg_relation_filenode(c.oid) IS DISTINCT FROM nullif(c.relfilenode, 0) "
+    "OR EXISTS (SELECT FROM pg_attribute AS a "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "AND has_column_privilege(c.oid, a.attname, 'SELECT') IS NULL)) LIMIT 1";
+
+// Whose large objects this user has no right to, as far as can be told by queries.
+constexpr char kForeignLargeObjects[] =
+    "SELECT m.oid, pg_get_userbyid(m.lomowner), count(*) OVER () FROM pg_largeobject_metadata AS m "
+    "WHERE NOT pg_has_role(m.lomowner, 'USAGE') "
+    "AND NOT EXISTS (SELECT FROM aclexplode(m.lomacl) AS a WHERE a.privilege_type = 'SELECT' "
+    "AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE'))) ORDER BY m.oid LIMIT 20";
 
 // By name: their order is another one after a restore of a table that inherits.
 constexpr char kColumnsBegin[] =
@@ -89,16 +126,19 @@ Result<PostgresContent::Rows> PostgresContent::ask(const std::string& text,
                                                    const std::vector<std::string>& values) {
   auto answer = TRY(connection_.ask(text, values));
   if (answer.is_refused()) {
-    const PostgresRefusal& refusal = answer.refusal;
-    Error error = refused(refusal, connection_.user());
+    const std::string& sqlstate = answer.refusal.sqlstate;
+    Error error = refused(answer.refusal, connection_.user());
     error.hint = "";
-    if (refusal.sqlstate == kNoRight) {
+    if (sqlstate == kNoRight) {
       error.hint =
           "let the user of database.url read all of that database: GRANT pg_read_all_data "
           "TO \"" +
           connection_.user() + "\"";
-    }
-    if (refusal.sqlstate != kNoRight && error.fault == Fault::rejected) {
+    } else if (std::find(std::begin(kChanged), std::end(kChanged), sqlstate) !=
+               std::end(kChanged)) {
+      error.fault = Fault::transient;
+      error.cause = Cause::not_found;
+    } else if (error.fault == Fault::rejected) {
       error.hint = "see the server's log";
     }
     return error;
@@ -117,10 +157,31 @@ Result<> PostgresContent::begin(int helpers) {
   }
   const bool is_exact = connection_.server_version() >= kFirstExactFloats;
   TRY(ask(std::string(kSettings) + (is_exact ? "1" : "3") +
-          "; SET max_parallel_workers_per_gather = " + std::to_string(helpers) +
-          "; BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"));
+          "; SET max_parallel_workers_per_gather = " + std::to_string(helpers)));
+  for (int tries = 1;; ++tries) {
+    const auto held = hold_tables();
+    if (held.ok() || held.error().cause != Cause::not_found) return held;
+    if (tries == kTriesMax) {
+      return Error{Fault::transient, Cause::other,
+                   "tables are dropped, renamed or altered faster than they can be locked, the "
+                   "last time: " +
+                       held.error().message,
+                   "move backup_policy.schedule to a quieter time"};
+    }
+    TRY(ask("ROLLBACK"));
+  }
+}
+
+// Between its first query and its last lock others may change what it has listed.
+Result<> PostgresContent::hold_tables() {
+  tables_.clear();
+  names_.clear();
+  TRY(ask("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"));
   if (const auto listed = list_tables(); !listed.ok()) return listed;
-  return lock_tables();
+  if (const auto locked = lock_tables(); !locked.ok()) return locked;
+  if (const auto same = expect_unchanged(); !same.ok()) return same;
+  if (const auto read = read_sequences(); !read.ok()) return read;
+  return expect_large_objects();
 }
 
 Result<> PostgresContent::list_tables() {
@@ -139,7 +200,8 @@ Result<> PostgresContent::list_tables() {
           "ALTER ROLE \"" + connection_.user() + "\" BYPASSRLS, or use its owner"};
     }
     const bool has_pages = connection_.server_version() >= kFirstPageScans;
-    tables_.push_back({row[0], row[1], row[2].front(), row[5], has_pages ? number(row[6]) : 0});
+    tables_.push_back({row[0], row[1], row[2].front(), row[5], has_pages ? number(row[6]) : 0,
+                       row[9], row[10] == "t"});
     names_[{row[7], row[8]}] = row[1];
   }
   return Done{};
@@ -166,6 +228,65 @@ Result<> PostgresContent::lock_tables() {
   return Done{};
 }
 
+// Nobody can be kept from dropping one. That of an unlogged table begins anew where it is restored.
+Result<> PostgresContent::read_sequences() {
+  std::string queries;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    const Table& table = tables_[i];
+    if (table.kind == 'S') {
+      queries += (count == 0 ? "SELECT " : " UNION ALL SELECT ") + std::to_string(i);
+      queries += table.is_left_out
+                     ? ", seqstart, false FROM pg_sequence WHERE seqrelid = " + table.oid
+                     : ", last_value, is_called FROM " + table.name;
+      ++count;
+    }
+    if (count == 0 || (count < kLockedAtOnce && i + 1 < tables_.size())) continue;
+    const auto states = TRY(ask(queries));
+    for (const PostgresRow& row : states) {
+      tables_[static_cast<std::size_t>(number(row[0]))].state =
+          sequence_state(row[1], row[2] == "t");
+    }
+    queries.clear();
+    count = 0;
+  }
+  return Done{};
+}
+
+Result<> PostgresContent::expect_unchanged() {
+  std::string oids;
+  for (const Table& table : tables_) {
+    if (table.kind != 'S') oids += (oids.empty() ? "" : ",") + table.oid;
+  }
+  const auto changed = TRY(ask(kUnlikeNow, {"{" + oids + "}"}));
+  if (changed.empty()) return Done{};
+  return Error{Fault::transient, Cause::not_found,
+               postgres_line(changed.front().front()) +
+                   " was dropped, renamed, truncated or altered before it was locked",
+               ""};
+}
+
+// Servers differ in who may read them all, so one is tried.
+Result<> PostgresContent::expect_large_objects() {
+  const auto foreign = TRY(ask(kForeignLargeObjects));
+  if (foreign.empty()) return Done{};
+  const std::string first = foreign.front()[0];
+  const auto read = TRY(connection_.ask("SELECT lo_get(" + first + ", 0, 1)"));
+  if (!read.is_refused()) return Done{};
+  if (read.refusal.sqlstate != kNoRight) return refused(read.refusal, connection_.user());
+  std::string all;
+  for (const PostgresRow& row : foreign) all += (all.empty() ? "" : ", ") + row[0];
+  const std::string& count = foreign.front()[2];
+  const std::string to = "\"" + connection_.user() + "\"";
+  return Error{Fault::rejected, Cause::denied,
+               "the user " + connection_.user() + " may not read the large object " + first +
+                   " of " + postgres_line(foreign.front()[1]) +
+                   (count == "1" ? "" : ", nor " + count + " together"),
+               "as a superuser there: GRANT SELECT ON LARGE OBJECT " + all + " TO " + to +
+                   "; or, for all that there are and will be: ALTER ROLE " + to +
+                   " SET lo_compat_privileges = on"};
+}
+
 Result<std::string> PostgresContent::export_snapshot() {
   const auto name = TRY(ask("SELECT pg_export_snapshot()"));
   return name.front().front();
@@ -177,7 +298,8 @@ Result<DatabaseFacts> PostgresContent::read() {
   TRY(read_database(facts));
   for (const Table& table : tables_) {
     if (table.kind == 'p') continue;
-    auto read = table.kind == 'S' ? read_sequence(table) : read_table(table);
+    if (table.is_left_out) facts.left_out.push_back(table.name);
+    auto read = table.kind == 'S' ? TableFacts{table.name, 1, table.state} : read_table(table);
     if (!read.ok()) {
       Error error = read.error();
       error.message = postgres_line(table.name) + ": " + error.message;
@@ -204,18 +326,13 @@ Result<> PostgresContent::read_database(DatabaseFacts& facts) {
   return Done{};
 }
 
-Result<TableFacts> PostgresContent::read_sequence(const Table& table) {
-  const auto state = TRY(ask("SELECT last_value, is_called FROM " + table.name));
-  const PostgresRow& row = state.front();
-  return TableFacts{table.name, 1, sequence_state(row[0], row[1] == "t")};
-}
-
 Result<TableFacts> PostgresContent::read_table(const Table& table) {
+  TableFacts facts{table.name, 0, ContentSum().hex(), table.part_of};
+  if (table.is_left_out) return facts;
   const auto hashed = TRY(columns(table));
   const std::string sum = "SELECT count(*), coalesce(sum(" + row_hash_expression(hashed) +
                           "), 0) FROM ONLY " + table.name + " " + table.condition;
   const bool is_whole = table.pages <= kPieceOfPages || !table.condition.empty();
-  TableFacts facts{table.name, 0, ""};
   ContentSum total;
   for (std::int64_t page = 0; page == 0 || (!is_whole && page < table.pages);
        page += kPieceOfPages) {

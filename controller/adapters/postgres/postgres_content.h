@@ -57,8 +57,10 @@ class PostgresContent {
   explicit PostgresContent(PostgresConnection& connection) : connection_(connection) {}
 
   // Begins the transaction that all is seen in, and holds every table as it is, so that nobody
-  // truncates or drops one while it is read. Rejected, in one sentence, when this user may not read
-  // all of a table. `helpers`: how many more processes the server may read a table with.
+  // truncates or drops one while it is read. Where one is changed before it is held, another
+  // transaction is begun, a bounded number of times. Rejected, in one sentence, when this user may
+  // not read all of a table or a large object. `helpers`: how many more processes the server may
+  // read a table with.
   Result<> begin(int helpers = 0);
 
   // The name under which other sessions can see what this transaction sees, until it ends.
@@ -77,14 +79,20 @@ class PostgresContent {
     char kind = 'r';         // Of pg_class: r, p or S.
     std::string condition;   // "WHERE …", or empty: all rows.
     std::int64_t pages = 0;  // 0: it cannot be read by pages.
+    std::string part_of = {};
+    bool is_left_out = false;
+    std::string state = {};  // Of a sequence.
   };
   using Rows = std::vector<PostgresRow>;
 
   Result<Rows> ask(const std::string& text, const std::vector<std::string>& values = {});
+  Result<> hold_tables();
   Result<> list_tables();
   Result<> lock_tables();
+  Result<> expect_unchanged();
+  Result<> read_sequences();
+  Result<> expect_large_objects();
   Result<> read_database(DatabaseFacts& facts);
-  Result<TableFacts> read_sequence(const Table& table);
   Result<TableFacts> read_table(const Table& table);
   Result<std::vector<HashedColumn>> columns(const Table& table);
   Result<> read_large_objects(DatabaseFacts& facts);

@@ -19,8 +19,8 @@ namespace {
 constexpr int kVersionsOfAMajor = 10000;
 constexpr std::int64_t kCallMs = 7 * 86'400'000LL;  // No dump takes longer.
 // This session has all tables by then, so that there is not much to wait for.
-constexpr std::int64_t kLockMs = 3000;
-constexpr int kTriesMax = 5;
+constexpr std::int64_t kLockMs = 1000;
+constexpr int kTriesMax = 20;
 constexpr std::size_t kPieceBytes = 1024 * 1024;
 
 // Connections beside the one that asks: pg_dump or pg_dumpall, and one to see who waits.
@@ -28,6 +28,18 @@ constexpr std::int64_t kOfOne = 2;
 constexpr std::int64_t kMoreOfParts = 3;  // Of the parts before and after the data, too.
 constexpr std::int64_t kLeftLeast = 3;
 constexpr std::int64_t kLeftPart = 10;  // A tenth.
+
+// Another number whenever a table, view, sequence, function, type or schema was made, altered or
+// dropped.
+constexpr char kCatalog[] =
+    "SELECT (SELECT sum(oid::int8 + xmin::text::int8) FROM pg_class WHERE relpersistence <> 't') "
+    "+ (SELECT sum(oid::int8 + xmin::text::int8) FROM pg_proc) "
+    "+ (SELECT sum(oid::int8 + xmin::text::int8) FROM pg_type) "
+    "+ (SELECT sum(oid::int8 + xmin::text::int8) FROM pg_namespace)";
+
+// Whether somebody waits for a lock of that session's.
+constexpr char kWaiting[] =
+    "EXISTS (SELECT FROM pg_locks WHERE NOT granted AND $1::int = ANY (pg_blocking_pids(pid)))";
 
 }  // namespace
 
@@ -37,8 +49,9 @@ PostgresDumpRun::PostgresDumpRun(const PostgresDumpLimits& limits, const Postgre
 
 Result<DumpFacts> PostgresDumpRun::run() {
   TRY(prepare());
+  TRY(dump_globals());
   Result<DatabaseFacts> content = dump_once();
-  for (int tries = 1; !content.ok() && tries < kTriesMax && is_in_somebodys_way(); ++tries) {
+  for (int tries = 1; !content.ok() && tries < kTriesMax && is_worth_another_try(); ++tries) {
     ending_ = false;
     TRY(connect());
     content = dump_once();
@@ -50,8 +63,9 @@ Result<DumpFacts> PostgresDumpRun::run() {
 }
 
 Result<> PostgresDumpRun::prepare() {
-  server_ = TRY(connection_text(address_.url, ""));
   if (const auto connected = connect(); !connected.ok()) return connected;
+  const auto options = TRY(connection_->options_for_programs());
+  server_ = TRY(connection_text(address_.url, "", options));
   const int major = connection_->server_version() / kVersionsOfAMajor;
   const std::vector<std::string> folders =
       limits_.folders.empty() ? postgres_folders() : limits_.folders;
@@ -60,11 +74,16 @@ Result<> PostgresDumpRun::prepare() {
     auto found = TRY(postgres_program(name, major, folders));
     *program = std::move(found);
   }
-  const auto asked = TRY(
-      connection_->ask("SELECT has_table_privilege('pg_authid', 'SELECT'), current_database()"));
+  const auto asked =
+      TRY(connection_->ask("SELECT has_table_privilege('pg_authid', 'SELECT'), current_database(), "
+                           "current_setting('server_encoding'), "
+                           "EXISTS (SELECT FROM pg_class WHERE relkind = 'f' AND relispartition)"));
   if (asked.is_refused()) return refused(asked.refusal, connection_->user());
-  may_read_passwords_ = asked.rows.front()[0] == "t";
-  database_ = asked.rows.front()[1];
+  const PostgresRow& row = asked.rows.front();
+  may_read_passwords_ = row[0] == "t";
+  database_ = row[1];
+  encoding_ = row[2];
+  has_foreign_parts_ = row[3] == "t";
   return expect_connections();
 }
 
@@ -100,6 +119,8 @@ Result<> PostgresDumpRun::connect() {
 Result<DatabaseFacts> PostgresDumpRun::dump_once() {
   TRY(content_->begin());
   const auto snapshot = TRY(content_->export_snapshot());
+  const auto catalog = TRY(connection_->ask(kCatalog));
+  catalog_ = catalog.is_refused() ? "" : catalog.rows.front().front();
   if (jobs_ > 1) {
     parts_ = TRY(parts_of_data(*connection_, jobs_));
   }
@@ -117,25 +138,21 @@ Result<DatabaseFacts> PostgresDumpRun::dump_once() {
 }
 
 // Whoever wants a table for itself waits for this session, and pg_dump, which came later, waits
-// behind them: nobody gets on. Nothing has been written then, and once they have had their turn, it
-// can be begun anew.
-bool PostgresDumpRun::is_in_somebodys_way() const {
-  if (!has_globals_ || dump_bytes_ > 0 || caller_ends_) return false;
+// behind them: nobody gets on. And what nobody can lock, such as a view, may go before pg_dump has
+// come to it. While nothing has been written, it can be begun anew.
+bool PostgresDumpRun::is_worth_another_try() const {
+  if (dump_bytes_ > 0 || caller_ends_) return false;
   const auto opened =
       PostgresConnection::open(address_, {limits_.connect_ms, limits_.stall_ms, kCallMs},
                                [this] { return caller_ends_.load(); });
   if (!opened.ok()) return false;
-  const auto waiting = opened.value()->ask(
-      "SELECT 1 FROM pg_locks WHERE NOT granted AND $1::int = ANY (pg_blocking_pids(pid)) LIMIT 1",
-      {std::to_string(connection_->session())});
-  return waiting.ok() && !waiting.value().rows.empty();
+  const auto asked =
+      opened.value()->ask(std::string("SELECT ") + kWaiting + " OR $2 <> (" + kCatalog + ")::text",
+                          {std::to_string(connection_->session()), catalog_});
+  return asked.ok() && !asked.value().rows.empty() && asked.value().rows.front().front() == "t";
 }
 
 Result<> PostgresDumpRun::write_members(const std::string& snapshot) {
-  if (!has_globals_) {
-    if (const auto dumped = dump_globals(); !dumped.ok()) return dumped;
-    has_globals_ = true;
-  }
   return jobs_ > 1 ? dump_parts(snapshot) : dump_whole(snapshot);
 }
 
@@ -198,7 +215,7 @@ Result<> PostgresDumpRun::dump_data(std::vector<std::unique_ptr<PostgresChild>>&
 // ---- PostgreSQL's programs at work --------------------------------------------------------------
 
 std::vector<std::string> PostgresDumpRun::command(const PostgresProgram& program) const {
-  return {program.path, "--no-password", "--dbname=" + server_};
+  return {program.path, "--no-password", "--encoding=" + encoding_, "--dbname=" + server_};
 }
 
 std::vector<std::string> PostgresDumpRun::dump_command(const std::string& snapshot) const {
@@ -206,6 +223,9 @@ std::vector<std::string> PostgresDumpRun::dump_command(const std::string& snapsh
   words.insert(words.end(),
                {"--format=custom", "--compress=0", "--snapshot=" + snapshot,
                 "--lock-wait-timeout=" + std::to_string(std::min(limits_.stall_ms, kLockMs))});
+  // Where a row belongs may be said otherwise there: it is put where it belongs then. But nothing
+  // that is restored may be written to a table that lies elsewhere.
+  if (!has_foreign_parts_) words.push_back("--load-via-partition-root");
   return words;
 }
 

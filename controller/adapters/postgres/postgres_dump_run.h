@@ -34,7 +34,7 @@ class PostgresDumpRun {
   Result<> expect_connections();
   Result<> connect();
   Result<DatabaseFacts> dump_once();
-  bool is_in_somebodys_way() const;
+  bool is_worth_another_try() const;
   Result<> write_members(const std::string& snapshot);
   Result<> dump_globals();
   Result<> dump_whole(const std::string& snapshot);
@@ -54,7 +54,9 @@ class PostgresDumpRun {
   MemberWriter& members_;
   const std::atomic<bool>& caller_ends_;
   std::atomic<bool> ending_{false};  // The caller's wish, or one of the two has failed.
-  std::string server_;               // For the programs: how it is reached.
+  std::string server_;               // For the programs: how it is reached,
+  std::string encoding_;             // how text is encoded there,
+  bool has_foreign_parts_ = false;   // and whether partitions of a table lie elsewhere.
   PostgresProgram pg_dump_;
   PostgresProgram pg_dumpall_;
   std::unique_ptr<PostgresConnection> connection_;
@@ -64,8 +66,8 @@ class PostgresDumpRun {
   std::mutex writing_;               // Of the members, and dump_bytes_, while there are several.
   std::string database_;
   bool may_read_passwords_ = false;
-  bool has_globals_ = false;
-  std::string open_;  // The member that is.
+  std::string catalog_;  // What it was when the tables were locked.
+  std::string open_;     // The member that is.
   std::int64_t dump_bytes_ = 0;
 };
 

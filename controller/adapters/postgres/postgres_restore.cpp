@@ -76,6 +76,7 @@ Result<> PostgresRestore::look_inside() {
 
 Result<> PostgresRestore::make_room() {
   const auto opened = TRY(connect(true));
+  options_ = TRY(opened->options_for_programs());
   PostgresServer server(*opened);
   const auto there = TRY(server.has(order_.database));
   if (order_.has_roles && !there) {
@@ -91,7 +92,7 @@ Result<> PostgresRestore::make_room() {
 }
 
 Result<> PostgresRestore::fill() {
-  const auto place = TRY(connection_text(order_.server.url, order_.database));
+  const auto place = TRY(connection_text(order_.server.url, order_.database, options_));
   PostgresChildOrder child_order;
   // Where a server keeps its files, and what it takes from other ones, is its own.
   child_order.command = {pg_restore_, "--no-password", "--exit-on-error", "--no-tablespaces",

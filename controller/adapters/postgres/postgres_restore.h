@@ -45,6 +45,7 @@ class PostgresRestore {
   DumpPiece beginning_;  // Of the dump: what was read to look inside,
   DumpPiece next_;       // and what was read after it.
   std::string pg_restore_;
+  std::string options_;  // Of the session it works in.
   bool is_made_ = false;
   std::optional<PostgresDisks> disks_;
   std::mutex ending_why_;  // Of the next: each pg_restore has a thread that asks.

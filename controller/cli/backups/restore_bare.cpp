@@ -63,7 +63,7 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
   const auto restored = TRY(restore_backup(*bare.store, object, checked, bare.identities, dumps,
                                            order, ending, progress));
   const std::string aside =
-      options.replaces.empty() ? "" : fmt::format("{}_before_{}", database, system_now_ms() / 1000);
+      options.replaces.empty() ? "" : name_aside(database, system_now_ms() / 1000);
   auto renamed = dumps.rename(order.server, order.database, database, aside);
   if (!renamed.ok()) {
     (void)dumps.drop(order.server, order.database).ok();

@@ -12,29 +12,6 @@ using namespace rowlock;
 
 namespace {
 
-DatabaseFacts comes_back_as(PostgresDumpRig& c, const std::string& database,
-                            const std::string& copy) {
-  MemoryMembers members;
-  const auto dumped = c.dump(members, database);
-  cr_assert(dumped.ok(), "%s", dumped.ok() ? "" : dumped.error().message.c_str());
-  const auto restored = c.restore(members, copy);
-  cr_assert(restored.ok(), "%d jobs: %s", c.jobs,
-            restored.ok() ? "" : restored.error().message.c_str());
-  const std::string differs = difference(dumped.value().content, c.facts(copy));
-  cr_expect(differs.empty(), "%d jobs: %s", c.jobs, differs.c_str());
-  return dumped.value().content;
-}
-
-// Dumped, restored elsewhere and compared, in parts and as a whole; what was restored stays as
-// "copy".
-DatabaseFacts comes_back(PostgresDumpRig& c, const std::string& database = "app") {
-  c.jobs = 3;
-  (void)comes_back_as(c, database, "copy_of_parts");
-  cr_assert(c.dumps.drop(c.address("postgres"), "copy_of_parts").ok());
-  c.jobs = 1;
-  return comes_back_as(c, database, "copy");
-}
-
 std::string hash_of(const DatabaseFacts& facts, const std::string& table) {
   for (const TableFacts& each : facts.tables) {
     if (each.name == table) return std::to_string(each.rows) + " " + each.hash;
@@ -73,7 +50,7 @@ Test(live_postgres_dump_content, values_of_every_type_come_back, .timeout = 120)
          "INSERT INTO every (f4, f8, n, ts, d) VALUES ('-Infinity', 1e-310, 'Infinity', "
          "'4713-01-01 BC', '-infinity')"});
 
-  cr_expect(hash_of(comes_back(c), "public.every").starts_with("4 "));
+  cr_expect(hash_of(c.comes_back(), "public.every").starts_with("4 "));
 }
 
 // Equal to SQL, or of the same parts, and yet another content.
@@ -172,7 +149,7 @@ Test(live_postgres_dump_content, tables_of_every_kind_come_back, .timeout = 120)
   for (int i = 1; i < 1000; ++i) wide += ", c" + std::to_string(i) + " int";
   c.run({wide + ")", "INSERT INTO wide (c0, c63, c64, c999) VALUES (1, 2, 3, 4)"});
 
-  const DatabaseFacts facts = comes_back(c);
+  const DatabaseFacts facts = c.comes_back();
 
   cr_expect(facts.tables.size() == 12, "%zu", facts.tables.size());
   cr_expect(hash_of(facts, "public.nothing").starts_with("2 "));
@@ -194,7 +171,7 @@ Test(live_postgres_dump_content, sequences_and_large_objects_come_back, .timeout
          "SELECT lo_from_bytea(4, convert_to(repeat('x', 3000000), 'UTF8'))",
          "SELECT lo_from_bytea(5, convert_to(repeat('x', 1048576), 'UTF8'))"});
 
-  const DatabaseFacts facts = comes_back(c);
+  const DatabaseFacts facts = c.comes_back();
 
   cr_expect(hash_of(facts, "public.fresh") == "1 5 next");
   cr_expect(hash_of(facts, "public.\"Used 'x'\"") == "1 50 called");
@@ -216,7 +193,7 @@ Test(live_postgres_dump_content, extensions_come_back, .timeout = 120) {
          "CREATE FUNCTION same(cube) RETURNS text LANGUAGE sql AS 'SELECT ''same''::text'",
          "CREATE CAST (cube AS text) WITH FUNCTION same(cube)"});
 
-  const DatabaseFacts facts = comes_back(c);
+  const DatabaseFacts facts = c.comes_back();
 
   cr_expect(facts.extensions.size() == 6, "%zu", facts.extensions.size());
   c.run({"UPDATE t SET k = '(1,3)'"});
@@ -226,7 +203,7 @@ Test(live_postgres_dump_content, extensions_come_back, .timeout = 120) {
 Test(live_postgres_dump_content, an_empty_database_comes_back, .timeout = 120) {
   PostgresDumpRig c;
 
-  cr_expect(comes_back(c, "other").tables.empty());
+  cr_expect(c.comes_back("other").tables.empty());
 }
 
 Test(live_postgres_dump_content, encoding_and_locale_come_back, .timeout = 120) {
@@ -240,7 +217,7 @@ Test(live_postgres_dump_content, encoding_and_locale_come_back, .timeout = 120) 
       "coalesce(daticulocale, '') FROM pg_database WHERE datname = ";
 
   for (const std::string& database : {std::string("latin"), std::string("icu")}) {
-    comes_back(c, database);
+    c.comes_back(database);
     const std::string was = c.rig.ask(how + "'" + database + "'");
     const std::string is = c.rig.ask(how + "'copy'");
     cr_expect(was == is, "%s, not %s", is.c_str(), was.c_str());

@@ -41,6 +41,26 @@ Result<> PostgresDumpRig::restore(const MemoryMembers& members, const std::strin
                        dump_in(members), ending);
 }
 
+DatabaseFacts PostgresDumpRig::comes_back_as(const std::string& database, const std::string& copy) {
+  MemoryMembers members;
+  const auto dumped = dump(members, database);
+  cr_assert(dumped.ok(), "%d jobs: %s", jobs, dumped.ok() ? "" : dumped.error().message.c_str());
+  const auto restored = restore(members, copy);
+  cr_assert(restored.ok(), "%d jobs: %s", jobs,
+            restored.ok() ? "" : restored.error().message.c_str());
+  const std::string differs = difference(dumped.value().content, facts(copy));
+  cr_expect(differs.empty(), "%d jobs: %s", jobs, differs.c_str());
+  return dumped.value().content;
+}
+
+DatabaseFacts PostgresDumpRig::comes_back(const std::string& database) {
+  jobs = 3;
+  (void)comes_back_as(database, "copy_of_parts");
+  cr_assert(dumps.drop(address("postgres"), "copy_of_parts").ok());
+  jobs = 1;
+  return comes_back_as(database, "copy");
+}
+
 DatabaseFacts PostgresDumpRig::facts(const std::string& database) {
   const std::atomic<bool> never{false};
   const auto read = dumps.facts(address(database), never);

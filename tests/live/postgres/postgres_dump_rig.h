@@ -25,6 +25,9 @@ class PostgresDumpRig {
 
   Result<DumpFacts> dump(MemoryMembers& members, const std::string& database = "app");
   Result<> restore(const MemoryMembers& members, const std::string& database = "copy");
+  // Dumped, restored elsewhere and found equal, in parts and as a whole; what was restored stays as
+  // "copy".
+  DatabaseFacts comes_back(const std::string& database = "app");
   // That must be read.
   DatabaseFacts facts(const std::string& database);
   std::string databases() const;  // Their names, but for templates.
@@ -33,6 +36,9 @@ class PostgresDumpRig {
   PostgresDumps dumps;
   int jobs = 1;
   std::atomic<bool> ending{false};
+
+ private:
+  DatabaseFacts comes_back_as(const std::string& database, const std::string& copy);
 };
 
 // The processes of that name that this one has started and that run now.

@@ -61,9 +61,13 @@ void must_run(const std::vector<std::string>& command) {
 
 // ---- The server --------------------------------------------------------------------------------
 
-PostgresRig::PostgresRig() : programs_(newest_programs()), port_(free_port()) {
+PostgresRig::PostgresRig(Empty) : programs_(newest_programs()), port_(free_port()) {
   if (programs_.empty()) cr_skip_test("PostgreSQL is not installed");
   if (is_root() && program_path("setpriv").empty()) cr_skip_test("there is no setpriv");
+  make_folders();
+}
+
+PostgresRig::PostgresRig() : PostgresRig(Empty{}) {
   make_cluster();
   start();
   for (const char* statement : {"CREATE DATABASE app", "CREATE DATABASE other",
@@ -73,21 +77,35 @@ PostgresRig::PostgresRig() : programs_(newest_programs()), port_(free_port()) {
   }
 }
 
+std::unique_ptr<PostgresRig> PostgresRig::standby_of(const PostgresRig& primary) {
+  std::unique_ptr<PostgresRig> standby(new PostgresRig(Empty{}));
+  must_run(as_servers_user(
+      {standby->programs_ + "/pg_basebackup", "--pgdata=" + standby->data_folder(),
+       "--host=" + primary.socket_folder(), "--port=" + std::to_string(primary.port()),
+       "--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"}));
+  standby->start();
+  return standby;
+}
+
 PostgresRig::~PostgresRig() {
   if (server_ == nullptr) return;
   thaw();
   stop();
 }
 
-void PostgresRig::make_cluster() {
-  write(folder_ / "password", kSuperuserPassword);
+void PostgresRig::make_folders() {
   fs::permissions(folder_.path(), fs::perms{0755});
-  fs::permissions(folder_ / "password", fs::perms{0644});
   for (const char* name : {"data", "socket"}) {
     fs::create_directory(folder_ / name);
+    fs::permissions(folder_ / name, fs::perms{0700});
     if (!is_root()) continue;
     must_run({program_path("chown"), std::string(kServersUser) + ":", folder_ / name});
   }
+}
+
+void PostgresRig::make_cluster() {
+  write(folder_ / "password", kSuperuserPassword);
+  fs::permissions(folder_ / "password", fs::perms{0644});
   must_run(as_servers_user({programs_ + "/initdb", "-D", folder_ / "data", "-U", kServersUser,
                             "--no-sync", "--auth-local=trust", "--auth-host=scram-sha-256",
                             "--locale=C.UTF-8", "--encoding=UTF8",

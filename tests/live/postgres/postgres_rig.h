@@ -17,6 +17,8 @@ namespace rowlock {
 class PostgresRig {
  public:
   PostgresRig();  // Skips the test where PostgreSQL is not installed.
+  // A standby of that one, with all that it holds by now.
+  static std::unique_ptr<PostgresRig> standby_of(const PostgresRig& primary);
   ~PostgresRig();
   PostgresRig(const PostgresRig&) = delete;
   PostgresRig& operator=(const PostgresRig&) = delete;
@@ -48,6 +50,10 @@ class PostgresRig {
   static constexpr char kSuperuserPassword[] = "Superuser0Password";
   static constexpr char kAdminPassword[] = "Admin0Password";
 
+  enum class Empty {};
+  explicit PostgresRig(Empty);
+
+  void make_folders();
   void make_cluster();
 
   std::string programs_;

@@ -86,6 +86,65 @@ Test(restore, one_that_is_there_is_put_aside_when_that_is_said_word_for_word) {
   cr_expect(world.pupils("school_before_r") == FakeDumps::Rows{"dora"});
 }
 
+Test(restore, a_name_that_its_url_encodes_is_meant_as_the_server_writes_it) {
+  Restored world;
+  world.fake_dumps.put_database(kServer, "My App ü%", {{"public.pupil", {"dora"}}});
+  world.ask("My%20App%20%c3%BC%25");
+  expect_in("has a database My App ü% already", world.why());
+  world.sql("DELETE FROM restore");
+  world.settle();
+
+  world.sql(
+      "INSERT INTO restore (name, policy, into_url, \"into\", confirm) VALUES ('x', 'nightly', '" +
+      Backed::url("My%20App%20%C3%BC%25") + "', 'existing', 'replace My%20App%20%C3%BC%25')");
+  expect_in("set confirm = 'replace My App ü%'", world.violations());
+  world.sql("UPDATE restore SET confirm = 'replace My App ü%'");
+  world.settle();
+
+  expect_is("done", world.run());
+  cr_expect(world.databases() == (Names{"My App ü%", "My App ü%_before_x", "school"}));
+  cr_expect(world.pupils("My App ü%_before_x") == FakeDumps::Rows{"dora"});
+  expect_in("one that was there is now called My App ü%_before_x", world.why());
+}
+
+Test(restore, no_way_to_write_postgres_puts_it_aside) {
+  Restored world;
+  for (const std::string name : {"postgres", "%70ostgres", "p%6Fstgr%65s?sslmode=disable"}) {
+    world.sql(
+        "INSERT INTO restore (name, policy, into_url, \"into\", confirm) VALUES ('x', 'nightly', "
+        "'" +
+        Backed::url(name) + "', 'existing', 'replace postgres')");
+    expect_in("puts the database postgres aside", world.violations());
+    world.sql("DELETE FROM restore");
+  }
+}
+
+Test(restore, a_name_of_63_bytes_is_put_aside_under_one_that_fits) {
+  Restored world;
+  const std::string name = std::string(61, 'x') + "ü";
+  world.fake_dumps.put_database(kServer, name, {{"public.pupil", {"dora"}}});
+  const std::string reason = "r234567890123456789012345678901234567890";
+  world.sql(fmt::format(
+      "INSERT INTO restore (name, policy, into_url, \"into\", confirm) VALUES ('{}', 'nightly', "
+      "'{}', 'existing', 'replace {}')",
+      reason, Backed::url(name), name));
+  world.settle();
+
+  expect_is("done", world.run());
+  const std::string aside = std::string(15, 'x') + "_before_" + reason;
+  cr_expect(aside.size() == 63);
+  cr_expect(world.pupils(name) == kPupils);
+  cr_expect(world.pupils(aside) == FakeDumps::Rows{"dora"});
+  expect_in(aside, world.why());
+}
+
+Test(restore, a_name_that_no_server_keeps_is_refused_before_anything_is_made) {
+  Restored world;
+  world.sql("INSERT INTO restore (name, policy, into_url) VALUES ('x', 'nightly', '" +
+            Backed::url(std::string(60, 'x') + "%C3%BC%C3%BC") + "')");
+  expect_in("whose name is over 63 bytes", world.violations());
+}
+
 Test(restore, one_that_cannot_take_its_name_leaves_nothing) {
   Restored world;
   // Somebody makes it between the look and the renaming.
