@@ -2,12 +2,14 @@
 // is not whole: whatever fails after that drops it again.
 #include "controller/adapters/postgres/postgres_restore.h"
 
+#include "controller/adapters/postgres/postgres_error.h"
 #include "controller/adapters/postgres/postgres_feeds.h"
 #include "controller/adapters/postgres/postgres_globals.h"
 #include "controller/adapters/postgres/postgres_program.h"
 #include "controller/adapters/postgres/postgres_server.h"
 #include "controller/adapters/postgres/postgres_text.h"
 
+#include <string_view>
 #include <utility>
 
 namespace rowlock {
@@ -15,6 +17,15 @@ namespace rowlock {
 namespace {
 
 constexpr std::size_t kBeginningBytesMax = 16 * 1024 * 1024;
+constexpr std::string_view kEndedByItself = "pg_restore ended with exit code";
+
+// What the server refuses of a dump it will refuse the next time too. Nothing but what somebody
+// writes, here or on the server, can mend that.
+Error judged(Error error) {
+  if (!error.message.starts_with(kEndedByItself) || !is_load_refused(error.message)) return error;
+  return {Fault::rejected, Cause::malformed, error.message,
+          "mend that on the server, or restore it by hand as RESTORE.txt in the backup says"};
+}
 
 }  // namespace
 
@@ -28,7 +39,7 @@ Result<> PostgresRestore::run() {
   auto filled = fill();
   if (filled.ok() && order_.keeps_owners) filled = give_what_is_its_own();
   if (filled.ok()) return filled;
-  Error error = filled.error();
+  Error error = judged(filled.error());
   if (!shortage_.empty()) {
     error = {Fault::transient, Cause::other,
              "ended before the server runs out of disk: " + shortage_,
