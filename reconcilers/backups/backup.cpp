@@ -189,12 +189,20 @@ Result<> expect_assertions(const Step& step, World& world, const PostgresAddress
   return Done{};
 }
 
-Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& store,
-                                  const CheckedBackup& checked, const SecretBytes& identities) {
+// How long it took, and what of it could not be restored.
+struct Tried {
+  std::int64_t took_ms = 0;
+  std::vector<LeftOut> left_out = {};
+};
+
+Result<Tried> try_database(const Step& step, World& world, ObjectStore& store,
+                           const CheckedBackup& checked, const SecretBytes& identities) {
   const Row& input = *step.input;
   RestoreOrder order;
   order.server = scratch_of(step);
   order.database = input.text("scratch");
+  order.known = names_in(input.text("exceptions"));
+  order.keeps_going = !order.known.empty();
   // What a try left that was cut off.
   TRY(world.dumps().drop(order.server, order.database));
   const auto restored = TRY(restore_backup(store, object_of(input), checked, identities,
@@ -207,17 +215,17 @@ Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& s
   if (!dropped.ok()) {
     return dropped.error();
   }
-  return restored.took_ms;
+  return Tried{restored.took_ms, restored.left_out};
 }
 
-Result<std::int64_t> try_home(const Step& step, World& world, ObjectStore& store,
-                              const SecretBytes& identities) {
+Result<Tried> try_home(const Step& step, World& world, ObjectStore& store,
+                       const SecretBytes& identities) {
   const std::int64_t began_at_ms = world.clock().now_ms();
   if (const TellProgress progress = step.teller()) progress("unpacking", 0, 0);
   const auto file = TRY(BackupFileReader::open(
       identities, object_source(store, step.input->text("object"), world.ending())));
   TRY(world.home_copies().try_out(*file));
-  return world.clock().now_ms() - began_at_ms;
+  return Tried{world.clock().now_ms() - began_at_ms};
 }
 
 Result<Values> verified(const Step& step, World& world) {
@@ -226,10 +234,11 @@ Result<Values> verified(const Step& step, World& world) {
   const auto store = store_of(step, world);
   const auto checked =
       TRY(check_backup(*store, object_of(input), identities, world.ending(), step.teller()));
-  const auto took_ms =
+  const auto tried =
       TRY(input.text("kind") == "home" ? try_home(step, world, *store, identities)
                                        : try_database(step, world, *store, checked, identities));
-  return Values{{"restore_ms", took_ms},
+  return Values{{"restore_ms", tried.took_ms},
+                {"left_out", json_of(tried.left_out)},
                 {"sha256", checked.sha256},
                 {"content", checked.manifest.content.text()},
                 {"taken_at_ms", checked.manifest.header.started_at_ms}};

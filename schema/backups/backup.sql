@@ -13,23 +13,6 @@
 --   want:   run rest settle verify expire away turn crowd blind lapse keep sleep
 --   retry:  15 s to 10 min
 
--- @kind backup_ping
---   of:     backup_ping.policy
---   state:  spent new
---   retry:  5 s to 5 min
-
--- @observed
-
--- A ping that is yet to be sent.
-CREATE TABLE backup_ping (
-  id          INTEGER PRIMARY KEY,
-  policy      TEXT NOT NULL,
-  what        TEXT NOT NULL CHECK (what IN ('start', 'success', 'fail')),
-  url         TEXT NOT NULL,
-  since_ms    INTEGER NOT NULL
-);
-CREATE INDEX backup_ping_by_policy ON backup_ping (policy);
-
 -- @views
 
 -- What deleting a policy or a store would take out of care.
@@ -227,41 +210,13 @@ SELECT b.id AS target,
        v.key AS scratch_key,
        'rowlock_verify_' || b.id AS scratch,
        (SELECT json_group_array(json_object('name', a.name, 'query', a.query))
-        FROM backup_assertion AS a WHERE a.policy = b.policy) AS assertions
+        FROM backup_assertion AS a WHERE a.policy = b.policy) AS assertions,
+       (SELECT json_group_array(x.object) FROM backup_exception AS x WHERE x.policy = b.policy) AS exceptions
 FROM backup AS b
 LEFT JOIN backup_policy_now AS p ON p.name = b.policy
 LEFT JOIN object_store AS o ON o.name = b.store
 LEFT JOIN database AS d ON d.name = b.source
 LEFT JOIN database AS v ON v.name = CASE p.verify_database WHEN '' THEN b.source ELSE p.verify_database END;
-
--- ---- Pings
-
--- What the watcher of each backup's policy can be told.
-CREATE VIEW backup_watcher AS
-SELECT b.id, b.policy, COALESCE(h.tries, 0) AS tries, w.verify_schedule, w.what, w.url
-FROM backup AS b
-LEFT JOIN retry AS h ON h.kind = 'backup' AND h.target = CAST(b.id AS TEXT) AND h.step = 'run'
-JOIN (SELECT name, verify_schedule, 'start' AS what, ping_start AS url FROM backup_policy_now
-      UNION ALL
-      SELECT name, verify_schedule, 'success', ping_success FROM backup_policy_now
-      UNION ALL
-      SELECT name, verify_schedule, 'fail', ping_fail FROM backup_policy_now) AS w ON w.name = b.policy
-WHERE w.url <> '';
-
-CREATE VIEW backup_ping_fact AS
-SELECT g.policy AS name,
-       CAST(g.id AS TEXT) AS target,
-       NULL AS due_at_ms,
-       CASE WHEN h.tries >= 8 THEN 'spent' ELSE 'new' END AS state
-FROM backup_ping AS g
-LEFT JOIN retry AS h ON h.kind = 'backup_ping' AND h.target = CAST(g.id AS TEXT) AND h.step = 'send';
-
-CREATE VIEW backup_ping_rule (state, step, reason) AS VALUES
-  ('spent', 'forget', 'the watcher cannot be reached'),
-  ('new',   'send',   'the watcher is yet to hear of it');
-
-CREATE VIEW backup_ping_input AS
-SELECT g.id AS target, g.url FROM backup_ping AS g;
 
 -- @wake
 
@@ -382,6 +337,19 @@ SET state          = 'verified',
     verify_detail  = ''
 WHERE id = :target;
 
+DELETE FROM backup_excepted WHERE backup = :target;
+
+INSERT OR REPLACE INTO backup_excepted (backup, exception, object, reason)
+SELECT :target, value ->> 'known_as', value ->> 'object', value ->> 'reason' FROM json_each(:left_out)
+WHERE value ->> 'known_as' <> '';
+
+INSERT INTO backup_excepted (backup, exception, object, reason)
+SELECT b.id, x.object, '', ''
+FROM backup AS b
+JOIN backup_exception AS x ON x.policy = b.policy
+WHERE b.id = :target AND b.kind = 'postgres'
+  AND x.object NOT IN (SELECT e.exception FROM backup_excepted AS e WHERE e.backup = b.id);
+
 -- The time of the next one is to be worked out.
 UPDATE backup_schedule
 SET verify_next_at_ms = NULL, next_at_ms = NULL
@@ -393,7 +361,10 @@ SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
 WHERE w.id = :target AND w.what = 'success' AND w.verify_schedule = 'each';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, name, 'verified', 'restored and compared in ' || restore_ms || ' ms' FROM backup
+SELECT :now_ms, 'backup', policy, name, 'verified',
+       'restored and compared in ' || restore_ms || ' ms'
+         || COALESCE((SELECT ',' || e.said FROM backup_excepted_said AS e WHERE e.backup = backup.id), '')
+FROM backup
 WHERE id = :target;
 
 -- @run backup.verify.bad
@@ -481,18 +452,4 @@ WHERE id = :target;
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'deleted', 'from store ' || store FROM backup WHERE id = :target;
 
--- @run backup_ping.send.done
-
-DELETE FROM backup_ping WHERE id = :target;
-
--- @run backup_ping.send.failed
-
-INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', g.policy, g.what, 'ping failed', :detail
-FROM backup_ping AS g
-JOIN retry AS h ON h.kind = 'backup_ping' AND h.target = :target AND h.tries = 1
-WHERE g.id = :target;
-
--- @run backup_ping.forget
-
-DELETE FROM backup_ping WHERE id = :target;
+DELETE FROM backup_excepted WHERE backup = :target;

@@ -12,4 +12,7 @@ namespace rowlock {
 // password, and when --replace names another one.
 Result<std::string> target_of(const RestoreOptions& options);
 
+// Rejected when what is to be restored makes no sense together.
+Result<> check_selection(const RestoreOptions& options);
+
 }  // namespace rowlock

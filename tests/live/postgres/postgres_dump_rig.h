@@ -24,7 +24,7 @@ class PostgresDumpRig {
   void fill(const std::string& database = "app") const;
 
   Result<DumpFacts> dump(MemoryMembers& members, const std::string& database = "app");
-  Result<> restore(const MemoryMembers& members, const std::string& database = "copy");
+  Result<RestoredDump> restore(const MemoryMembers& members, const std::string& database = "copy");
   // That must be read.
   DatabaseFacts facts(const std::string& database);
   std::string databases() const;  // Their names, but for templates.

@@ -37,7 +37,8 @@ struct Dumped {
       return next;
     };
   }
-  Result<> restore(const Source& source, bool has_roles = false, bool keeps_owners = false) {
+  Result<RestoredDump> restore(const Source& source, bool has_roles = false,
+                               bool keeps_owners = false) {
     return rig.dumps.restore({rig.address("postgres"), "copy", has_roles, keeps_owners},
                              members.member("globals.sql"), dump_of(source), rig.ending);
   }
