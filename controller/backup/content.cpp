@@ -4,10 +4,16 @@
 // gives anew. So partitions must all be there, and count together.
 #include "controller/backup/content.h"
 
+#include "controller/ports/relation_name.h"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <set>
+#include <string_view>
+#include <utility>
 
 namespace rowlock {
 
@@ -69,7 +75,41 @@ std::vector<std::string> names_of(const std::vector<std::string>& extensions) {
   return names;
 }
 
+using Relation = std::pair<std::string, std::string>;
+
+constexpr char kLargeObjects[] = "large objects";
+// What makes or fills a table or sequence.
+constexpr std::string_view kCounted[] = {"TABLE", "TABLE DATA", "TABLE ATTACH", "SEQUENCE",
+                                         "SEQUENCE SET"};
+
 }  // namespace
+
+DatabaseFacts without(DatabaseFacts facts, const std::vector<LeftOut>& left_out, bool has_rows) {
+  std::set<Relation> tables;
+  std::set<std::string> extensions;
+  bool has_large_objects = has_rows;
+  for (const LeftOut& each : left_out) {
+    if (each.kind == "EXTENSION") {
+      extensions.insert(each.name);
+    } else if (each.kind.starts_with("BLOB")) {
+      has_large_objects = false;
+    } else if (std::find(std::begin(kCounted), std::end(kCounted), each.kind) !=
+               std::end(kCounted)) {
+      tables.insert({each.schema, each.name});
+    }
+  }
+  std::erase_if(facts.tables, [&](const TableFacts& table) {
+    return table.name == kLargeObjects ? !has_large_objects
+                                       : tables.contains(plain_relation(table.name));
+  });
+  std::erase_if(facts.extensions, [&](const std::string& extension) {
+    return extensions.contains(extension.substr(0, extension.rfind(' ')));
+  });
+  for (TableFacts& table : facts.tables) {
+    if (!has_rows) table = {table.name, 0, ""};
+  }
+  return facts;
+}
 
 Json json_of(const DumpFacts& facts) {
   std::vector<Json> tables;

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -122,11 +123,12 @@ Result<std::string> whole_member(BackupFileReader& file) {
   }
 }
 
-Result<> compare(const CheckedBackup& checked, DatabaseDumps& dumps, const PostgresAddress& made,
-                 const std::string& key, const std::atomic<bool>& ending) {
+Result<> compare(const CheckedBackup& checked, DatabaseDumps& dumps, const RestoreOrder& order,
+                 const std::vector<LeftOut>& left_out, const std::string& key,
+                 const std::atomic<bool>& ending) {
   const auto dumped = dump_facts_of(checked.manifest.content);
   if (!dumped.ok()) return corrupt(key, dumped.error().message);
-  const auto found = TRY(dumps.facts(made, ending));
+  const auto found = TRY(dumps.facts(with_database(order.server, order.database), ending));
   // That says nothing about the backup: by another server or another Rowlock it may be equal.
   if (dumped.value().content.hash_method != found.hash_method) {
     return Error{Fault::rejected, Cause::other,
@@ -134,12 +136,35 @@ Result<> compare(const CheckedBackup& checked, DatabaseDumps& dumps, const Postg
                              dumped.value().content.hash_method, found.hash_method),
                  "compare it with the Rowlock that made it"};
   }
-  const std::string differs = difference(dumped.value().content, found);
+  const bool has_rows =
+      order.sections.empty() ||
+      std::find(order.sections.begin(), order.sections.end(), "data") != order.sections.end();
+  const std::string differs = difference(without(dumped.value().content, left_out, has_rows),
+                                         without(found, left_out, has_rows));
   if (!differs.empty()) return corrupt(key, "what was restored is not what was dumped: " + differs);
   return Done{};
 }
 
 }  // namespace
+
+std::vector<std::string> names_in(const std::string& json) {
+  std::vector<std::string> names;
+  const auto parsed = Json::parse(json);
+  for (const Json& each : parsed.ok() ? parsed.value().items() : std::vector<Json>{}) {
+    names.push_back(each.as_string());
+  }
+  return names;
+}
+
+std::string json_of(const std::vector<LeftOut>& left_out) {
+  std::vector<Json> list;
+  for (const LeftOut& each : left_out) {
+    list.push_back(Json::object({{"object", Json::string(each.object())},
+                                 {"reason", Json::string(each.reason)},
+                                 {"known_as", Json::string(each.known_as)}}));
+  }
+  return Json::array(std::move(list)).text();
+}
 
 Source object_source(ObjectStore& store, const std::string& key, const std::atomic<bool>& ending) {
   auto offset = std::make_shared<std::int64_t>(0);
@@ -236,16 +261,18 @@ Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& ob
     if (error.cause == Cause::exists) error.fault = Fault::transient;
     return error;
   }
-  const PostgresAddress made = with_database(order.server, order.database);
+  std::vector<LeftOut> left_out = restored.value().left_out;
   if (progress) progress("comparing", 0, 0);
-  auto compared = compare(checked, dumps, made, object.key, ending);
+  auto compared = compare(checked, dumps, order, left_out, object.key, ending);
   if (!compared.ok()) {
     (void)dumps.drop(order.server, order.database).ok();  // The error that counts is the first.
     return compared.error();
   }
+  std::erase_if(left_out, [](const LeftOut& each) { return each.is_beside_it; });
   return RestoredBackup{std::chrono::duration_cast<std::chrono::milliseconds>(
                             std::chrono::steady_clock::now() - began)
-                            .count()};
+                            .count(),
+                        std::move(left_out)};
 }
 
 }  // namespace rowlock

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <string>
+#include <vector>
 
 namespace rowlock {
 
@@ -39,13 +40,19 @@ Result<std::vector<std::string>> opened_by(ObjectStore& store, const std::string
                                            const SecretBytes& identities);
 
 struct RestoredBackup {
-  std::int64_t took_ms = 0;  // From the first byte that was downloaded to restore it.
+  std::int64_t took_ms = 0;            // From the first byte that was downloaded to restore it.
+  std::vector<LeftOut> left_out = {};  // But for what nobody asked for.
 };
 
-// Restores it into a new database, and compares. `checked` is what check_backup() said of it. A
-// database that is not equal to what was dumped is dropped again: Cause::corrupt. One of that name
-// that is there already is of an earlier try whose server has not heard yet that it is over:
-// transient, to be dropped first. Requires: the name is nobody else's.
+// The sections and names in a row or a command: a JSON array of texts.
+std::vector<std::string> names_in(const std::string& json);
+// As JSON: what was left out, each an object with `object`, `reason` and `known_as`.
+std::string json_of(const std::vector<LeftOut>& left_out);
+
+// Restores it into a new database, and compares what the order asks for. `checked` is what
+// check_backup() said of it. A database that is not equal to what was dumped is dropped again:
+// Cause::corrupt. One of that name that is there already is of an earlier try whose server has not
+// heard yet that it is over: transient, to be dropped first. Requires: the name is nobody else's.
 Result<RestoredBackup> restore_backup(ObjectStore& store, const BackupObject& object,
                                       const CheckedBackup& checked, const SecretBytes& identities,
                                       DatabaseDumps& dumps, const RestoreOrder& order,

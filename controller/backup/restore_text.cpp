@@ -27,11 +27,19 @@ constexpr char kPostgres[] =
 
   age -d -i IDENTITY FILE | tar --zstd -xO globals.sql | psql -X -d postgres
 
-The database, as a new one called NEW:
+The database, as a new one called NEW, with the encoding and the locale of the old one (where the
+server lacks these: createdb -T template0 NEW):
 
-  createdb -T template0 NEW
+  age -d -i IDENTITY FILE | tar --zstd -xO {first} |
+    (pg_restore --create --section=pre-data -f -; cat >/dev/null) |
+    sed -n '1,/^CREATE DATABASE /s/^\(CREATE DATABASE\) .* WITH TEMPLATE/\1 NEW WITH TEMPLATE/p' |
+    psql -X -v ON_ERROR_STOP=1 -d postgres
 {fill}
 Without the roles, everything belonging to yourself: pg_restore --no-owner --no-acl -d NEW
+What the server refuses is left out: take its line out of what pg_restore --list prints, and give
+the rest to pg_restore --use-list; --section=pre-data, data and post-data do one part after another.
+Functions that find nothing want a search path: give psql what pg_restore -f - prints, with the
+schemas in its set_config('search_path', '', false).
 Owner, grants and settings of the database itself are what `pg_restore --create -f -` prints first.
 What should be in it, with counts and hashes for each table:
 
@@ -76,7 +84,8 @@ std::string restore_text(const BackupHeader& header, bool is_in_parts) {
                                               : "; createdb, psql and pg_restore, as new as "
                                                 "the server or newer")) +
          (is_home ? kHome
-                  : fmt::format(kPostgres, fmt::arg("fill", is_in_parts ? kParts : kWhole)));
+                  : fmt::format(kPostgres, fmt::arg("first", is_in_parts ? "before" : "dump"),
+                                fmt::arg("fill", is_in_parts ? kParts : kWhole)));
 }
 
 }  // namespace rowlock

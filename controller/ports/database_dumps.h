@@ -68,6 +68,35 @@ struct RestoreOrder {
   bool has_roles = false;      // The globals are applied first: roles that are missing are made.
   bool keeps_owners = false;   // Else all of it belongs to the one who restores.
   std::int64_t bytes_max = 0;  // That the server's folder may come to hold; 0: no bound.
+  // Of `before` (what is made), `data` (rows), `after` (indexes, keys, triggers); empty: all.
+  std::vector<std::string> sections = {};
+  // Where names without a schema are looked for while it is loaded; empty: nowhere, as dumped.
+  std::string search_path = {};
+  // Names of objects: SCHEMA.NAME, or a name alone of what is in no schema, for all that is called
+  // so, or with a kind before that for one of them: "TABLE DATA public.pupil".
+  std::vector<std::string> only = {};     // With what these need; empty: everything.
+  std::vector<std::string> without = {};  // With what needs these.
+  bool is_single_transaction = false;
+  bool keeps_going = false;  // What the server refuses is left out.
+  // With keeps_going, names: what is neither one of these nor needs one must not be left out.
+  // Empty: anything may.
+  std::vector<std::string> known = {};
+};
+
+// What was not restored.
+struct LeftOut {
+  std::string kind;  // As `pg_restore --list` has it: TABLE DATA
+  std::string schema;
+  std::string name;
+  std::string reason;
+  std::string known_as;       // The name of RestoreOrder::known that it falls under.
+  bool is_beside_it = false;  // There is nothing to tell: `only` names other objects.
+
+  std::string object() const { return kind + " " + (schema.empty() ? "" : schema + ".") + name; }
+};
+
+struct RestoredDump {
+  std::vector<LeftOut> left_out = {};
 };
 
 struct ServerDatabase {
@@ -114,9 +143,10 @@ class DatabaseDumps {
 
   // Makes the database and restores the dump into it, members that come mixed at the same time.
   // What failed half-way is dropped again. Rejected when there is a database of that name. Ended,
-  // as transient, when the server is about to run out of disk.
-  virtual Result<> restore(const RestoreOrder& order, const std::string& globals,
-                           const DumpSource& dump, const std::atomic<bool>& ending) = 0;
+  // as transient, when the server is about to run out of disk. Rejected, as malformed, when the
+  // server refuses what is in the dump, or the order names what is not in it.
+  virtual Result<RestoredDump> restore(const RestoreOrder& order, const std::string& globals,
+                                       const DumpSource& dump, const std::atomic<bool>& ending) = 0;
 
   // What is in the database of the address, now.
   virtual Result<DatabaseFacts> facts(const PostgresAddress& database,

@@ -50,6 +50,7 @@ constexpr Came kCame[] = {
     {6, "job", "engine_socket"},
     {6, "job", "secrets_api"},
     {6, "route", "raw_path"},
+    {7, "backup_exception", ""},
     {7, "backup_limit", ""},
     {7, "backup_policy", "jitter_ms"},
     {7, "job", "cpu_shares", "0"},
@@ -59,6 +60,12 @@ constexpr Came kCame[] = {
     {7, "proxy", "head_kb"},
     {7, "proxy", "headers_max"},
     {7, "quota", ""},
+    {7, "restore", "keep_going"},
+    {7, "restore", "only"},
+    {7, "restore", "search_path"},
+    {7, "restore", "sections"},
+    {7, "restore", "single_transaction"},
+    {7, "restore", "without"},
 };
 
 }  // namespace

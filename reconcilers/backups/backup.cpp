@@ -219,10 +219,18 @@ Result<Bench> bench_for(const Step& step, World& world, const CheckedBackup& che
   return bench;
 }
 
-Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& store,
-                                  const CheckedBackup& checked, const SecretBytes& identities) {
-  const auto bench = TRY(bench_for(step, world, checked));
-  const RestoreOrder& order = bench.order;
+// How long it took, and what of it could not be restored.
+struct Tried {
+  std::int64_t took_ms = 0;
+  std::vector<LeftOut> left_out = {};
+};
+
+Result<Tried> try_database(const Step& step, World& world, ObjectStore& store,
+                           const CheckedBackup& checked, const SecretBytes& identities) {
+  auto bench = TRY(bench_for(step, world, checked));
+  RestoreOrder& order = bench.order;
+  order.known = names_in(step.input->text("exceptions"));
+  order.keeps_going = !order.known.empty();
   auto restored = restore_backup(store, object_of(*step.input), checked, identities, world.dumps(),
                                  order, world.ending(), step.teller());
   if (!restored.ok()) {
@@ -239,17 +247,17 @@ Result<std::int64_t> try_database(const Step& step, World& world, ObjectStore& s
       bench.own != nullptr ? Result<>(Done{}) : world.dumps().drop(order.server, order.database);
   TRY(asserted);
   TRY(dropped);
-  return restored.value().took_ms;
+  return Tried{restored.value().took_ms, restored.value().left_out};
 }
 
-Result<std::int64_t> try_home(const Step& step, World& world, ObjectStore& store,
-                              const SecretBytes& identities) {
+Result<Tried> try_home(const Step& step, World& world, ObjectStore& store,
+                       const SecretBytes& identities) {
   const std::int64_t began_at_ms = world.clock().now_ms();
   if (const TellProgress progress = step.teller()) progress("unpacking", 0, 0);
   const auto file = TRY(BackupFileReader::open(
       identities, object_source(store, step.input->text("object"), world.ending())));
   TRY(world.home_copies().try_out(*file));
-  return world.clock().now_ms() - began_at_ms;
+  return Tried{world.clock().now_ms() - began_at_ms};
 }
 
 Result<Values> verified(const Step& step, World& world) {
@@ -258,14 +266,15 @@ Result<Values> verified(const Step& step, World& world) {
   const auto store = store_of(step, world);
   const auto checked =
       TRY(check_backup(*store, object_of(input), identities, world.ending(), step.teller()));
-  const auto took_ms =
+  const auto tried =
       TRY(input.text("kind") == "home" ? try_home(step, world, *store, identities)
                                        : try_database(step, world, *store, checked, identities));
   const auto openers = TRY(opened_by(*store, input.text("object"), identities));
   std::vector<Json> recipients;
   for (const std::string& each : openers) recipients.push_back(Json::string(each));
-  return Values{{"restore_ms", took_ms},
+  return Values{{"restore_ms", tried.took_ms},
                 {"opened_by", Json::array(std::move(recipients)).text()},
+                {"left_out", json_of(tried.left_out)},
                 {"sha256", checked.sha256},
                 {"content", checked.manifest.content.text()},
                 {"taken_at_ms", checked.manifest.header.started_at_ms}};

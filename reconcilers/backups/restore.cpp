@@ -55,11 +55,18 @@ Outcome restore(const Step& step, World& world) {
   order.database = input.text("scratch");
   order.has_roles = input.integer("roles") != 0;
   order.keeps_owners = order.has_roles;
+  order.sections = names_in(input.text("sections"));
+  order.search_path = input.text("search_path");
+  order.only = names_in(input.text("only"));
+  order.without = names_in(input.text("without"));
+  order.is_single_transaction = input.integer("single_transaction") != 0;
+  order.keeps_going = input.integer("keep_going") != 0;
   // What a try left that was cut off.
   TRY(world.dumps().drop(order.server, order.database));
   const auto restored = TRY(restore_backup(*store, object, checked, identities, world.dumps(),
                                            order, world.ending(), step.teller()));
-  return Outcome::done({{"restore_ms", restored.took_ms}});
+  return Outcome::done(
+      {{"restore_ms", restored.took_ms}, {"left_out", json_of(restored.left_out)}});
 }
 
 Outcome rename(const Step& step, World& world) {

@@ -218,7 +218,8 @@ SELECT b.id AS target,
        COALESCE((SELECT l.verify_folder FROM backup_limit AS l), '/var/tmp') AS verify_folder,
        COALESCE((SELECT l.verify_mb FROM backup_limit AS l), 0) AS verify_mb,
        (SELECT json_group_array(json_object('name', a.name, 'query', a.query))
-        FROM backup_assertion AS a WHERE a.policy = b.policy) AS assertions
+        FROM backup_assertion AS a WHERE a.policy = b.policy) AS assertions,
+       (SELECT json_group_array(x.object) FROM backup_exception AS x WHERE x.policy = b.policy) AS exceptions
 FROM backup AS b
 LEFT JOIN backup_policy_now AS p ON p.name = b.policy
 LEFT JOIN object_store AS o ON o.name = b.store
@@ -351,6 +352,19 @@ SET state          = 'verified',
     recipients     = CASE recipients WHEN '' THEN :opened_by ELSE recipients END
 WHERE id = :target;
 
+DELETE FROM backup_excepted WHERE backup = :target;
+
+INSERT OR REPLACE INTO backup_excepted (backup, exception, object, reason)
+SELECT :target, value ->> 'known_as', value ->> 'object', value ->> 'reason' FROM json_each(:left_out)
+WHERE value ->> 'known_as' <> '';
+
+INSERT INTO backup_excepted (backup, exception, object, reason)
+SELECT b.id, x.object, '', ''
+FROM backup AS b
+JOIN backup_exception AS x ON x.policy = b.policy
+WHERE b.id = :target AND b.kind = 'postgres'
+  AND x.object NOT IN (SELECT e.exception FROM backup_excepted AS e WHERE e.backup = b.id);
+
 -- The time of the next one is to be worked out.
 UPDATE backup_schedule
 SET verify_next_at_ms = NULL, next_at_ms = NULL
@@ -362,7 +376,10 @@ SELECT w.policy, w.what, w.url, :now_ms FROM backup_watcher AS w
 WHERE w.id = :target AND w.what = 'success' AND w.verify_schedule = 'each';
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
-SELECT :now_ms, 'backup', policy, name, 'verified', 'restored and compared in ' || restore_ms || ' ms' FROM backup
+SELECT :now_ms, 'backup', policy, name, 'verified',
+       'restored and compared in ' || restore_ms || ' ms'
+         || COALESCE((SELECT ',' || e.said FROM backup_excepted_said AS e WHERE e.backup = backup.id), '')
+FROM backup
 WHERE id = :target;
 
 -- @run backup.verify.bad
@@ -449,3 +466,5 @@ WHERE id = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'backup', policy, name, 'deleted', 'from store ' || store FROM backup WHERE id = :target;
+
+DELETE FROM backup_excepted WHERE backup = :target;

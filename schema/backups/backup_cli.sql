@@ -68,8 +68,15 @@ SELECT COALESCE((SELECT why FROM desired_hold), (SELECT message FROM refusal ORD
 
 -- @run cli.restore_request
 
-INSERT INTO restore (name, policy, backup, into_url, secret, "into", confirm, roles)
-VALUES (:name, :policy, :backup, :into_url, :secret, :into, :confirm, :roles);
+INSERT INTO restore (name, policy, backup, into_url, secret, "into", confirm, roles, sections, search_path, without,
+                     "only", single_transaction, keep_going)
+VALUES (:name, :policy, :backup, :into_url, :secret, :into, :confirm, :roles,
+        CASE :sections WHEN '[]' THEN '["before","data","after"]' ELSE :sections END, :search_path, :without, :only,
+        :single_transaction, :keep_going);
+
+-- @run cli.restore_left_out
+
+SELECT object, reason FROM restore_left_out WHERE restore = :name ORDER BY object;
 
 -- @run cli.restore_progress
 

@@ -92,7 +92,9 @@ SELECT 'backup' AS kind,
               THEN COALESCE((SELECT g.detail FROM progress AS g
                              WHERE g.kind = 'backup' AND g.target = CAST(s.newest AS TEXT)), o.newest_state)
                    || '; last verified ' || a.verified
-            ELSE 'last verified ' || a.verified || ', ' || o.kept || ' kept' || COALESCE(o.missing, '') || '; next '
+            ELSE 'last verified ' || a.verified
+                   || COALESCE((SELECT e.said FROM backup_excepted_said AS e WHERE e.backup = s.last_verified), '')
+                   || ', ' || o.kept || ' kept' || COALESCE(o.missing, '') || '; next '
                    || o.next_text END AS detail,
        o.since_ms
 FROM backup_outlook AS o
@@ -165,7 +167,16 @@ WHERE o.store_detail <> '' AND o.enabled = 1
 UNION ALL
 SELECT 'backup', h.name, h.target, h.target || ' cannot be scheduled: ' || h.detail, h.since_ms
 FROM retry AS h
-WHERE h.kind = 'backup_schedule';
+WHERE h.kind = 'backup_schedule'
+UNION ALL
+SELECT 'backup', b.policy, b.name,
+       CASE e.object WHEN '' THEN 'the exception ' || e.exception || ' was not needed when backup ' || b.name
+                                    || ' was verified: its row of backup_exception can go'
+                     ELSE 'backup ' || b.name || ' was verified without ' || e.object || ': ' || e.reason END,
+       b.verified_at_ms - (SELECT wall_ms - now_ms FROM clock)
+FROM backup_excepted AS e
+JOIN backup AS b ON b.id = e.backup
+JOIN backup_standing AS s ON s.policy = b.policy AND s.store = b.store AND s.last_verified = b.id;
 
 -- How much is lost and how long it takes when it comes to it, measured, beside what was asked for.
 CREATE VIEW rpo_rto AS

@@ -34,7 +34,26 @@ CREATE TABLE restore (
            CONSTRAINT "restore.into must be 'new' or 'existing'" CHECK ("into" IN ('new', 'existing')),
   confirm  TEXT NOT NULL DEFAULT '',                -- for 'existing': 'replace NAME', the name of the database
   roles    INTEGER NOT NULL DEFAULT 0               -- 1: roles that are missing are made, and owners and grants kept
-           CONSTRAINT "restore.roles must be 1 or 0" CHECK (roles IN (0, 1))
+           CONSTRAINT "restore.roles must be 1 or 0" CHECK (roles IN (0, 1)),
+  sections TEXT NOT NULL DEFAULT '["before","data","after"]'  -- what is made; rows; indexes, keys and triggers
+           CONSTRAINT "restore.sections must be a JSON array of ""before"", ""data"" and ""after"", with ""before"""
+           CHECK (sections IN ('["before","data","after"]', '["before","data"]', '["before","after"]', '["before"]')),
+  search_path TEXT NOT NULL DEFAULT ''              -- public, app: where names without a schema are looked for
+           CONSTRAINT "restore.search_path must be names of schemas with commas between, such as 'public, app'"
+           CHECK (search_path NOT GLOB '*['';\]*'),
+  -- Objects as `pg_restore --list` has them: SCHEMA.NAME, or "TABLE DATA public.pupil" for a part of what is called so.
+  without  TEXT NOT NULL DEFAULT '[]'               -- these and what needs them are left out
+           CONSTRAINT "restore.without must be a JSON array of names, such as '[""public.pupil""]'"
+           CHECK (json_valid(without) AND json_type(without) = 'array'),
+  "only"   TEXT NOT NULL DEFAULT '[]'               -- these and what they need; '[]': everything
+           CONSTRAINT "restore.only must be a JSON array of names, such as '[""public.pupil""]'"
+           CHECK (json_valid("only") AND json_type("only") = 'array'),
+  single_transaction INTEGER NOT NULL DEFAULT 0     -- 1: it is loaded in one, if one job has dumped it
+           CONSTRAINT "restore.single_transaction must be 1 or 0" CHECK (single_transaction IN (0, 1)),
+  keep_going INTEGER NOT NULL DEFAULT 0             -- 1: what the server refuses is left out, and named
+           CONSTRAINT "restore.keep_going must be 1 or 0" CHECK (keep_going IN (0, 1)),
+  CONSTRAINT "restore.keep_going and single_transaction cannot both be 1: one transaction ends with its first error"
+  CHECK (keep_going + single_transaction < 2)
 );
 
 -- @once restore
@@ -55,6 +74,14 @@ CREATE TABLE restore_run (
   server_key     TEXT NOT NULL DEFAULT '',
   scratch        TEXT NOT NULL DEFAULT '',          -- and what it is called there
   detail         TEXT NOT NULL DEFAULT ''
+);
+
+-- What one has not restored: since it was to be left out, since it needs that, or since the server refuses it.
+CREATE TABLE restore_left_out (
+  restore TEXT NOT NULL,
+  object  TEXT NOT NULL,                            -- TABLE DATA public.pupil
+  reason  TEXT NOT NULL,
+  PRIMARY KEY (restore, object)
 );
 
 -- @views
@@ -90,7 +117,20 @@ FROM (SELECT u.name AS restore,
 
 -- What each row says that a run goes by.
 CREATE VIEW restore_asked AS
-SELECT name AS restore, json_array(policy, backup, into_url, secret, key, "into", confirm, roles) AS asked FROM restore;
+SELECT name AS restore,
+       json_array(policy, backup, into_url, secret, key, "into", confirm, roles)
+         -- As it always was, where all is restored: runs that are there were chosen by that.
+         || CASE WHEN keep_going + single_transaction = 0 AND search_path || without || "only" = '[][]'
+                   AND sections = '["before","data","after"]' THEN ''
+                 ELSE json_array(sections, search_path, without, "only", single_transaction, keep_going) END AS asked
+FROM restore;
+
+-- How much one has left out, for people.
+CREATE VIEW restore_left_out_said AS
+SELECT restore,
+       ', with ' || count(*) || CASE count(*) WHEN 1 THEN ' object' ELSE ' objects' END || ' left out' AS said
+FROM restore_left_out
+GROUP BY restore;
 
 CREATE VIEW restore_violation AS
 SELECT 'restore' AS table_name,
@@ -195,6 +235,12 @@ SELECT r.name AS target,
        r.key AS server_key,
        r."into",
        r.roles,
+       r.sections,
+       r.search_path,
+       r.without,
+       r."only",
+       r.single_transaction,
+       r.keep_going,
        p.catalog AS database,
        (SELECT c.scratch FROM restore_scratch AS c WHERE c.restore = r.name) AS scratch,
        p.aside,
@@ -218,7 +264,7 @@ LEFT JOIN restore_run AS s ON s.restore = r.name
 LEFT JOIN backup AS b ON b.id = s.backup
 LEFT JOIN object_store AS o ON o.name = b.store
 UNION ALL
-SELECT s.restore, s.server_url, s.server_secret, s.server_key, NULL, NULL, NULL,
+SELECT s.restore, s.server_url, s.server_secret, s.server_key, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        (SELECT c.scratch FROM restore_scratch AS c WHERE c.restore = s.restore), NULL, NULL, NULL, NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM restore_run AS s
@@ -233,6 +279,7 @@ SELECT 'restore' AS kind,
        CASE WHEN s.state = 'done'   THEN b.name || ' was restored in ' || s.restore_ms || ' ms'
                                            || CASE r."into" WHEN 'existing'
                                                 THEN '; one that was there is now called ' || p.aside ELSE '' END
+              || COALESCE((SELECT l.said FROM restore_left_out_said AS l WHERE l.restore = r.name), '')
             WHEN s.state = 'failed' THEN s.detail
             ELSE COALESCE((SELECT g.detail FROM progress AS g WHERE g.kind = 'restore' AND g.target = r.name),
                           CASE WHEN s.detail <> ''    THEN s.detail
@@ -254,7 +301,13 @@ CREATE VIEW restore_why AS
 SELECT 'restore' AS kind, s.restore AS name, s.restore AS target,
        'restore ' || s.restore || ': ' || s.detail AS reason, s.started_at_ms AS since_ms
 FROM restore_run AS s
-WHERE s.detail <> '' AND s.restore IN (SELECT name FROM restore);
+WHERE s.detail <> '' AND s.restore IN (SELECT name FROM restore)
+UNION ALL
+SELECT 'restore', l.restore, l.restore, 'restore ' || l.restore || ' left out ' || l.object || ': ' || l.reason,
+       COALESCE(s.finished_at_ms, s.started_at_ms)
+FROM restore_left_out AS l
+JOIN restore_run AS s ON s.restore = l.restore
+WHERE l.restore IN (SELECT name FROM restore);
 
 -- @wake
 
@@ -307,6 +360,11 @@ UPDATE restore_run
 SET state = 'restored', restore_ms = :restore_ms, detail = ''
 WHERE restore = :target;
 
+DELETE FROM restore_left_out WHERE restore = :target;
+
+INSERT OR REPLACE INTO restore_left_out (restore, object, reason)
+SELECT :target, value ->> 'object', value ->> 'reason' FROM json_each(:left_out);
+
 -- @run restore.rename.done
 
 UPDATE restore_run
@@ -315,6 +373,7 @@ WHERE restore = :target;
 
 INSERT INTO event (at_ms, kind, name, target, what, detail)
 SELECT :now_ms, 'restore', s.restore, s.restore, 'done', b.name || ' in ' || s.restore_ms || ' ms'
+         || COALESCE((SELECT l.said FROM restore_left_out_said AS l WHERE l.restore = s.restore), '')
 FROM restore_run AS s
 JOIN backup AS b ON b.id = s.backup
 WHERE s.restore = :target;
@@ -377,5 +436,7 @@ SELECT :now_ms, 'restore', restore, restore, 'left behind',
        'DROP DATABASE ' || scratch || ' on the server of ' || server_url
 FROM restore_run
 WHERE restore = :target AND state = 'discarding';
+
+DELETE FROM restore_left_out WHERE restore = :target;
 
 DELETE FROM restore_run WHERE restore = :target;

@@ -33,6 +33,25 @@ Test(content, comes_back_from_a_manifest_as_it_was) {
   cr_expect(!dump_facts_of(Json::object({})).ok());
 }
 
+Test(content, what_was_left_out_is_compared_on_neither_side) {
+  const DatabaseFacts dumped = some_facts().content;
+  DatabaseFacts restored = dumped;
+  restored.tables = {{"public.mark", 2, "aa"}};
+  restored.extensions = {"plpgsql 1.0"};
+  std::vector<LeftOut> left_out = {{"TABLE DATA", "public", "Odd \\ name", "", "", false},
+                                   {"EXTENSION", "", "pgcrypto", "", "", false}};
+  const auto differs = [&](bool has_rows) {
+    return difference(without(dumped, left_out, has_rows), without(restored, left_out, has_rows));
+  };
+
+  cr_expect(differs(true).empty(), "%s", differs(true).c_str());
+  restored.tables[0].rows = 0;
+  cr_expect(!differs(true).empty());
+  cr_expect(differs(false).empty());
+  left_out.pop_back();
+  cr_expect(!differs(true).empty());
+}
+
 Test(content, every_difference_is_one_sentence) {
   const DatabaseFacts dumped = some_facts().content;
   DatabaseFacts other = dumped;

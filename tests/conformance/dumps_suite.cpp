@@ -42,7 +42,7 @@ class Case : public SuiteCase {
     succeeds(dumped, "dump");
     return dumped.ok() ? dumped.value() : DumpFacts{};
   }
-  Result<> restore(const std::string& database, const Source& source) const {
+  Result<RestoredDump> restore(const std::string& database, const Source& source) const {
     return dumps.restore({fixture.server, database}, "", dump_of(source), never);
   }
   DatabaseFacts facts(const std::string& database) const {

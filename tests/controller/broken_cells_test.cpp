@@ -41,6 +41,7 @@ constexpr const char* kRows =
     "  VALUES ('b', 'db', 's', "
     "'[\"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\"]');"
     "INSERT INTO backup_assertion VALUES ('b', 'some', 'SELECT 1');"
+    "INSERT INTO backup_exception VALUES ('b', 'pg_cron', 'only one database has it');"
     "INSERT INTO backup_request (name, policy) VALUES ('now', 'b');"
     "INSERT INTO restore (name, policy, into_url) VALUES ('back', 'b', 'postgresql://u@h:5432/e');"
     "INSERT INTO invariant VALUES ('i', 'SELECT 1 WHERE 0', 'm');"

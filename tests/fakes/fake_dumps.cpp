@@ -53,6 +53,11 @@ void FakeDumps::set_answer(const std::string& query, const std::string& answer) 
   answers_[query] = answer;
 }
 
+void FakeDumps::set_refused(const std::string& table) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  refused_ = table;
+}
+
 void FakeDumps::set_loses_rows(bool loses_rows) {
   const std::lock_guard<std::mutex> lock(mutex_);
   loses_rows_ = loses_rows;

@@ -43,6 +43,8 @@ class FakeDumps final : public DatabaseDumps {
   void set_missing_server(const std::string& hint);
   // What a restore leaves out, without a word: the last row of every table.
   void set_loses_rows(bool loses_rows);
+  // A table whose rows the server does not take; empty: it takes all.
+  void set_refused(const std::string& table);
   // Why there is no pg_dump for it; empty: there is one.
   void set_missing_program(const std::string& hint);
   // Asked once at the start of every call, with the method's name and the database's.
@@ -57,8 +59,8 @@ class FakeDumps final : public DatabaseDumps {
 
   Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
                          const std::atomic<bool>& ending) override;
-  Result<> restore(const RestoreOrder& order, const std::string& globals, const DumpSource& dump,
-                   const std::atomic<bool>& ending) override;
+  Result<RestoredDump> restore(const RestoreOrder& order, const std::string& globals,
+                               const DumpSource& dump, const std::atomic<bool>& ending) override;
   Result<DatabaseFacts> facts(const PostgresAddress& database,
                               const std::atomic<bool>& ending) override;
   Result<std::vector<ServerDatabase>> list(const PostgresAddress& server) override;
@@ -85,6 +87,7 @@ class FakeDumps final : public DatabaseDumps {
                Act act) -> decltype(act(std::declval<Server&>()));
   static Result<> write_dump(const Database& database, int jobs, MemberWriter& members,
                              DumpFacts& facts, const std::atomic<bool>& ending);
+  Result<RestoredDump> leave_out(const RestoreOrder& order, Tables& tables) const;
   Result<std::string> answer(const Database& database, const std::string& query) const;
 
   mutable std::mutex mutex_;
@@ -93,6 +96,7 @@ class FakeDumps final : public DatabaseDumps {
   std::optional<std::int64_t> room_;
   std::map<std::string, std::string> answers_;
   bool loses_rows_ = false;
+  std::string refused_;
   std::string missing_program_;
   std::string missing_server_;
   std::vector<std::string> calls_;

@@ -206,29 +206,63 @@ Result<DumpFacts> FakeDumps::dump(const PostgresAddress& database, int jobs, Mem
   });
 }
 
-Result<> FakeDumps::restore(const RestoreOrder& order, const std::string&, const DumpSource& dump,
-                            const std::atomic<bool>& ending) {
-  return attempt("restore", order.server, order.database, [&](Server& server) -> Result<> {
-    if (server.contains(order.database)) return taken(order.database);
-    std::map<std::string, std::string> parts;
-    while (true) {
-      const auto piece = dump();
-      if (!piece.ok()) return piece.error();
-      if (ending) return ended();
-      if (piece.value().member.empty()) break;
-      parts[piece.value().member] += piece.value().bytes;
+// By names of tables alone.
+Result<RestoredDump> FakeDumps::leave_out(const RestoreOrder& order, Tables& tables) const {
+  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  RestoredDump restored;
+  for (auto each = tables.begin(); each != tables.end();) {
+    const std::string& name = each->first;
+    const bool is_beside_it = !order.only.empty() && !has(order.only, name);
+    const bool is_refused = name == refused_ && !has(order.without, name) && !is_beside_it;
+    if (!is_refused && !is_beside_it && !has(order.without, name)) {
+      ++each;
+      continue;
     }
-    std::string text;
-    for (const char* name : {"dump", "before", "data.1", "data.2", "after"}) text += parts[name];
-    if (!text.starts_with(kMagic)) return rejected("this is no dump", "restore it by hand");
-    std::optional<Tables> tables = tables_in(text);
-    if (!tables) return Error{Fault::transient, Cause::other, "the dump ends too early", ""};
-    for (auto& [name, rows] : *tables) {
-      if (loses_rows_ && !rows.empty()) rows.pop_back();
+    const std::string known_as = has(order.known, name) ? name : "";
+    if (is_refused && (!order.keeps_going || (!order.known.empty() && known_as.empty()))) {
+      return Error{Fault::rejected, Cause::malformed, "the server refuses TABLE " + name,
+                   "leave it out"};
     }
-    server[order.database].tables = std::move(*tables);
-    return Done{};
-  });
+    const std::size_t dot = name.find('.');
+    restored.left_out.push_back({"TABLE", name.substr(0, dot), name.substr(dot + 1),
+                                 is_refused ? "a function does not exist" : "it was to be left out",
+                                 known_as, is_beside_it});
+    each = tables.erase(each);
+  }
+  return restored;
+}
+
+Result<RestoredDump> FakeDumps::restore(const RestoreOrder& order, const std::string&,
+                                        const DumpSource& dump, const std::atomic<bool>& ending) {
+  return attempt("restore", order.server, order.database,
+                 [&](Server& server) -> Result<RestoredDump> {
+                   if (server.contains(order.database)) return taken(order.database);
+                   std::map<std::string, std::string> parts;
+                   while (true) {
+                     const auto piece = dump();
+                     if (!piece.ok()) return piece.error();
+                     if (ending) return ended();
+                     if (piece.value().member.empty()) break;
+                     parts[piece.value().member] += piece.value().bytes;
+                   }
+                   std::string text;
+                   for (const char* name : {"dump", "before", "data.1", "data.2", "after"})
+                     text += parts[name];
+                   if (!text.starts_with(kMagic))
+                     return rejected("this is no dump", "restore it by hand");
+                   std::optional<Tables> tables = tables_in(text);
+                   if (!tables)
+                     return Error{Fault::transient, Cause::other, "the dump ends too early", ""};
+                   for (auto& [name, rows] : *tables) {
+                     if (loses_rows_ && !rows.empty()) rows.pop_back();
+                   }
+                   const auto left_out = leave_out(order, *tables);
+                   if (!left_out.ok()) return left_out.error();
+                   server[order.database].tables = std::move(*tables);
+                   return left_out;
+                 });
 }
 
 Result<DatabaseFacts> FakeDumps::facts(const PostgresAddress& database,

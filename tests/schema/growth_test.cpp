@@ -19,6 +19,7 @@ constexpr std::int64_t kDayMs = 86'400'000;
 const std::map<std::string, std::string> kGoesWith = {
     {"audit", "moves into segments: audit_segment.rotate"},
     {"audit_segment", "goes by the step audit_segment.drop"},
+    {"backup_excepted", "goes with the backup that expires"},
     {"backup_ping", "goes when it was sent, or is late"},
     {"backup_request_heard", "one for each policy"},
     {"backup_schedule", "goes with the policy"},
@@ -44,6 +45,7 @@ const std::map<std::string, std::string> kGoesWith = {
     {"object_store_state", "goes with the store"},
     {"once", "as many as there are tables"},
     {"refusal", "goes with the next edit that is accepted"},
+    {"restore_left_out", "goes with the row of restore"},
     {"restore_run", "goes with the row of restore"},
     {"route_state", "goes with the route"},
     {"scratch_database", "goes when it was dropped, or with the database"},

@@ -95,10 +95,16 @@ std::string random_restores(Dice& dice) {
   for (const std::string restore : {"first", "second", "third", "fourth"}) {
     if (dice.yes()) {
       rows += fmt::format(
-          "INSERT INTO restore (name, policy, backup, into_url, secret) VALUES ('{0}', 'nightly', "
-          "'{1}', 'postgresql://admin@db/{0}', '{2}');",
+          "INSERT INTO restore (name, policy, backup, into_url, secret, keep_going) VALUES ('{0}', "
+          "'nightly', '{1}', 'postgresql://admin@db/{0}', '{2}', {3});",
           restore, dice.one_of({"latest", "nightly-files-1", "1970-01-02"}),
-          dice.one_of({"", "", "db/admin"}));
+          dice.one_of({"", "", "db/admin"}), dice.one_of({"0", "1"}));
+    }
+    if (dice.yes()) {
+      rows += fmt::format(
+          "INSERT INTO restore_left_out VALUES ('{}', 'TABLE public.pupil', 'it needs a "
+          "function');",
+          restore);
     }
     if (dice.yes() || dice.yes()) {
       rows += fmt::format(

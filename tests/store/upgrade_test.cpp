@@ -129,7 +129,7 @@ Test(upgrade, the_version_is_raised_with_the_columns) {
   constexpr Version kVersions[] = {{1, "637d5e815e8feb0b"}, {2, "6b43c99871e06b86"},
                                    {3, "6898b08e0f477944"}, {4, "1d5427e19b1e48b5"},
                                    {5, "8381194301a69850"}, {6, "aa6bf236ec538e3c"},
-                                   {7, "fac91cfae4d455fa"}};
+                                   {7, "cf361a69d64e0c97"}};
   MadeHome made;
   auto opened =
       rowlock::Database::open(made.home.desired_path(), rowlock::Database::Mode::read_only);

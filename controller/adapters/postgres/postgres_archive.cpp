@@ -31,6 +31,10 @@ constexpr std::string_view kOptions[] = {"ENCODING",   "LOCALE_PROVIDER", "LOCAL
                                          "LC_COLLATE", "LC_CTYPE",        "ICU_LOCALE",
                                          "ICU_RULES",  "BUILTIN_LOCALE"};
 
+// What is of a session, or of the database itself.
+constexpr std::string_view kNoObjects[] = {"ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE",
+                                           "DATABASE PROPERTIES"};
+
 // The words of a statement; what is in quotes is one, with its quotes.
 std::vector<std::string> words_of(const std::string& statement) {
   std::vector<std::string> words;
@@ -55,6 +59,17 @@ std::vector<std::string> words_of(const std::string& statement) {
     at = end;
   }
   return words;
+}
+
+// CREATE UNIQUE INDEX name ON ONLY public."Odd name" USING …
+std::string indexed_table(const std::string& statement) {
+  const std::vector<std::string> words = words_of(statement);
+  auto word = std::find(words.begin(), words.end(), "ON");
+  if (word != words.end()) ++word;
+  if (word != words.end() && *word == "ONLY") ++word;
+  std::string table;
+  for (; word != words.end() && *word != "USING"; ++word) table += *word;
+  return table;
 }
 
 }  // namespace
@@ -119,7 +134,9 @@ void PostgresArchive::take(std::string_view bytes) {
   if (is_done()) return;
   kept_.append(bytes);
   std::size_t understood = 0;
+  const std::size_t begins_at = entry_at_;
   while (state_ == State::reading) {
+    entry_at_ = begins_at + understood;
     Cursor cursor(std::string_view(kept_).substr(understood), int_bytes_);
     const bool is_fine = has_head_ ? read_entry(cursor) : read_head(cursor);
     if (!is_fine || cursor.is_wrong()) state_ = State::strange;
@@ -127,6 +144,7 @@ void PostgresArchive::take(std::string_view bytes) {
     understood += cursor.place();
     if (state_ == State::reading && entries_left_ == 0) state_ = State::done;
   }
+  entry_at_ = begins_at + understood;
   kept_.erase(0, understood);
   if (kept_.size() > kEntryBytesMax) state_ = State::strange;
   if (is_done()) std::string().swap(kept_);
@@ -169,15 +187,17 @@ bool PostgresArchive::read_head(Cursor& cursor) {
 }
 
 bool PostgresArchive::read_entry(Cursor& cursor) {
-  cursor.number();  // Its number,
-  cursor.number();  // whether it has content,
+  Entry entry;
+  entry.number = cursor.number();
+  cursor.number();  // Whether it has content,
   cursor.text();    // what it is of,
   cursor.text();    // and which one.
-  Entry entry;
   entry.name = cursor.text();
   entry.kind = cursor.text();
   cursor.number();  // The section.
+  const std::size_t statement_at = cursor.place();
   entry.statement = cursor.text();
+  const std::size_t statement_end = cursor.place();
   cursor.text();  // The statements that drop it,
   cursor.text();  // and that copy into it.
   entry.schema = cursor.text();
@@ -186,18 +206,31 @@ bool PostgresArchive::read_entry(Cursor& cursor) {
   if (version_ >= kRelationKinds) cursor.number();
   entry.owner = cursor.text();
   cursor.text();  // Whether its rows have numbers.
-  for (std::int64_t i = 0; cursor.optional_text().has_value(); ++i) {
+  for (std::int64_t i = 0;; ++i) {
+    const std::optional<std::string> need = cursor.optional_text();
+    if (!need.has_value()) break;
     if (i == kDependenciesMax) return false;
+    if (keeps_objects_) entry.needs.push_back(std::strtoll(need->c_str(), nullptr, 10));
   }
   cursor.byte();  // Whether it is known where its content begins,
   cursor.skip(offset_bytes_);
   if (cursor.is_short() || cursor.is_wrong()) return true;
+  if (entry.kind == "SEARCHPATH") {
+    search_path_at_ = entry_at_ + statement_at;
+    search_path_end_ = entry_at_ + statement_end;
+  }
   learn(std::move(entry));
   --entries_left_;
   return true;
 }
 
 void PostgresArchive::learn(Entry entry) {
+  const bool is_object =
+      std::find(std::begin(kNoObjects), std::end(kNoObjects), entry.kind) == std::end(kNoObjects);
+  if (keeps_objects_ && is_object) {
+    objects_.push_back({entry.number, entry.kind, entry.schema, entry.name, std::move(entry.needs),
+                        entry.kind == "INDEX" ? indexed_table(entry.statement) : ""});
+  }
   if (entry.kind == "DATABASE") {
     create_database_ = std::move(entry.statement);
     database_owner_ = std::move(entry.owner);
@@ -217,6 +250,21 @@ void PostgresArchive::learn(Entry entry) {
   sequences_.push_back({std::move(entry.schema), std::move(entry.name),
                         values.substr(0, values.find(',')),
                         values.find("true") != std::string::npos});
+}
+
+std::string PostgresArchive::with_search_path(const std::string& beginning,
+                                              const std::string& path) const {
+  if (search_path_at_ == 0 || search_path_end_ > beginning.size()) return "";
+  std::string value;
+  for (const char c : path) value += c == '\'' ? std::string("''") : std::string(1, c);
+  const std::string statement =
+      "SELECT pg_catalog.set_config('search_path', '" + value + "', false);\n";
+  std::string length(1, '\0');  // The sign, then the lowest byte first.
+  for (std::size_t i = 0; i < int_bytes_; ++i) {
+    length += static_cast<char>(i < sizeof(std::size_t) ? statement.size() >> (8 * i) & 0xff : 0);
+  }
+  return beginning.substr(0, search_path_at_) + length + statement +
+         beginning.substr(search_path_end_);
 }
 
 int PostgresArchive::major() const { return std::atoi(made_by_.c_str()); }

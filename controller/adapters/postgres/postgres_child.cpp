@@ -29,6 +29,8 @@ namespace {
 
 constexpr int kPasswordFd = 3;
 constexpr char kPasswordFile[] = "/proc/self/fd/3";
+constexpr int kListFd = 4;
+constexpr char kListOption[] = "--use-list=/proc/self/fd/4";
 constexpr int kPipeBytes = 1024 * 1024;  // As much as anybody may ask for.
 constexpr std::size_t kWordsBytesMax = 4096;
 constexpr int kLookMs = 200;
@@ -60,6 +62,18 @@ std::vector<std::string> environment(std::int64_t connect_ms, bool has_password)
   return result;
 }
 
+Result<OpenFile> memory_file(const std::string& program) {
+  OpenFile file(::memfd_create("rowlock", MFD_CLOEXEC));
+  if (file.is_open() && ::fchmod(file.fd(), 0600) == 0) return file;
+  return system_error(program, "make a file in memory", errno);
+}
+
+Result<OpenFile> list_file(const std::string& program, const std::string& list) {
+  auto file = TRY(memory_file(program));
+  TRY(write_all(file, program + ": write a file in memory", list));
+  return file;
+}
+
 // A file that is in memory alone, as libpq wants it: readable by its owner, one line.
 Result<OpenFile> password_file(const std::string& program, const SecretBytes& password) {
   const std::string_view text = password.view();
@@ -68,10 +82,7 @@ Result<OpenFile> password_file(const std::string& program, const SecretBytes& pa
                  program + " cannot be given a password with a line break or a NUL in it",
                  "change the password"};
   }
-  OpenFile file(::memfd_create("rowlock-password", MFD_CLOEXEC));
-  if (!file.is_open() || ::fchmod(file.fd(), 0600) != 0) {
-    return system_error(program, "make a file in memory", errno);
-  }
+  auto file = TRY(memory_file(program));
   SecretBytes line(2 * text.size() + 9);
   std::size_t size = 0;
   const auto add = [&](char c) { line.data()[size++] = static_cast<unsigned char>(c); };
@@ -143,11 +154,17 @@ Result<> PostgresChild::spawn() {
   Result<OpenFile> password =
       has_password ? password_file(name_, *order_.password) : Result<OpenFile>(OpenFile(-1));
   if (!password.ok()) return password.error();
+  const bool has_list = !order_.use_list.empty();
+  Result<OpenFile> list =
+      has_list ? list_file(name_, order_.use_list) : Result<OpenFile>(OpenFile(-1));
+  if (!list.ok()) return list.error();
+  if (has_list) order_.command.push_back(kListOption);
   Spawning spawning;
   spawning.place(their_input.fd(), STDIN_FILENO);
   spawning.place(their_output.fd(), STDOUT_FILENO);
   spawning.place(their_words.fd(), STDERR_FILENO);
   spawning.place(password.value().fd(), kPasswordFd);
+  spawning.place(list.value().fd(), kListFd);
   const std::vector<std::string> variables = environment(order_.connect_ms, has_password);
   const int code = spawning.start(order_.command, &variables, &process_);
   if (code != 0) {
@@ -253,6 +270,7 @@ void PostgresChild::take_words() {
     if (count == 0) Pipes::close(pipes_->words);
     if (count <= 0) return;
     words_.append(bytes, static_cast<std::size_t>(count));
+    if (order_.hears) order_.hears({bytes, static_cast<std::size_t>(count)});
     if (words_.size() > kWordsBytesMax) words_.erase(0, words_.size() - kWordsBytesMax);
   }
 }

@@ -24,10 +24,12 @@ struct PostgresChildOrder {
   std::vector<std::string> command;             // The program's absolute path first.
   std::shared_ptr<const SecretBytes> password;  // Null: none.
   bool has_input = false;                       // Else it reads nothing.
+  std::string use_list;                         // For its --use-list; empty: it is given none.
   std::int64_t connect_ms = 0;                  // For it to find the server.
   std::int64_t stall_ms = 0;          // How long it may do nothing that is seen from here.
   std::function<bool()> still_works;  // Asked after that time, if there; true: wait as long again.
   std::function<bool()> must_end;     // Within a second after it says so every call fails.
+  std::function<void(std::string_view)> hears;  // What it says, if there, as it comes.
 };
 
 class PostgresChild {

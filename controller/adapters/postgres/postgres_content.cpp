@@ -24,6 +24,7 @@ constexpr std::size_t kLockedAtOnce = 500;
 constexpr int kTriesMax = 10;  // Against tables that come and go meanwhile.
 constexpr std::int64_t kOneDayMs = 86'400'000;
 constexpr char kNoRight[] = "42501";
+constexpr char kNoFunction[] = "42883";
 // What a statement says that names what has just been dropped, renamed or altered by others.
 constexpr std::string_view kChanged[] = {"42P01", "42703", "3F000", "42704",
                                          "42809", "40P01", "XX000"};
@@ -138,6 +139,11 @@ Result<PostgresContent::Rows> PostgresContent::ask(const std::string& text,
                std::end(kChanged)) {
       error.fault = Fault::transient;
       error.cause = Cause::not_found;
+    } else if (sqlstate == kNoFunction) {
+      // The planner puts the text of simple functions in their place; not of those with settings.
+      error.hint =
+          "a function in an index of that table names no schema: ALTER FUNCTION its_name SET "
+          "search_path = public, or whatever schema it means";
     } else if (error.fault == Fault::rejected) {
       error.hint = "see the server's log";
     }

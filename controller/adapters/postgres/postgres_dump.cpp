@@ -75,9 +75,10 @@ Result<DatabaseFacts> PostgresDumps::facts(const PostgresAddress& database,
   return result;
 }
 
-Result<> PostgresDumps::restore(const RestoreOrder& order, const std::string& globals,
-                                const DumpSource& dump, const std::atomic<bool>& ending) {
-  const auto restored = PostgresRestore(limits_, order, globals, dump, ending).run();
+Result<RestoredDump> PostgresDumps::restore(const RestoreOrder& order, const std::string& globals,
+                                            const DumpSource& dump,
+                                            const std::atomic<bool>& ending) {
+  auto restored = PostgresRestore(limits_, order, globals, dump, ending).run();
   if (restored.ok()) return restored;
   return attempted("restore the database " + postgres_line(order.database), restored.error());
 }

@@ -25,6 +25,42 @@ constexpr std::string_view kPassingClasses[] = {
 constexpr std::string_view kNoRight = "42501";
 constexpr std::string_view kStillUsed = "2BP01";
 
+// The severity that the server gives to what it refuses and stays connected after.
+constexpr std::string_view kRefusal = "ERROR: ";
+// What pg_restore says before it.
+constexpr std::string_view kLoads[] = {"could not execute query: ", "COPY failed for table ",
+                                       "error returned by PQputCopy"};
+// In the words of the classes above, and of libpq when the connection is lost.
+constexpr std::string_view kPassingWords[] = {
+    "canceling statement",
+    "could not access",
+    "could not create file",
+    "could not extend file",
+    "could not fsync",
+    "could not obtain lock",
+    "could not open file",
+    "could not read",
+    "could not receive data",
+    "could not resize",
+    "could not send data",
+    "could not serialize access",
+    "could not write",
+    "connection to server",
+    "deadlock detected",
+    "is being accessed by other users",
+    "lock timeout",
+    "no connection to the server",
+    "No space left on device",
+    "out of memory",
+    "out of shared memory",
+    "remaining connection slots",
+    "server closed the connection",
+    "terminating connection",
+    "cache lookup failed",
+    "invalid page in block",
+    "tuple concurrently",
+};
+
 constexpr std::string_view kFailed = " failed: ";
 constexpr std::string_view kBeforeCode = ":  ";
 constexpr std::size_t kCodeBytes = 5;
@@ -73,6 +109,12 @@ bool may_pass(const std::string& sqlstate) {
 
 bool ends_the_connection(const std::string& sqlstate) {
   return sqlstate.starts_with("57P0") || sqlstate.starts_with("08");
+}
+
+bool is_load_refused(const std::string& words) {
+  const auto is_in = [&](std::string_view each) { return words.find(each) != std::string::npos; };
+  return is_in(kRefusal) && std::any_of(std::begin(kLoads), std::end(kLoads), is_in) &&
+         std::none_of(std::begin(kPassingWords), std::end(kPassingWords), is_in);
 }
 
 Error refused(const PostgresRefusal& refusal, const std::string& admin) {

@@ -33,6 +33,11 @@ Error statement_refused(const PostgresRefusal& refusal, int number, const std::s
 // where there is none, the message is libpq's own reason.
 PostgresRefusal read_connect_failure(const std::string& words);
 
+// Whether pg_restore ended so since the server refused a statement or a row of the dump, for a
+// reason that will not pass by itself. It tells no codes, so that the server's words are looked at:
+// those of one that speaks another language than English are taken for something that passes.
+bool is_load_refused(const std::string& words);
+
 // Of a connection that failed so.
 Error not_connected(const PostgresRefusal& failure);
 

@@ -2,12 +2,14 @@
 // is not whole: whatever fails after that drops it again.
 #include "controller/adapters/postgres/postgres_restore.h"
 
-#include "controller/adapters/postgres/postgres_feeds.h"
+#include "controller/adapters/postgres/postgres_error.h"
 #include "controller/adapters/postgres/postgres_globals.h"
 #include "controller/adapters/postgres/postgres_program.h"
 #include "controller/adapters/postgres/postgres_server.h"
 #include "controller/adapters/postgres/postgres_text.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace rowlock {
@@ -16,20 +18,39 @@ namespace {
 
 constexpr std::size_t kBeginningBytesMax = 16 * 1024 * 1024;
 constexpr std::chrono::seconds kCountEach{1};
+constexpr std::size_t kContentsBytesMax = 256 * 1024 * 1024;  // Of one member.
+constexpr std::string_view kWholeDump = "dump";               // Of one job.
+constexpr std::pair<const char*, const char*> kSections[] = {
+    {"before", "--section=pre-data"}, {"data", "--section=data"}, {"after", "--section=post-data"}};
+constexpr std::string_view kEndedByItself = "pg_restore ended with exit code";
+
+// What the server refuses of a dump it will refuse the next time too. Nothing but what somebody
+// writes, here or on the server, can mend that.
+Error judged(Error error) {
+  if (!error.message.starts_with(kEndedByItself) || !is_load_refused(error.message)) return error;
+  return {Fault::rejected, Cause::malformed, error.message,
+          "rowlock restore --keep-going restores all but what is refused, and names it"};
+}
+
+Error not_in_the_dump(const std::string& name) {
+  return {Fault::rejected, Cause::malformed, "there is no " + postgres_line(name) + " in the dump",
+          "name objects as public.pupil or 'TABLE DATA public.pupil', as `pg_restore --list` shows "
+          "them"};
+}
 
 }  // namespace
 
-Result<> PostgresRestore::run() {
-  if (const auto looked = look_inside(); !looked.ok()) return looked;
+Result<RestoredDump> PostgresRestore::run() {
+  if (const auto looked = look_inside(); !looked.ok()) return looked.error();
   if (const auto made = make_room(); !made.ok()) {
     // The answer was lost: it may be there.
     if (is_made_) (void)drop_again().ok();
-    return made;
+    return made.error();
   }
   auto filled = fill();
   if (filled.ok() && order_.keeps_owners) filled = give_what_is_its_own();
-  if (filled.ok()) return filled;
-  Error error = filled.error();
+  if (filled.ok()) return std::move(restored_);
+  Error error = judged(filled.error());
   if (!shortage_.empty()) {
     error = {Fault::transient, Cause::other,
              "ended before the server runs out of disk: " + shortage_,
@@ -91,15 +112,27 @@ Result<> PostgresRestore::make_room() {
   return created;
 }
 
-Result<> PostgresRestore::fill() {
-  const auto place = TRY(connection_text(order_.server.url, order_.database, options_));
+// Whether anything but all of it is restored as it was dumped.
+bool PostgresRestore::selects() const {
+  return !order_.only.empty() || !order_.without.empty() || !order_.search_path.empty() ||
+         order_.keeps_going;
+}
+
+PostgresChildOrder PostgresRestore::child_order(const std::string& place) {
   PostgresChildOrder child_order;
   // Where a server keeps its files, and what it takes from other ones, is its own.
-  child_order.command = {pg_restore_, "--no-password", "--exit-on-error", "--no-tablespaces",
-                         "--dbname=" + place};
+  child_order.command = {pg_restore_, "--no-password", "--no-tablespaces", "--dbname=" + place};
+  const auto add = [&](const std::string& option) { child_order.command.push_back(option); };
+  // It names what an error is of only when it names everything.
+  add(order_.keeps_going ? "--verbose" : "--exit-on-error");
+  if (order_.is_single_transaction) add("--single-transaction");
+  for (const auto& [section, option] : kSections) {
+    const bool is_wanted =
+        std::find(order_.sections.begin(), order_.sections.end(), section) != order_.sections.end();
+    if (is_wanted) add(option);
+  }
   if (!order_.keeps_owners) {
-    child_order.command.insert(child_order.command.end(),
-                               {"--no-owner", "--no-acl", "--no-subscriptions"});
+    for (const char* option : {"--no-owner", "--no-acl", "--no-subscriptions"}) add(option);
   }
   child_order.password = order_.server.password;
   child_order.has_input = true;
@@ -107,17 +140,95 @@ Result<> PostgresRestore::fill() {
   child_order.stall_ms = limits_.stall_ms;
   child_order.still_works = [this] { return still_works(); };
   child_order.must_end = [this] { return must_end(); };
-  PostgresFeeds feeds(std::move(child_order));
+  return child_order;
+}
+
+Result<> PostgresRestore::fill() {
   const std::string first = beginning_.member;
-  if (const auto begun = feeds.give(std::move(beginning_)); !begun.ok()) return begun;
+  if (order_.is_single_transaction && first != kWholeDump) {
+    return Error{Fault::rejected, Cause::malformed,
+                 "the backup was dumped by several jobs, which no single transaction can load",
+                 "restore it without the single transaction: what fails leaves nothing either way"};
+  }
+  const auto place = TRY(connection_text(order_.server.url, order_.database, options_));
+  PostgresFeeds feeds(child_order(place), order_.keeps_going);
+  if (const auto begun = pass(feeds, std::move(beginning_)); !begun.ok()) return begun;
   for (DumpPiece piece = std::move(next_);;) {
     if (!piece.member.empty()) {
       if (piece.member == first) archive_.take(piece.bytes);
-      if (const auto given = feeds.give(std::move(piece)); !given.ok()) return given;
+      if (const auto given = pass(feeds, std::move(piece)); !given.ok()) return given;
     }
     piece = TRY(dump_());
-    if (piece.member.empty()) return feeds.finish();
+    if (piece.member.empty()) break;
   }
+  TRY(feeds.finish());
+  return selects() ? note_left_out(feeds) : Result<>(Done{});
+}
+
+// ---- What is restored of it --------------------------------------------------------------------
+
+Result<> PostgresRestore::pass(PostgresFeeds& feeds, DumpPiece piece) {
+  if (!selects()) return feeds.give(std::move(piece));
+  Held& held = held_[piece.member];
+  if (held.is_begun) return feeds.give(std::move(piece));
+  held.archive.take(piece.bytes);
+  held.bytes += piece.bytes;
+  if (held.archive.is_done()) return begin(feeds, piece.member, held);
+  if (held.bytes.size() <= kContentsBytesMax) return Done{};
+  return Error{Fault::rejected, Cause::malformed,
+               "its table of contents is too long to select from",
+               "restore all of it, or by hand as RESTORE.txt in the backup says"};
+}
+
+Result<> PostgresRestore::begin(PostgresFeeds& feeds, const std::string& member, Held& held) {
+  if (held.archive.is_strange()) {
+    return Error{
+        Fault::rejected, Cause::malformed,
+        "its table of contents is of a form that is not known here, so that nothing can be "
+        "selected from it",
+        "restore all of it, or by hand as RESTORE.txt in the backup says"};
+  }
+  if (!order_.search_path.empty()) {
+    held.bytes = held.archive.with_search_path(held.bytes, order_.search_path);
+    if (held.bytes.empty()) {
+      return Error{Fault::rejected, Cause::malformed,
+                   "the dump says nothing of its search path, so that it cannot be given another",
+                   "restore it without one"};
+    }
+  }
+  // An empty list is one as well: of nothing.
+  const std::string list = ";\n" + selection_.take(member, held.archive.objects());
+  const auto unknown = selection_.unknown_names();
+  if (member == kWholeDump && !unknown.empty()) return not_in_the_dump(unknown.front());
+  held.is_begun = true;
+  DumpPiece piece{member, std::move(held.bytes)};
+  held.archive = PostgresArchive(false);
+  return feeds.give(std::move(piece), list);
+}
+
+Result<> PostgresRestore::note_left_out(const PostgresFeeds& feeds) {
+  for (const auto& [member, held] : held_) {
+    if (!held.is_begun) {
+      return Error{Fault::transient, Cause::other, "the dump ends in its table of contents", ""};
+    }
+  }
+  const auto unknown = selection_.unknown_names();
+  if (!unknown.empty()) return not_in_the_dump(unknown.front());
+  restored_.left_out = selection_.left_out();
+  std::vector<LeftOut> unknown_faults;
+  for (const auto& [member, refusal] : feeds.refusals()) {
+    LeftOut entry = selection_.entry(member, refusal.number);
+    entry.reason = postgres_refusal_words(refusal.words);
+    if (entry.known_as.empty()) unknown_faults.push_back(entry);
+    restored_.left_out.push_back(std::move(entry));
+  }
+  if (order_.known.empty() || unknown_faults.empty()) return Done{};
+  const LeftOut& fault = unknown_faults.front();
+  const std::size_t others = unknown_faults.size() - 1;
+  return Error{Fault::rejected, Cause::malformed,
+               "beside the known exceptions the server refuses " + fault.object() + ": " +
+                   fault.reason + (others == 0 ? "" : ", and " + std::to_string(others) + " more"),
+               "mend that on the server, or say in a row of backup_exception that it is known"};
 }
 
 // pg_restore has that only where it makes the database itself, under its old name.

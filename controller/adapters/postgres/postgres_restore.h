@@ -5,9 +5,12 @@
 #include "controller/adapters/postgres/postgres_connection.h"
 #include "controller/adapters/postgres/postgres_disks.h"
 #include "controller/adapters/postgres/postgres_dump.h"
+#include "controller/adapters/postgres/postgres_feeds.h"
+#include "controller/adapters/postgres/postgres_selection.h"
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,16 +24,33 @@ class PostgresRestore {
   PostgresRestore(const PostgresDumpLimits& limits, const RestoreOrder& order,
                   const std::string& globals, const DumpSource& dump,
                   const std::atomic<bool>& ending)
-      : limits_(limits), order_(order), globals_(globals), dump_(dump), ending_(ending) {}
+      : limits_(limits),
+        order_(order),
+        globals_(globals),
+        dump_(dump),
+        ending_(ending),
+        selection_(order) {}
 
   // Requires: called once.
-  Result<> run();
+  Result<RestoredDump> run();
 
  private:
   Result<std::unique_ptr<PostgresConnection>> connect(bool heeds_ending) const;
   Result<> look_inside();
   Result<> make_room();
+  // A member whose table of contents is read before pg_restore is given any of it.
+  struct Held {
+    PostgresArchive archive{true};
+    std::string bytes;
+    bool is_begun = false;
+  };
+
+  bool selects() const;
+  PostgresChildOrder child_order(const std::string& place);
   Result<> fill();
+  Result<> pass(PostgresFeeds& feeds, DumpPiece piece);
+  Result<> begin(PostgresFeeds& feeds, const std::string& member, Held& held);
+  Result<> note_left_out(const PostgresFeeds& feeds);
   Result<> give_what_is_its_own() const;
   bool must_end();
   bool still_works() const;
@@ -46,6 +66,9 @@ class PostgresRestore {
   DumpPiece next_;       // and what was read after it.
   std::string pg_restore_;
   std::string options_;  // Of the session it works in.
+  PostgresSelection selection_;
+  std::map<std::string, Held> held_;  // By member.
+  RestoredDump restored_;
   bool is_made_ = false;
   std::optional<PostgresDisks> disks_;
   std::mutex ending_why_;  // Of the next: each pg_restore has a thread that asks.

@@ -119,4 +119,10 @@ std::string postgres_program_line(const std::string& words) {
   return postgres_line(detail.empty() ? error : error + ": " + detail);
 }
 
+std::string postgres_refusal_words(const std::string& error) {
+  const std::string severity = "ERROR: ";
+  const std::size_t at = error.find(severity);
+  return at == std::string::npos ? error : error.substr(at + severity.size());
+}
+
 }  // namespace rowlock

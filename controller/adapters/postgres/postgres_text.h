@@ -39,4 +39,7 @@ std::string postgres_line(const std::string& words);
 // said of that, without the advice and the statement that come after.
 std::string postgres_program_line(const std::string& words);
 
+// What the server said, in an error of pg_restore's: could not execute query: ERROR: …
+std::string postgres_refusal_words(const std::string& error);
+
 }  // namespace rowlock

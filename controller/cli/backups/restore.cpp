@@ -1,4 +1,5 @@
 // `rowlock restore POLICY --into URL`: a row of the table restore, and what becomes of it.
+#include "controller/base/json.h"
 #include "controller/base/time.h"
 #include "controller/cli/all_verbs.h"
 #include "controller/cli/backups/restore_options.h"
@@ -16,6 +17,12 @@ Error misused(std::string message, std::string hint) {
   return {Fault::rejected, Cause::other, std::move(message), std::move(hint)};
 }
 
+std::string json_of(const std::vector<std::string>& names) {
+  std::vector<Json> list;
+  for (const std::string& name : names) list.push_back(Json::string(name));
+  return Json::array(std::move(list)).text();
+}
+
 Result<std::string> ask(const Call& call, const RestoreOptions& options) {
   const std::string name = fmt::format("by-hand-{}", system_now_ms());
   TRY(edit(call, "cli.restore_request",
@@ -26,7 +33,13 @@ Result<std::string> ask(const Call& call, const RestoreOptions& options) {
             {"secret", options.secret},
             {"into", std::string(options.replaces.empty() ? "new" : "existing")},
             {"confirm", options.replaces.empty() ? "" : "replace " + options.replaces},
-            {"roles", std::int64_t{options.has_roles}}}));
+            {"roles", std::int64_t{options.has_roles}},
+            {"sections", json_of(sections_of(options))},
+            {"search_path", options.search_path},
+            {"without", json_of(options.without)},
+            {"only", json_of(options.only)},
+            {"single_transaction", std::int64_t{options.is_single_transaction}},
+            {"keep_going", std::int64_t{options.keeps_going}}}));
   return name;
 }
 
@@ -49,6 +62,14 @@ Result<Followed> look(const Call& call, const std::string& name) {
   return come;
 }
 
+Result<> tell_left_out(const Call& call, const std::string& name) {
+  const auto rows = TRY(call.state().query(call.script("cli.restore_left_out"), {{"name", name}}));
+  for (const Row& row : rows) {
+    call.terminal.note("left out: " + row.text("object") + ": " + row.text("reason"));
+  }
+  return Done{};
+}
+
 Result<int> restore(const Call& call, const RestoreOptions& options) {
   if (!options.bare.from.empty()) {
     return restore_bare(call, options);
@@ -59,6 +80,9 @@ Result<int> restore(const Call& call, const RestoreOptions& options) {
     return kExitOk;
   }
   auto followed = follow(call, options.timeout_ms, [&] { return look(call, asked); });
+  if (followed.ok() && followed.value() == kExitOk) {
+    TRY(tell_left_out(call, asked));
+  }
   if (followed.ok() && followed.value() == kExitOk && !options.has_roles) {
     call.terminal.note("owners and grants were left out: --roles keeps them");
   }
@@ -67,6 +91,7 @@ Result<int> restore(const Call& call, const RestoreOptions& options) {
 
 // What a store alone is asked for, it checks itself: to list it takes neither.
 Result<> check(const RestoreOptions& said) {
+  TRY(check_selection(said));
   if (!said.bare.from.empty()) {
     return Done{};
   }
@@ -99,6 +124,17 @@ void add_restore(Verbs& verbs) {
   verb.option("--replace", said.replaces, "put the existing database of this name aside");
   verb.flag("--roles", said.has_roles,
             "make roles that are missing, keep owners, grants and settings");
+  verb.option("--section", said.sections, "before (what is made), data, after (indexes, keys …)")
+      .type("LIST");
+  verb.option("--search-path", said.search_path, "where names without a schema are looked for");
+  verb.option("--without", said.without, "leave out this object and what needs it")
+      .type("NAME")
+      .again_for_more();
+  verb.option("--only", said.only, "restore this object alone, with what it needs")
+      .type("NAME")
+      .again_for_more();
+  verb.flag("--single-transaction", said.is_single_transaction, "load it in one transaction");
+  verb.flag("--keep-going", said.keeps_going, "leave out what the server refuses, and name it");
   verb.flag("--list", said.lists, "with --from: show what is there");
   verb.flag("--no-wait", said.has_no_wait, "return once it is asked for");
   verb.duration("--timeout", said.timeout_ms, "stop watching after this (default 12h)");

@@ -40,7 +40,18 @@ Result<RestoreOrder> order_of(const RestoreOptions& options, const std::string& 
   order.database = fmt::format("rowlock_restore_{}", std::hash<std::string>()(backup) % 1'000'000);
   order.has_roles = options.has_roles;
   order.keeps_owners = options.has_roles;
+  order.sections = sections_of(options);
+  order.search_path = options.search_path;
+  order.without = options.without;
+  order.only = options.only;
+  order.is_single_transaction = options.is_single_transaction;
+  order.keeps_going = options.keeps_going;
   return order;
+}
+
+bool is_all(const RestoreOrder& order) {
+  return order.sections.empty() && order.only.empty() && order.without.empty() &&
+         !order.keeps_going;
 }
 
 Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore& bare,
@@ -70,8 +81,12 @@ Result<> restore_into(const Call& call, const RestoreOptions& options, BareStore
     return renamed.error();
   }
   line.end();
-  call.terminal.note(fmt::format("{} is restored as {}, equal to what was dumped, in {}",
-                                 chosen.name, database, human_duration(restored.took_ms)));
+  call.terminal.note(fmt::format("{} is restored as {}, equal to what was dumped{}, in {}",
+                                 chosen.name, database, is_all(order) ? "" : " as far as asked for",
+                                 human_duration(restored.took_ms)));
+  for (const LeftOut& each : restored.left_out) {
+    call.terminal.note(fmt::format("left out: {}: {}", each.object(), each.reason));
+  }
   if (!options.has_roles) {
     call.terminal.note("owners and grants were left out: --roles keeps them");
   }

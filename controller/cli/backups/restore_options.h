@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace rowlock {
 
@@ -17,11 +18,20 @@ struct RestoreOptions {
   std::string password_file;      // With --from: of its password.
   std::string replaces;           // Name of the database that is put aside.
   bool has_roles = false;
+  std::string sections;              // Of before, data, after, with commas between; empty: all.
+  std::string search_path;           // "public, app"
+  std::vector<std::string> without;  // Names of objects.
+  std::vector<std::string> only;
+  bool is_single_transaction = false;
+  bool keeps_going = false;
   bool lists = false;  // --list: what is there.
   bool has_no_wait = false;
   std::int64_t timeout_ms = 12 * 3'600'000;
   BareStoreOptions bare;
 };
+
+// The words of --section.
+std::vector<std::string> sections_of(const RestoreOptions& options);
 
 // From a store alone, on a machine that has no home.
 Result<int> restore_bare(const Call& call, const RestoreOptions& options);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 namespace rowlock {
@@ -61,6 +62,35 @@ std::string name_aside(const std::string& database, std::int64_t when_s) {
   std::size_t size = std::min(database.size(), kNameBytesMax - tail.size());
   while (size > 0 && size < database.size() && (database[size] & 0xc0) == 0x80) --size;
   return database.substr(0, size) + tail;
+}
+
+std::vector<std::string> sections_of(const RestoreOptions& options) {
+  std::vector<std::string> sections;
+  std::istringstream words(options.sections);
+  for (std::string word; std::getline(words, word, ',');) sections.push_back(word);
+  return sections;
+}
+
+Result<> check_selection(const RestoreOptions& options) {
+  bool has_before = options.sections.empty();
+  for (const std::string& section : sections_of(options)) {
+    if (section != "before" && section != "data" && section != "after") {
+      return misused(fmt::format("--section has '{}' in it", section),
+                     "any of before, data and after, such as --section before,data");
+    }
+    has_before = has_before || section == "before";
+  }
+  if (!has_before) {
+    return misused(
+        "--section lacks 'before', without which nothing is there to be filled",
+        "--section before,data; what comes later can be restored by hand, as RESTORE.txt "
+        "in the backup says");
+  }
+  if (options.is_single_transaction && options.keeps_going) {
+    return misused("a single transaction cannot go on after an error",
+                   "leave out --single-transaction or --keep-going");
+  }
+  return Done{};
 }
 
 }  // namespace rowlock

@@ -17,4 +17,7 @@ Result<std::string> target_of(const RestoreOptions& options);
 // with the end of NAME cut off where need be.
 std::string name_aside(const std::string& database, std::int64_t when_s);
 
+// Rejected when what is to be restored makes no sense together.
+Result<> check_selection(const RestoreOptions& options);
+
 }  // namespace rowlock

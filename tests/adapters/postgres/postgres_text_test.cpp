@@ -138,3 +138,25 @@ Test(postgres_text, of_what_a_program_says_one_sentence_is_told) {
   cr_expect(postgres_program_line("out of\n memory\n") == "out of memory");
   cr_expect(postgres_program_line("").empty());
 }
+
+Test(postgres_text, a_load_is_refused_for_good_or_only_now) {
+  const std::string query = "pg_restore ended with exit code 1: could not execute query: ";
+  for (const std::string& refused :
+       {query + "ERROR: function twice(integer) does not exist",
+        query + "ERROR: permission denied to create extension \"pg_cron\"",
+        std::string(
+            "pg_restore ended with exit code 1: COPY failed for table \"t\": ERROR: new row "
+            "for relation \"t\" violates check constraint \"t_n_check\"")}) {
+    cr_expect(is_load_refused(refused), "%s", refused.c_str());
+  }
+  for (const std::string& passing :
+       {query + "ERROR: could not extend file \"base/1/2\": No space left on device",
+        query + "FATAL: terminating connection due to administrator command server closed the "
+                "connection unexpectedly",
+        query + "ERROR: deadlock detected", query + "ERROR: out of shared memory",
+        query + "FEHLER: Funktion twice(integer) existiert nicht",
+        std::string("pg_restore ended with exit code 1: could not read from input file: end of "
+                    "file")}) {
+    cr_expect(!is_load_refused(passing), "%s", passing.c_str());
+  }
+}

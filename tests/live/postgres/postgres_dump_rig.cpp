@@ -36,7 +36,8 @@ Result<DumpFacts> PostgresDumpRig::dump(MemoryMembers& members, const std::strin
   return dumps.dump({address(database)}, jobs, members, ending);
 }
 
-Result<> PostgresDumpRig::restore(const MemoryMembers& members, const std::string& database) {
+Result<RestoredDump> PostgresDumpRig::restore(const MemoryMembers& members,
+                                              const std::string& database) {
   return dumps.restore({address("postgres"), database}, members.member("globals.sql"),
                        dump_in(members), ending);
 }

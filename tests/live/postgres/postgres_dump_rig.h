@@ -24,7 +24,7 @@ class PostgresDumpRig {
   void fill(const std::string& database = "app") const;
 
   Result<DumpFacts> dump(MemoryMembers& members, const std::string& database = "app");
-  Result<> restore(const MemoryMembers& members, const std::string& database = "copy");
+  Result<RestoredDump> restore(const MemoryMembers& members, const std::string& database = "copy");
   // Dumped, restored elsewhere and found equal, in parts and as a whole; what was restored stays as
   // "copy".
   DatabaseFacts comes_back(const std::string& database = "app");

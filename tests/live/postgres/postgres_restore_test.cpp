@@ -37,7 +37,8 @@ struct Dumped {
       return next;
     };
   }
-  Result<> restore(const Source& source, bool has_roles = false, bool keeps_owners = false) {
+  Result<RestoredDump> restore(const Source& source, bool has_roles = false,
+                               bool keeps_owners = false) {
     return rig.dumps.restore({rig.address("postgres"), "copy", has_roles, keeps_owners},
                              members.member("globals.sql"), dump_of(source), rig.ending);
   }
@@ -81,6 +82,7 @@ Test(live_postgres_restore, one_whose_program_is_killed_leaves_no_database, .tim
   cr_assert(!restored.ok());
   cr_expect(restored.error().message.find("signal 9") != std::string::npos, "%s",
             restored.error().message.c_str());
+  cr_expect(restored.error().fault == Fault::transient);
   is_gone(d.rig);
 }
 
@@ -118,6 +120,7 @@ Test(live_postgres_restore, one_whose_server_stops_says_what_is_left, .timeout =
   const auto restored = d.restore(d.source(2'000'000, [&] { d.rig.rig.stop(); }));
   cr_assert(!restored.ok());
   cr_expect(restored.error().message.find("could not be dropped again") != std::string::npos);
+  cr_expect(restored.error().fault == Fault::transient);
   cr_expect(restored.error().hint == "drop the database copy by hand");
 
   d.rig.rig.start();
@@ -176,6 +179,7 @@ Test(live_postgres_restore, a_dump_that_the_server_refuses_is_an_error, .timeout
   cr_assert(!restored.ok());
   cr_expect(restored.error().message.find("only_here") != std::string::npos, "%s",
             restored.error().message.c_str());
+  cr_expect(restored.error().fault == Fault::rejected);
   is_gone(d.rig);
 }
 

@@ -189,6 +189,52 @@ Test(restore, what_is_no_backup_and_no_moment_is_said_to_be_so) {
   expect_in("'yesterday' is neither a backup of policy nightly nor a moment such as", world.why());
 }
 
+Test(restore, what_is_refused_ends_it_or_is_left_out_and_named) {
+  Restored world;
+  world.fake_dumps.set_refused("public.mark");
+  world.ask("other");
+  expect_is("failed", world.run());
+  expect_in("the server refuses TABLE public.mark", world.why());
+
+  world.sql("DELETE FROM restore");
+  world.settle();
+  world.ask("other", ", keep_going", ", 1");
+  expect_is("done", world.run());
+  expect_in("with 1 object left out", world.why());
+  expect_in("restore r left out TABLE public.mark: a function does not exist",
+            world.text("SELECT reason FROM why WHERE name = 'r'"));
+  cr_expect(world.pupils("other") == kPupils);
+
+  world.sql("DELETE FROM restore");
+  world.settle();
+  expect_is("0", world.text("SELECT count(*) FROM restore_left_out"));
+}
+
+Test(restore, a_part_that_is_asked_for_is_compared_alone) {
+  Restored world;
+  world.ask("other", ", \"only\"", R"(, '["public.pupil"]')");
+  expect_is("done", world.run());
+  expect_is("", world.text("SELECT group_concat(object) FROM restore_left_out"));
+  cr_expect(world.fake_dumps.tables(kServer, "other")->size() == 1);
+}
+
+Test(restore, what_makes_no_sense_is_refused_by_its_table) {
+  Restored world;
+  const auto refused = [&](const std::string& column, const std::string& value) {
+    return !world.rows()
+                .run(fmt::format("INSERT INTO restore (name, policy, into_url, {}) VALUES ('x', "
+                                 "'nightly', '{}', {})",
+                                 column, Backed::url("other"), value),
+                     {})
+                .ok();
+  };
+  cr_expect(refused("sections", R"('["data"]')"));
+  cr_expect(refused("search_path", "'a''b'"));
+  cr_expect(refused("\"without\"", "'public.pupil'"));
+  cr_expect(refused("keep_going, single_transaction", "1, 1"));
+  cr_expect(!refused("search_path", "'app, public'"));
+}
+
 Test(restore, what_one_says_that_has_begun_cannot_be_changed) {
   Restored world;
   world.ask("other");
