@@ -129,6 +129,8 @@ class ScratchServer {
   virtual const PostgresAddress& address() const = 0;  // For its superuser.
 };
 
+using TellWait = std::function<void(const std::string& why)>;
+
 class DatabaseDumps {
  public:
   virtual ~DatabaseDumps() = default;
@@ -138,8 +140,10 @@ class DatabaseDumps {
   // says what was in it. With more jobs than one, in place of `dump`: `before`, `data.1` to at most
   // `data.JOBS` at the same time, and `after`, to be restored in this order. Rejected, with what to
   // install, when there is no pg_dump that is new enough for the server.
+  // `waits`, if there, is told who keeps it from a table once that lasts for seconds, in a
+  // sentence, on a thread of its own.
   virtual Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
-                                 const std::atomic<bool>& ending) = 0;
+                                 const std::atomic<bool>& ending, const TellWait& waits = {}) = 0;
 
   // Makes the database and restores the dump into it, members that come mixed at the same time.
   // What failed half-way is dropped again. Rejected when there is a database of that name. Ended,

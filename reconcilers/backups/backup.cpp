@@ -113,14 +113,15 @@ BackupObject object_of(const Row& input) {
 
 // ---- A backup is made ---------------------------------------------------------------------------
 
-Result<Json> write_content(const Step& step, World& world, MemberWriter& members) {
+Result<Json> write_content(const Step& step, World& world, MemberWriter& members,
+                           const TellWait& waits) {
   const Row& input = *step.input;
   if (input.text("kind") == "home") {
     TRY(world.home_copies().copy(members, world.ending()));
     return Json::object({});
   }
   const auto dumped =
-      TRY(world.dumps().dump(database_of(step), jobs_of(input), members, world.ending()));
+      TRY(world.dumps().dump(database_of(step), jobs_of(input), members, world.ending(), waits));
   return json_of(dumped);
 }
 
@@ -142,7 +143,9 @@ Outcome run(const Step& step, World& world) {
         return out.write(bytes);
       },
       jobs_of(input) > 1));
-  const auto content = TRY(write_content(step, world, *file));
+  const auto content = TRY(write_content(step, world, *file, [&progress](const std::string& why) {
+    if (progress) progress(why, 0, 0);
+  }));
   TRY(file->finish(content));
   if (progress) progress("reading back", 0, 0);
   TRY(out.finish());

@@ -58,7 +58,7 @@ class FakeDumps final : public DatabaseDumps {
   std::vector<std::string> calls() const;  // "dump app", in their order.
 
   Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
-                         const std::atomic<bool>& ending) override;
+                         const std::atomic<bool>& ending, const TellWait& waits = {}) override;
   Result<RestoredDump> restore(const RestoreOrder& order, const std::string& globals,
                                const DumpSource& dump, const std::atomic<bool>& ending) override;
   Result<DatabaseFacts> facts(const PostgresAddress& database,

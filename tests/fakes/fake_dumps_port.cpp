@@ -193,7 +193,7 @@ Result<> FakeDumps::write_dump(const Database& database, int jobs, MemberWriter&
 }
 
 Result<DumpFacts> FakeDumps::dump(const PostgresAddress& database, int jobs, MemberWriter& members,
-                                  const std::atomic<bool>& ending) {
+                                  const std::atomic<bool>& ending, const TellWait&) {
   const std::string name = parts_of(database.url).second;
   return attempt("dump", database, name, [&](Server& server) -> Result<DumpFacts> {
     if (!server.contains(name)) {

@@ -49,9 +49,10 @@ PostgresDumps::PostgresDumps(PostgresDumpLimits limits) : limits_(std::move(limi
 }
 
 Result<DumpFacts> PostgresDumps::dump(const PostgresAddress& database, int jobs,
-                                      MemberWriter& members, const std::atomic<bool>& ending) {
+                                      MemberWriter& members, const std::atomic<bool>& ending,
+                                      const TellWait& waits) {
   const auto began = std::chrono::steady_clock::now();
-  PostgresDumpRun run(limits_, database, jobs, members, ending);
+  PostgresDumpRun run(limits_, database, jobs, members, ending, waits);
   auto result = run.run();
   if (!result.ok()) return attempted("dump " + run.place(), result.error());
   DumpFacts facts = std::move(result).value();

@@ -40,7 +40,7 @@ class PostgresDumps final : public DatabaseDumps {
 
   // A table is dumped by one job from its beginning to its end: pg_dump cannot do with less.
   Result<DumpFacts> dump(const PostgresAddress& database, int jobs, MemberWriter& members,
-                         const std::atomic<bool>& ending) override;
+                         const std::atomic<bool>& ending, const TellWait& waits = {}) override;
   Result<RestoredDump> restore(const RestoreOrder& order, const std::string& globals,
                                const DumpSource& dump, const std::atomic<bool>& ending) override;
   Result<DatabaseFacts> facts(const PostgresAddress& database,

@@ -2,6 +2,7 @@
 // snapshot, and every pg_dump is told to use that one; so all of them see the same moment.
 #include "controller/adapters/postgres/postgres_dump_run.h"
 
+#include "controller/adapters/postgres/postgres_lock_watch.h"
 #include "controller/adapters/postgres/postgres_text.h"
 
 #include <fmt/format.h>
@@ -44,8 +45,14 @@ constexpr char kWaiting[] =
 }  // namespace
 
 PostgresDumpRun::PostgresDumpRun(const PostgresDumpLimits& limits, const PostgresAddress& address,
-                                 int jobs, MemberWriter& members, const std::atomic<bool>& ending)
-    : limits_(limits), address_(address), jobs_(jobs), members_(members), caller_ends_(ending) {}
+                                 int jobs, MemberWriter& members, const std::atomic<bool>& ending,
+                                 const TellWait& waits)
+    : limits_(limits),
+      address_(address),
+      jobs_(jobs),
+      members_(members),
+      caller_ends_(ending),
+      waits_(waits) {}
 
 Result<DumpFacts> PostgresDumpRun::run() {
   TRY(prepare());
@@ -116,8 +123,21 @@ Result<> PostgresDumpRun::connect() {
   return Done{};
 }
 
+// Somebody may have one for hours, and whoever waits must know who.
+Result<> PostgresDumpRun::hold_tables() {
+  const PostgresLockWatch watch(address_, {limits_.connect_ms, limits_.statement_ms, kCallMs},
+                                connection_->session(), waits_);
+  const auto begun = content_->begin();
+  const PostgresLockWatch::Seen seen = begun.ok() ? PostgresLockWatch::Seen() : watch.seen();
+  if (seen.sentence.empty()) return begun;
+  Error error = begun.error();
+  error.message = "it " + seen.sentence + ": " + error.message;
+  error.hint = seen.hint;
+  return error;
+}
+
 Result<DatabaseFacts> PostgresDumpRun::dump_once() {
-  TRY(content_->begin());
+  TRY(hold_tables());
   const auto snapshot = TRY(content_->export_snapshot());
   const auto catalog = TRY(connection_->ask(kCatalog));
   catalog_ = catalog.is_refused() ? "" : catalog.rows.front().front();

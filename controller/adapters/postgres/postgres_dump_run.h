@@ -21,7 +21,7 @@ class PostgresDumpRun {
  public:
   // All of them outlive this.
   PostgresDumpRun(const PostgresDumpLimits& limits, const PostgresAddress& address, int jobs,
-                  MemberWriter& members, const std::atomic<bool>& ending);
+                  MemberWriter& members, const std::atomic<bool>& ending, const TellWait& waits);
 
   // Requires: called once.
   Result<DumpFacts> run();
@@ -33,6 +33,7 @@ class PostgresDumpRun {
   Result<> prepare();
   Result<> expect_connections();
   Result<> connect();
+  Result<> hold_tables();
   Result<DatabaseFacts> dump_once();
   bool is_worth_another_try() const;
   Result<> write_members(const std::string& snapshot);
@@ -53,6 +54,7 @@ class PostgresDumpRun {
   const int jobs_;
   MemberWriter& members_;
   const std::atomic<bool>& caller_ends_;
+  const TellWait& waits_;
   std::atomic<bool> ending_{false};  // The caller's wish, or one of the two has failed.
   std::string server_;               // For the programs: how it is reached,
   std::string encoding_;             // how text is encoded there,

@@ -17,7 +17,7 @@ namespace rowlock {
 namespace {
 
 constexpr std::size_t kBeginningBytesMax = 16 * 1024 * 1024;
-constexpr std::chrono::seconds kCountEach{1};
+constexpr std::chrono::milliseconds kCountEach{200};
 constexpr std::size_t kContentsBytesMax = 256 * 1024 * 1024;  // Of one member.
 constexpr std::string_view kWholeDump = "dump";               // Of one job.
 constexpr std::pair<const char*, const char*> kSections[] = {

@@ -72,7 +72,7 @@ StandInS3& BackupFaultsRig::add(const std::string& policy, const std::string& da
       {"name", quoted(policy)},  {"database", quoted(database)},
       {"store", quoted(policy)}, {"keep_last", "1"},
       {"keep_daily", "0"},       {"keep_weekly", "0"},
-      {"keep_monthly", "0"}};
+      {"keep_monthly", "0"},     {"verify_database", quoted(database)}};
   for (const auto& [column, value] : columns) all[column] = value;
   home.accept(fmt::format(
       "INSERT INTO object_store (name, url, endpoint, secret, recipients, identity_file) VALUES "

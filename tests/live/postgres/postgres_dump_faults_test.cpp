@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -315,6 +316,40 @@ Test(live_postgres_dump_faults, whoever_holds_a_table_is_not_waited_for_for_ever
   fails(c.dump(members), Fault::transient, "SQLSTATE 55P03");
   other.ask("ROLLBACK");
   cr_expect(c.dump(members).ok());
+}
+
+// For longer than the patience of whoever looks who it is.
+Test(live_postgres_dump_faults, whoever_holds_a_table_is_named, .timeout = 120) {
+  PostgresDumpLimits limits;
+  limits.stall_ms = 8000;
+  PostgresDumpRig c(limits);
+  c.fill();
+  PostgresClient other(c.rig.socket_folder(), c.rig.port(), "postgres", "", "app");
+  other.ask("SET application_name = 'migration'");
+  other.ask("BEGIN; LOCK TABLE small");
+  const std::string session = c.rig.ask(
+      "SELECT pid FROM pg_stat_activity WHERE application_name = 'migration'", "postgres");
+
+  std::mutex mutex;
+  std::string told;
+  MemoryMembers members;
+  const auto dumped =
+      c.dumps.dump({c.address("app")}, 1, members, c.ending, [&](const std::string& why) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        told = why;
+      });
+  const std::string expected =
+      "waits for a lock on public.small, which session " + session + " of postgres (migration) ";
+  cr_expect(told.starts_with(expected), "%s", told.c_str());
+  cr_expect(told.find("s, idle in transaction: BEGIN") != std::string::npos ||
+                told.find("s, idle in transaction: LOCK TABLE") != std::string::npos,
+            "%s", told.c_str());
+  fails(dumped, Fault::transient, "it " + expected);
+  const std::string statement = "SELECT pg_terminate_backend(" + session + ")";
+  cr_assert(!dumped.ok() && dumped.error().hint.find(statement) != std::string::npos);
+  cr_expect_eq(c.rig.ask(statement, "postgres"), "t");
+  MemoryMembers again;
+  cr_expect(c.dump(again).ok(), "what the hint says helps");
 }
 
 Test(live_postgres_dump_faults, nine_of_ten_databases_are_dumped_when_one_is_broken,

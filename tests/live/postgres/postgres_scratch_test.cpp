@@ -126,7 +126,7 @@ Test(live_postgres_scratch, two_stand_side_by_side_and_what_a_killed_one_left_go
 Test(live_postgres_scratch, one_that_holds_more_than_it_may_is_ended, .timeout = 240) {
   Case t;
   t.c.fill();
-  t.c.run({"INSERT INTO big SELECT b.* FROM big AS b CROSS JOIN generate_series(1, 6)"});
+  t.c.run({"INSERT INTO big SELECT b.* FROM big AS b CROSS JOIN generate_series(1, 15)"});
   MemoryMembers members;
   cr_assert(t.c.dump(members).ok());
   auto server = t.start("1");
