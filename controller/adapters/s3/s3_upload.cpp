@@ -16,9 +16,14 @@ constexpr std::size_t kMiB = 1024 * 1024;
 
 constexpr std::size_t kDoubledBytesMax = 8 * kMiB;  // Parts up to this fill while one is sent.
 
-void make_room(std::string& buffer, std::size_t size) {
+constexpr std::size_t kSmallBytesMax = 256 * 1024;
+
+// What is small does not take the room of a part: all of a block is overwritten when it is freed,
+// and so would be in memory then, beside a large upload that is under way.
+void make_room(std::string& buffer, std::size_t wanted, std::size_t part) {
+  const std::size_t size = wanted <= kSmallBytesMax ? std::min(kSmallBytesMax, part) : part;
   if (buffer.capacity() >= size) return;
-  std::string().swap(buffer);  // Or both would be held for a moment.
+  if (buffer.empty()) std::string().swap(buffer);  // Or both would be held for a moment.
   buffer.reserve(size);
 }
 
@@ -78,8 +83,8 @@ Result<> S3Upload::write(std::string_view bytes) {
       if (Result<> handed = hand_over(); !handed.ok()) return handed;
       continue;
     }
-    if (filling_.empty()) make_room(filling_, size);
     const std::string_view piece = bytes.substr(0, size - filling_.size());
+    make_room(filling_, filling_.size() + piece.size(), size);
     filling_ += piece;
     bytes.remove_prefix(piece.size());
   }

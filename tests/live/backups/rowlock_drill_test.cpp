@@ -159,7 +159,7 @@ Test(live_rowlock_drill, a_large_database_goes_to_a_bucket_and_back_in_little_me
   fs::remove(home.folder() + ".key");
   fmt::print(stderr, "memory: {} MB backed up in {} MiB, by three jobs in {} MiB\n",
              home.state("SELECT max(dump_bytes) / 1000000 FROM backup"), whole_mib, parts_mib);
-  // Aimed at are 64, and 59 were had before restores went to a server of our own: 71 are there now.
-  cr_expect_lt(whole_mib, 80);
+  // 64 are aimed at; 65 and 66 were had in four runs.
+  cr_expect_lt(whole_mib, 72);
   cr_expect_lt(parts_mib, 80);
 }
