@@ -29,7 +29,8 @@ constexpr std::string_view kEndedByItself = "pg_restore ended with exit code";
 Error judged(Error error) {
   if (!error.message.starts_with(kEndedByItself) || !is_load_refused(error.message)) return error;
   return {Fault::rejected, Cause::malformed, error.message,
-          "rowlock restore --keep-going restores all but what is refused, and names it"};
+          "rowlock restore --keep-going restores all but what is refused, and names it; a row of "
+          "backup_exception has it verified without"};
 }
 
 Error not_in_the_dump(const std::string& name) {

@@ -38,6 +38,15 @@ std::string marked_line(const std::string& words, const std::string& mark, std::
   return line;
 }
 
+// What was refused, as far as it only names things: values and passwords stand in parentheses or
+// quotes. "CREATE INDEX pupil_four ON public.pupil USING btree"; empty: that is not said.
+std::string command_in(const std::string& words) {
+  std::string command = marked_line(words, "\nCommand was: ");
+  command.erase(std::min(command.find_first_of("('$;"), command.size()));
+  while (command.ends_with(' ')) command.pop_back();
+  return command;
+}
+
 }  // namespace
 
 bool is_role_name(std::string_view name) {
@@ -116,7 +125,9 @@ std::string postgres_program_line(const std::string& words) {
   if (error.empty()) return postgres_line(words);
   const std::string detail =
       marked_line(words, ": detail: Error message from server: ", words.find(": error: "));
-  return postgres_line(detail.empty() ? error : error + ": " + detail);
+  const std::string command = command_in(words);
+  return postgres_line(error + (detail.empty() ? "" : ": " + detail) +
+                       (command.empty() ? "" : ", in " + command));
 }
 
 std::string postgres_refusal_words(const std::string& error) {

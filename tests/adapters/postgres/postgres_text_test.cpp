@@ -134,7 +134,16 @@ Test(postgres_text, of_what_a_program_says_one_sentence_is_told) {
           "pg_restore: while PROCESSING TOC:\npg_restore: from TOC entry 9; 1 2 TABLE t o\n"
           "pg_restore: error: could not execute query: ERROR:  relation \"t\" already exists\n"
           "Command was: CREATE TABLE t ();\n\n\npg_restore: error: could not go on\n") ==
-      "could not execute query: ERROR: relation \"t\" already exists");
+      "could not execute query: ERROR: relation \"t\" already exists, in CREATE TABLE t");
+  const std::string gone = "pg_restore: error: could not execute query: ERROR:  it is gone\n";
+  const std::string said = "could not execute query: ERROR: it is gone";
+  cr_expect(postgres_program_line(gone + "HINT:  None.\nCommand was: CREATE INDEX i ON public.t "
+                                         "USING btree (public.four(n));\n") ==
+            said + ", in CREATE INDEX i ON public.t USING btree");
+  cr_expect(postgres_program_line(gone + "Command was: CREATE SUBSCRIPTION s CONNECTION "
+                                         "'password=secret' PUBLICATION p;\n") ==
+            said + ", in CREATE SUBSCRIPTION s CONNECTION");
+  cr_expect(postgres_program_line(gone + "Command was: \n") == said);
   cr_expect(postgres_program_line("out of\n memory\n") == "out of memory");
   cr_expect(postgres_program_line("").empty());
 }

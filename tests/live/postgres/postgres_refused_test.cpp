@@ -84,7 +84,8 @@ Test(live_postgres_refused, a_generated_column_whose_function_names_no_schema, .
   each_way({"CREATE TABLE gen (n int, g int GENERATED ALWAYS AS (four(n)) STORED)",
             "INSERT INTO gen VALUES (1), (2)"},
            [](Refused& r) {
-             r.expect_refused("function twice(integer) does not exist");
+             r.expect_refused(
+                 "COPY failed for table \"gen\": ERROR: function twice(integer) does not exist");
              r.order.keeps_going = true;
              r.expect_restored({"TABLE DATA public.gen"});
              r.order.keeps_going = false;
@@ -98,7 +99,7 @@ Test(live_postgres_refused, a_generated_column_whose_function_names_no_schema, .
 
 Test(live_postgres_refused, an_index_whose_function_names_no_schema, .timeout = 180) {
   each_way({"CREATE INDEX big_four ON big (four(n))"}, [](Refused& r) {
-    r.expect_refused("function twice(integer) does not exist");
+    r.expect_refused("function twice(integer) does not exist, in CREATE INDEX big_four");
     r.order.keeps_going = true;
     r.expect_restored({"INDEX public.big_four"});
     r.order.keeps_going = false;
